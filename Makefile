@@ -1,0 +1,55 @@
+# Two commands do everything on a fresh machine: `make demo` shows the program, `make test` checks it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := build/demo
+
+.PHONY: demo test check lint types tests coverage wheel clean
+
+# Index a copy of the rendered photographs with the shipped weights, then find words in them.
+# The list of galleries is kept in the copy too, so the demo leaves nothing behind.
+demo: export XDG_DATA_HOME = $(CURDIR)/$(DEMO)
+demo: $(VENV)/.installed
+	rm -rf $(DEMO)
+	mkdir -p $(DEMO)
+	cp -r examples/gallery $(DEMO)/photos
+	$(BIN)/stsearch index $(DEMO)/photos
+	$(BIN)/stsearch search "pharmacy"
+	$(BIN)/stsearch search "delicatessen" --group photo
+
+# Set up, then run every check.
+test: $(VENV)/.installed-dev
+	$(MAKE) check
+
+check: lint types tests
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types:
+	$(BIN)/mypy
+
+tests:
+	$(BIN)/pytest
+
+coverage: $(VENV)/.installed-dev
+	$(BIN)/pytest --cov --cov-report=term-missing
+
+wheel: $(VENV)/bin/python
+	$(BIN)/pip wheel --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf build dist $(VENV)
+
+# The stamps remember what is installed, so a second run starts at once.
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/bin/python
+	$(BIN)/pip install --editable '.[dev]'
+	touch $(VENV)/.installed $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/bin/python
+	$(BIN)/pip install --editable .
+	touch $@
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)

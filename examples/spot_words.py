@@ -1,0 +1,25 @@
+"""Find and read the words of one photograph: outline, transcript and scores, a word a line.
+
+python examples/spot_words.py examples/gallery/street-02.jpg
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from stsearch import load_spotter
+from stsearch.image import read_image
+
+
+def main(photo: Path) -> None:
+    """Spot the words of ``photo`` with the shipped weights."""
+    spotter = load_spotter("tiny", device="cpu")
+    (words,) = spotter.spot([read_image(photo)])
+    for word in words:
+        outline = " ".join(f"{x:.0f},{y:.0f}" for x, y in word.polygon)
+        print(f"{word.transcript:24} {word.score:.2f} {word.confidence:.2f} {outline}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

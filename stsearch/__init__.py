@@ -1,0 +1,51 @@
+"""Find photographs by the words that can be read in them.
+
+The public names load on first use, so ``import stsearch`` costs nothing and does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stsearch.index.gallery import Gallery
+    from stsearch.search import Hit, Query
+    from stsearch.spotter import Spotter
+    from stsearch.types import TextInstance
+    from stsearch.weights import load_query_encoder, load_spotter
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Gallery",
+    "Hit",
+    "Query",
+    "Spotter",
+    "TextInstance",
+    "__version__",
+    "load_query_encoder",
+    "load_spotter",
+]
+
+_HOME = {
+    "Gallery": "stsearch.index.gallery",
+    "Hit": "stsearch.search",
+    "Query": "stsearch.search",
+    "Spotter": "stsearch.spotter",
+    "TextInstance": "stsearch.types",
+    "load_query_encoder": "stsearch.weights",
+    "load_spotter": "stsearch.weights",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module, the first time somebody asks for it."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return __all__

@@ -1,0 +1,53 @@
+"""``stsearch synth``: render labelled scenes and word crops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def synth(
+    out: Annotated[Path, typer.Option(help="Folder to write to.", file_okay=False)],
+    scenes: Annotated[int, typer.Option(min=0, help="How many scenes to render.")],
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+    size: Annotated[int, typer.Option(min=64, help="Side of a scene in pixels.")] = 640,
+    fonts: Annotated[
+        Path | None, typer.Option(help="Folder of .ttf and .otf files; default: the system's.")
+    ] = None,
+    backgrounds: Annotated[
+        Path | None, typer.Option(help="Folder of photographs; default: textures.")
+    ] = None,
+    words: Annotated[
+        Path | None, typer.Option(help="File of word<TAB>zipf lines; default: a built-in list.")
+    ] = None,
+    difficulty: Annotated[
+        float, typer.Option(min=0, max=1, help="0: large, clear text; 1: the street.")
+    ] = 1.0,
+    crops: Annotated[int, typer.Option(min=0, help="How many word crops to render as well.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that render.")] = 1,
+    sheet: Annotated[
+        Path | None, typer.Option(help="PNG to draw a contact sheet to.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Render labelled scenes with text, and word crops, reproducibly from a seed."""
+    from stsearch.data.export import DatasetOptions, write_dataset
+    from stsearch.data.synth import load_assets
+
+    options = DatasetOptions(scenes, crops, seed, size, difficulty, jobs)
+    assets = load_assets(fonts, backgrounds, words)
+    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("rendering", total=scenes + crops)
+        summary = write_dataset(assets, out, options, lambda: progress.advance(task))
+    if sheet is not None:
+        from stsearch.data.export import write_sheet
+
+        write_sheet(assets, sheet, options)
+    typer.echo(
+        f"{out}: {summary.scenes} scenes, {summary.words} words ({summary.legible} readable), "
+        f"{summary.crops} crops"
+    )

@@ -1,0 +1,1 @@
+"""Training data: rendered pictures, readers of labelled photographs, views, targets, batches."""

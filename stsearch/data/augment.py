@@ -1,0 +1,123 @@
+"""Training views of real photographs: cut, turned, scaled to a canvas, and photometrically varied."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from stsearch.geometry import word_size
+from stsearch.types import Image, Scene, WordLabel
+
+WHOLE = 0.85
+"""Share of a word that must lie inside the canvas for it to stay legible."""
+
+
+def cut_scene(
+    scene: Scene, size: tuple[int, int], scale: float, centre: NDArray[np.float32], angle: float
+) -> Scene:
+    """Cut a (H, W) ``size`` canvas out of ``scene`` around ``centre``, scaled, turned by ``angle`` degrees.
+
+    Words that the border cuts become don't care, words outside are left out; what lies beyond the photograph
+    is filled with its mirror image.
+    """
+    height, width = size
+    matrix = np.asarray(
+        cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), angle, scale), np.float64
+    )
+    matrix[:, 2] += np.array([width / 2, height / 2]) - centre
+    source, warp = scene.image, matrix.copy()
+    if scale < 0.5:  # an affine warp does not average: shrink first, so that fine text does not alias
+        shrunken = cv2.resize(source, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        warp[:, :2] /= np.array([shrunken.shape[1] / source.shape[1], shrunken.shape[0] / source.shape[0]])
+        source = np.asarray(shrunken, np.uint8)
+    # cv2 counts from pixel centres, we from corners: move by half a pixel on both sides of the warp.
+    warp[:, 2] += warp[:, :2] @ np.array([0.5, 0.5]) - 0.5
+    image = cv2.warpAffine(
+        source, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
+    words = (_move(word, matrix, size) for word in scene.words)
+    kept = tuple(word for word in words if word is not None)
+    return Scene(np.ascontiguousarray(image, np.uint8), kept, scene.partial)
+
+
+def _move(word: WordLabel, matrix: NDArray[np.float64], size: tuple[int, int]) -> WordLabel | None:
+    """Move a word to the canvas; None when it lies outside."""
+    height, width = size
+    polygon = (word.polygon @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    if (high <= 0).any() or low[0] >= width or low[1] >= height:
+        return None
+    whole = (low >= 0).all() and high[0] <= width and high[1] <= height
+    if not whole:
+        shape = shapely.make_valid(shapely.Polygon(polygon))
+        visible = shape.intersection(shapely.box(0, 0, width, height)).area
+        whole = visible >= WHOLE * shape.area
+    return WordLabel(polygon, word.transcript, word.legible and bool(whole))
+
+
+def word_view(scene: Scene, word: WordLabel, size: tuple[int, int], random: np.random.Generator) -> Scene:
+    """Cut a canvas around ``word``: its height between a third and all of the canvas, slightly turned."""
+    height, width = size
+    word_height, _ = word_size(word.polygon)
+    extent = word.polygon.max(axis=0) - word.polygon.min(axis=0)
+    scale = height * random.uniform(0.35, 0.95) / max(word_height, 2.0)
+    scale = min(scale, 2.0, 1.02 * width / max(extent[0], 1.0), 1.1 * height / max(extent[1], 1.0))
+    centre = word.polygon.mean(axis=0)
+    slack = np.maximum(np.array([width, height]) - extent * scale, 0) / scale
+    centre = (centre + slack * random.uniform(-0.45, 0.45, 2)).astype(np.float32)
+    angle = random.normal(0, 4) if random.random() < 0.7 else random.normal(0, 12)
+    return cut_scene(scene, size, scale, centre, angle)
+
+
+def scene_view(scene: Scene, size: tuple[int, int], longer_side: int, random: np.random.Generator) -> Scene:
+    """Cut a canvas near some word, at about the scale photographs are read at (``longer_side`` pixels)."""
+    photo_height, photo_width = scene.image.shape[:2]
+    scale = (
+        longer_side
+        / max(photo_height, photo_width)
+        * float(np.exp(random.uniform(np.log(0.45), np.log(1.4))))
+    )
+    legible = [word for word in scene.words if word.legible]
+    if legible and random.random() < 0.85:
+        centre = legible[random.integers(len(legible))].polygon.mean(axis=0)
+        centre = centre + random.uniform(-0.35, 0.35, 2) * np.array(size[::-1]) / scale
+    else:
+        centre = random.uniform(0, 1, 2) * np.array([photo_width, photo_height])
+    half = np.array(size[::-1]) / scale / 2  # stay inside the photograph where it is large enough
+    photo = np.array([photo_width, photo_height])
+    centre = np.where(2 * half < photo, np.clip(centre, half, photo - half), photo / 2).astype(np.float32)
+    angle = random.normal(0, 5) if random.random() < 0.8 else random.uniform(-45, 45)
+    return cut_scene(scene, size, scale, centre, angle)
+
+
+def crop_view(crop: Image, transcript: str, size: tuple[int, int], random: np.random.Generator) -> Scene:
+    """Lay a tight word crop on a canvas, its border continued; only the word itself is labelled."""
+    height, width = size
+    inner_height = round(height * random.uniform(0.5, 0.95))
+    inner_width = round(inner_height * crop.shape[1] / crop.shape[0] * random.uniform(0.8, 1.25))
+    inner_width = int(np.clip(inner_width, 6, width))
+    method = cv2.INTER_AREA if inner_height < crop.shape[0] else cv2.INTER_LINEAR
+    resized = cv2.resize(crop, (inner_width, inner_height), interpolation=method)
+    top = int(random.integers(height - inner_height + 1))
+    left = int(random.integers(width - inner_width + 1))
+    laid = cv2.copyMakeBorder(
+        resized, top, height - inner_height - top, left, width - inner_width - left, cv2.BORDER_REPLICATE
+    )
+    right, bottom = left + inner_width, top + inner_height
+    polygon = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    return Scene(np.asarray(laid, np.uint8), (WordLabel(polygon, transcript, True),), partial=True)
+
+
+def vary_colours(image: Image, random: np.random.Generator) -> Image:
+    """Vary brightness, contrast, colour balance, sharpness and noise of a (H, W, 3) image."""
+    gain = random.uniform(0.7, 1.3) * random.uniform(0.92, 1.08, 3)
+    varied = (image - 128.0) * gain + 128 + random.uniform(-30, 30)
+    if random.random() < 0.1:
+        varied = 255 - varied
+    if random.random() < 0.25:
+        varied = np.asarray(cv2.GaussianBlur(varied, (0, 0), random.uniform(0.4, 1.3)), np.float64)
+    if random.random() < 0.25:
+        varied = varied + random.normal(0, random.uniform(2, 12), varied.shape)
+    return np.asarray(np.clip(varied, 0, 255), np.uint8)

@@ -1,0 +1,157 @@
+"""Training batches: rendered and real views mixed, drawn by index, built in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from stsearch.config import Canvas, ModelConfig, StageConfig
+from stsearch.data.augment import crop_view, scene_view, vary_colours, word_view
+from stsearch.data.synth import Renderer, SynthAssets
+from stsearch.data.targets import detection_target, region_targets
+from stsearch.errors import DataError
+from stsearch.losses import DetectionTargets
+from stsearch.types import Image, Sample, Scene
+
+VIEWS_A_PHOTO = 4
+"""Word views cut from one decoded photograph: decoding costs more than cutting."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One training step's input."""
+
+    images: Tensor  # (B, 3, H, W) uint8
+    detection: DetectionTargets
+    edges: Tensor  # (R, 2, K, 2) float32 pixels of the image
+    owner: Tensor  # (R,) int64
+    words: list[str]  # R folded transcripts
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch with its tensors on ``device``."""
+        detection = DetectionTargets(
+            *(
+                getattr(self.detection, name).to(device, non_blocking=True)
+                for name in DetectionTargets.__slots__
+            )
+        )
+        images, edges, owner = (
+            t.to(device, non_blocking=True) for t in (self.images, self.edges, self.owner)
+        )
+        return Batch(images, detection, edges, owner, self.words)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Everything batches are drawn from."""
+
+    assets: SynthAssets
+    photos: tuple[Sample, ...] = ()
+    crops: tuple[tuple[Path, str], ...] = ()
+    seed: int = 0
+    readable: tuple[Sample, ...] = field(init=False)  # the photos with at least one legible word
+
+    def __post_init__(self) -> None:
+        readable = tuple(s for s in self.photos if any(w.legible and w.transcript for w in s.words))
+        object.__setattr__(self, "readable", readable)
+
+
+class BatchDataset(Dataset[Batch]):
+    """Batch ``index`` of a stage is a function of (seed, stage, index): a resumed run goes on exactly."""
+
+    def __init__(self, data: TrainingData, model: ModelConfig, stage: StageConfig, steps: int) -> None:
+        self.data, self.model, self.stage, self.steps = data, model, stage, steps
+        self.shares = np.array([canvas.share for canvas in stage.canvases])
+        self.stage_key = int.from_bytes(stage.name.encode()[:4], "little")
+        self._renderer: Renderer | None = None  # made in the worker: it holds caches
+
+    def __len__(self) -> int:
+        """Return the number of steps of the stage."""
+        return self.steps
+
+    def __getitem__(self, index: int) -> Batch:
+        """Build batch ``index``."""
+        random = np.random.default_rng([self.data.seed, self.stage_key, index])
+        canvas = self.stage.canvases[random.choice(len(self.shares), p=self.shares / self.shares.sum())]
+        scenes: list[Scene] = []
+        while len(scenes) < canvas.batch:
+            scenes += self._draw(canvas, index, len(scenes), random)[: canvas.batch - len(scenes)]
+        return collate(scenes, self.model, self.stage, random)
+
+    def _draw(self, canvas: Canvas, index: int, position: int, random: np.random.Generator) -> list[Scene]:
+        """Draw one scene, or a few views of one photograph."""
+        size = (canvas.height, canvas.width)
+        words = canvas.source == "words"
+        # Views come in groups on word canvases, so a photograph is drawn that much more rarely.
+        views = min(VIEWS_A_PHOTO, canvas.batch) if words else 1
+        kind = random.random()
+        real, crop = self.stage.real_share / views, self.stage.crop_share if words else 0.0
+        if self.data.readable and kind < real:
+            return self._photo_views(size, words, views, random)
+        if self.data.crops and 1 - crop < kind:
+            return [self._crop_view(size, random)]
+        if self._renderer is None:
+            self._renderer = Renderer(self.data.assets, self.data.seed)
+        key = index * 1024 + position
+        if words:
+            return [self._renderer.word(key, size)]
+        start, end = self.stage.difficulty
+        return [self._renderer.scene(key, size, start + (end - start) * index / max(self.steps, 1))]
+
+    def _photo_views(
+        self, size: tuple[int, int], words: bool, views: int, random: np.random.Generator
+    ) -> list[Scene]:
+        sample = self.data.readable[random.integers(len(self.data.readable))]
+        photo = Scene(_load(sample.image), sample.words, sample.partial)
+        if not words:
+            cut = [scene_view(photo, size, self.model.longer_side, random)]
+        else:
+            legible = [word for word in photo.words if word.legible and word.transcript]
+            chosen = random.permutation(len(legible))[:views]
+            cut = [word_view(photo, legible[i], size, random) for i in chosen]
+        return [Scene(vary_colours(view.image, random), view.words, view.partial) for view in cut]
+
+    def _crop_view(self, size: tuple[int, int], random: np.random.Generator) -> Scene:
+        path, transcript = self.data.crops[random.integers(len(self.data.crops))]
+        view = crop_view(_load(path), transcript, size, random)
+        return Scene(vary_colours(view.image, random), view.words, view.partial)
+
+
+def _load(path: Path) -> Image:
+    """Decode a training image; labels refer to the stored pixels, so EXIF is not applied."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise DataError(f"cannot decode training image {path}")
+    return np.asarray(image, np.uint8)
+
+
+def collate(
+    scenes: Sequence[Scene], model: ModelConfig, stage: StageConfig, random: np.random.Generator
+) -> Batch:
+    """Stack equally sized scenes and their targets."""
+    images = torch.from_numpy(np.stack([scene.image for scene in scenes])).permute(0, 3, 1, 2).contiguous()
+    targets = [detection_target(scene, model.detector) for scene in scenes]
+    regions = [
+        (owner, region)
+        for owner, scene in enumerate(scenes)
+        for region in region_targets(scene.words, model.embedder, stage.jitter, random)
+    ]
+    kept = [regions[i] for i in np.sort(random.permutation(len(regions))[: stage.max_regions])]
+    columns = model.embedder.region[1]
+    edges = (
+        np.stack([region.edges for _, region in kept]) if kept else np.zeros((0, 2, columns, 2), np.float32)
+    )
+
+    def stack(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(target, name) for target in targets]))
+
+    detection = DetectionTargets(*(stack(name) for name in DetectionTargets.__slots__))
+    owner = torch.tensor([owner for owner, _ in kept], dtype=torch.long)
+    return Batch(images, detection, torch.from_numpy(edges), owner, [region.word for _, region in kept])

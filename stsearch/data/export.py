@@ -1,0 +1,199 @@
+"""Writes rendered scenes and word crops as data sets on disk, in the house format."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stsearch.data.sheet import contact_sheet
+from stsearch.data.synth import Renderer, SynthAssets
+from stsearch.errors import UsageError, WriteError
+from stsearch.types import Image, Scene
+
+_JPEG_QUALITY = 92
+_CROP_SIZE = (64, 256)
+_CROP_TRIES = 10  # renderings until the main word is readable
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """What to write."""
+
+    scenes: int
+    crops: int = 0
+    seed: int = 0
+    size: int = 640  # pixels of both sides of a scene
+    difficulty: float = 1.0  # in [0, 1]
+    jobs: int = 1  # processes
+
+    def __post_init__(self) -> None:
+        if self.scenes < 0 or self.crops < 0 or self.scenes + self.crops == 0:
+            raise UsageError(
+                f"nothing to render: {self.scenes} scenes, {self.crops} crops; ask for one or more"
+            )
+        if self.size < 64:
+            raise UsageError(f"scenes of {self.size} pixels hold no text; ask for 64 or more (--size)")
+        if not 0 <= self.difficulty <= 1:
+            raise UsageError(f"difficulty {self.difficulty} is outside [0, 1] (--difficulty)")
+        if self.jobs < 1:
+            raise UsageError(f"{self.jobs} processes cannot render; ask for 1 or more (--jobs)")
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """What was written."""
+
+    scenes: int
+    words: int
+    legible: int
+    crops: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """One rendering, coded."""
+
+    jpeg: bytes
+    record: str  # a line of annotations.jsonl, or a transcript
+    words: int = 0
+    legible: int = 0
+
+
+def write_dataset(
+    assets: SynthAssets, out: Path, options: DatasetOptions, progress: Callable[[], None] = lambda: None
+) -> DatasetSummary:
+    """Render ``images/*.jpg`` with ``annotations.jsonl``, and ``words/*.jpg`` with ``labels.tsv``.
+
+    The bytes written depend on the assets and the options alone, not on how many processes render.
+
+    Args:
+        assets: what to render with.
+        out: folder, made if missing; files of the same names are replaced.
+        options: how many of what.
+        progress: called after each picture.
+
+    Raises:
+        WriteError: the disk is full or the folder cannot be written.
+        DataError: a font or background cannot be read.
+    """
+    words = legible = 0
+    try:
+        if options.scenes:
+            (out / "images").mkdir(parents=True, exist_ok=True)
+            with (out / "annotations.jsonl").open("w", encoding="utf-8", newline="\n") as lines:
+                for number, picture in enumerate(_render(assets, options, _scene, options.scenes)):
+                    (out / "images" / f"scene_{number:06d}.jpg").write_bytes(picture.jpeg)
+                    lines.write(picture.record + "\n")
+                    words, legible = words + picture.words, legible + picture.legible
+                    progress()
+        if options.crops:
+            (out / "words").mkdir(parents=True, exist_ok=True)
+            with (out / "words" / "labels.tsv").open("w", encoding="utf-8", newline="\n") as lines:
+                for number, picture in enumerate(_render(assets, options, _crop, options.crops)):
+                    name = f"word_{number:06d}.jpg"
+                    (out / "words" / name).write_bytes(picture.jpeg)
+                    lines.write(f"{name}\t{picture.record}\n")
+                    progress()
+    except OSError as error:
+        raise WriteError(f"cannot write renderings to {out}: {error}") from error
+    return DatasetSummary(options.scenes, words, legible, options.crops)
+
+
+def scene_record(image: str, scene: Scene) -> str:
+    """Return ``scene`` as one line of the house format; ``image`` is its path beside the annotations."""
+    instances = [
+        {
+            "polygon": np.round(word.polygon.astype(float), 2).tolist(),
+            "transcript": word.transcript,
+            "legible": word.legible,
+        }
+        for word in scene.words
+    ]
+    height, width = scene.image.shape[:2]
+    record = {"image": image, "height": height, "width": width, "instances": instances}
+    return json.dumps(record, ensure_ascii=False, separators=(", ", ": "))
+
+
+_Draw = Callable[[Renderer, DatasetOptions, int], _Picture]
+
+
+def _render(assets: SynthAssets, options: DatasetOptions, draw: _Draw, count: int) -> Iterator[_Picture]:
+    """Yield pictures 0 to ``count`` - 1 in order."""
+    if options.jobs == 1:
+        renderer = Renderer(assets, options.seed)
+        for number in range(count):
+            yield draw(renderer, options, number)
+        return
+    # Forked children would inherit the locks of whatever threads the caller runs.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.jobs, context, _start_worker, (assets, options)) as workers:
+        yield from workers.map(
+            partial(_draw_in_worker, draw), range(count), chunksize=max(1, min(16, count // options.jobs))
+        )
+
+
+_WORKER: list[tuple[Renderer, DatasetOptions]] = []
+
+
+def _start_worker(assets: SynthAssets, options: DatasetOptions) -> None:
+    _WORKER.append((Renderer(assets, options.seed), options))
+
+
+def _draw_in_worker(draw: _Draw, number: int) -> _Picture:
+    renderer, options = _WORKER[-1]
+    return draw(renderer, options, number)
+
+
+def _scene(renderer: Renderer, options: DatasetOptions, number: int) -> _Picture:
+    scene = renderer.scene(number, (options.size, options.size), options.difficulty)
+    record = scene_record(f"images/scene_{number:06d}.jpg", scene)
+    return _Picture(_jpeg(scene.image), record, len(scene.words), sum(word.legible for word in scene.words))
+
+
+def _crop(renderer: Renderer, options: DatasetOptions, number: int) -> _Picture:
+    """Cut the main word, as the word sets of the benchmarks are cut, out of the first readable rendering."""
+    for attempt in range(_CROP_TRIES):
+        scene = renderer.word(number + attempt * options.crops, _CROP_SIZE)
+        if scene.words and scene.words[0].legible:
+            break
+    word = scene.words[0] if scene.words else None
+    image = scene.image
+    if word is not None:
+        slack = 0.04 * (word.polygon[:, 1].max() - word.polygon[:, 1].min())
+        x0, y0 = np.maximum(word.polygon.min(0) - slack, 0).astype(int)
+        x1, y1 = np.ceil(word.polygon.max(0) + slack).astype(int)
+        image = np.ascontiguousarray(image[y0 : max(y1, y0 + 2), x0 : max(x1, x0 + 2)])
+    return _Picture(_jpeg(image), word.transcript if word is not None else "")
+
+
+def _jpeg(image: Image) -> bytes:
+    coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
+    return bytes(coded)
+
+
+def write_sheet(assets: SynthAssets, path: Path, options: DatasetOptions, most: int = 24) -> None:
+    """Draw the first scenes, or crops where there is no scene, of a data set onto one PNG.
+
+    Raises:
+        WriteError: ``path`` cannot be written.
+    """
+    renderer = Renderer(assets, options.seed)
+    if options.scenes:
+        size = (options.size, options.size)
+        pictures = [renderer.scene(i, size, options.difficulty) for i in range(min(options.scenes, most))]
+    else:
+        pictures = [renderer.word(i, _CROP_SIZE) for i in range(min(options.crops, most))]
+    coded = cv2.imencode(".png", contact_sheet(pictures, 4)[..., ::-1])[1]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(coded))
+    except OSError as error:
+        raise WriteError(f"cannot write the contact sheet {path}: {error}") from error

@@ -1,0 +1,106 @@
+"""Training targets of one labelled image: detection maps, and the edges of regions to embed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stsearch.charset import normalize
+from stsearch.config import DetectorConfig, EmbedderConfig
+from stsearch.geometry import expand_edges, offset_polygon, polygon_edges, shrink_distance, word_size
+from stsearch.types import Polygon, Scene, WordLabel
+
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectionMapsTarget:
+    """The four maps of losses.DetectionTargets for one image, each (H/stride, W/stride) float32."""
+
+    kernel: Map
+    care: Map
+    border: Map
+    border_care: Map
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionTarget:
+    """One region to embed and what it reads."""
+
+    edges: NDArray[np.float32]  # (2, K, 2) pixels of the image
+    word: str  # folded, at least one character
+
+
+def detection_target(scene: Scene, config: DetectorConfig) -> DetectionMapsTarget:
+    """Draw the kernel and border maps of ``scene`` (DB, section 3.3), in cells of ``config.stride`` pixels.
+
+    Don't-care words are masked out. In a partially labelled scene only the neighbourhood of labelled words
+    is judged.
+    """
+    height, width = (size // config.stride for size in scene.image.shape[:2])
+    kernel, border, border_care = (np.zeros((height, width), np.float32) for _ in range(3))
+    care = np.full((height, width), 0.0 if scene.partial else 1.0, np.float32)
+    # Legible words last: a word counts even where a don't-care region covers it.
+    for word in sorted(scene.words, key=lambda word: word.legible):
+        polygon = (word.polygon / config.stride).astype(np.float32)
+        distance = shrink_distance(polygon, config.shrink_ratio)
+        core, grown = offset_polygon(polygon, -distance), offset_polygon(polygon, distance)
+        too_small = min(word_size(polygon)) < config.min_size / config.stride
+        if not word.legible or too_small or core is None or grown is None:
+            _fill(care, polygon, 0.0)
+            continue
+        _fill(care, grown if scene.partial else polygon, 1.0)
+        _fill(kernel, core, 1.0)
+        _draw_border(border, border_care, polygon, grown, distance)
+    return DetectionMapsTarget(kernel, care, np.float32(0.3) + np.float32(0.4) * border, border_care * care)
+
+
+def _fill(target: Map, polygon: Polygon, value: float) -> None:
+    # Cell centres lie half a cell from the corner origin; fillPoly counts from centres, with 1/16 cell
+    # precision.
+    points = np.round((polygon - 0.5) * 16).astype(np.int32)
+    cv2.fillPoly(target, [points], value, shift=4)
+
+
+def _draw_border(border: Map, border_care: Map, polygon: Polygon, grown: Polygon, reach: float) -> None:
+    """Draw 1 - distance to the outline / ``reach`` inside ``grown``, where above what is there."""
+    low = np.maximum(np.floor(grown.min(axis=0)).astype(int), 0)
+    high = np.minimum(np.ceil(grown.max(axis=0)).astype(int) + 1, border.shape[::-1])
+    if (high <= low).any():
+        return
+    size = high - low
+    inside, outline = np.zeros(size[::-1], np.float32), np.ones(size[::-1], np.uint8)
+    _fill(inside, (grown - low).astype(np.float32), 1.0)
+    points = np.round((polygon - low - 0.5) * 16).astype(np.int32)
+    cv2.polylines(outline, [points], True, 0, 1, shift=4)
+    falloff = 1 - cv2.distanceTransform(outline, cv2.DIST_L2, 3) / max(reach, 1.0)
+    window = (slice(low[1], high[1]), slice(low[0], high[0]))
+    border[window] = np.maximum(border[window], np.clip(falloff, 0, 1) * inside)
+    border_care[window] = np.maximum(border_care[window], inside)
+
+
+def region_targets(
+    words: Sequence[WordLabel], config: EmbedderConfig, jitter: float, random: np.random.Generator
+) -> list[RegionTarget]:
+    """Return the regions of legible words with a transcript, corners moved by ``jitter`` times height."""
+    regions = []
+    for word in words:
+        text = normalize(word.transcript)
+        if word.legible and text and len(text) <= config.region[1]:
+            height, _ = word_size(word.polygon)
+            noise = random.normal(0, jitter * height, word.polygon.shape) if jitter else 0.0
+            regions.append(
+                RegionTarget(region_edges((word.polygon + noise).astype(np.float32), config), text)
+            )
+    return regions
+
+
+def region_edges(polygon: Polygon, config: EmbedderConfig) -> NDArray[np.float32]:
+    """Return the (2, K, 2) edges of the region sampled for ``polygon``: one point a column centre."""
+    columns = config.region[1]
+    edges = expand_edges(polygon_edges(polygon, 2 * columns + 1), config.margin)
+    return np.ascontiguousarray(edges[:, 1::2])

@@ -1,0 +1,72 @@
+"""Every error stsearch raises on purpose; each class carries the exit code the command line returns.
+
+Exit codes are part of the public interface (see the README): scripts may rely on them.
+"""
+
+from __future__ import annotations
+
+
+class StsearchError(Exception):
+    """Base of all deliberate errors: the message names the thing, the value and the way out."""
+
+    exit_code = 70
+
+
+class UsageError(StsearchError):
+    """An argument, option or configuration value cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(StsearchError):
+    """A dataset, annotation file, font or word list is missing, empty or malformed."""
+
+    exit_code = 2
+
+
+class ImageError(StsearchError):
+    """One photograph cannot be read; the run goes on without it."""
+
+    exit_code = 3
+
+
+class GalleryNotFoundError(StsearchError):
+    """No gallery stands where one was expected."""
+
+    exit_code = 10
+
+
+class GalleryLockedError(StsearchError):
+    """Another process is writing to the gallery."""
+
+    exit_code = 11
+
+
+class GalleryDamagedError(StsearchError):
+    """A gallery file is damaged, or was written by a newer version."""
+
+    exit_code = 12
+
+
+class WeightsError(StsearchError):
+    """Weights are missing, do not match their checksum, or do not fit the architecture."""
+
+    exit_code = 13
+
+
+class DeviceError(StsearchError):
+    """The requested device does not exist, or ran out of memory after backing off."""
+
+    exit_code = 14
+
+
+class WriteError(StsearchError):
+    """A file cannot be written: disk full, or no permission."""
+
+    exit_code = 15
+
+
+class TrainingError(StsearchError):
+    """Training cannot go on, for example because a loss is no longer finite."""
+
+    exit_code = 14

@@ -1,0 +1,211 @@
+"""Polygon and quad algebra, and the way from a probability map to polygons.
+
+Points are (x, y). A polygon runs clockwise (in image coordinates, y downwards) from the corner where reading
+starts, so its first half is the upper edge left to right and its second half the lower edge right to left.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pyclipper
+import shapely
+from numpy.typing import NDArray
+
+from stsearch.types import Polygon, Quad
+
+Edges = NDArray[np.float32]  # (2, K, 2): the upper and the lower edge, both in reading direction
+
+
+def polygon_area(polygon: Polygon) -> float:
+    """Return the signed area of ``polygon`` (P, 2): positive when it runs clockwise on screen."""
+    x, y = polygon.astype(np.float64).T
+    return float(0.5 * (x[:-1] @ y[1:] - x[1:] @ y[:-1] + x[-1] * y[0] - x[0] * y[-1]))
+
+
+def polygon_perimeter(polygon: Polygon) -> float:
+    """Return the length of the outline of ``polygon`` (P, 2)."""
+    return float(np.hypot(*np.diff(polygon, axis=0, append=polygon[:1]).T).sum())
+
+
+def polygon_iou(a: Polygon, b: Polygon) -> float:
+    """Return the intersection over union of two polygons, 0 when either is degenerate."""
+    p, q = shapely.make_valid(shapely.Polygon(a)), shapely.make_valid(shapely.Polygon(b))
+    union = p.union(q).area
+    return float(p.intersection(q).area / union) if union > 0 else 0.0
+
+
+def word_size(polygon: Polygon) -> tuple[float, float]:
+    """Return the (height, width) of the word in ``polygon``: mean edge distance, mean edge length."""
+    if len(polygon) == 4:
+        top, right, bottom, left = np.hypot(*np.diff(polygon, axis=0, append=polygon[:1]).T).tolist()
+        return (left + right) / 2, (top + bottom) / 2
+    upper, lower = polygon_edges(polygon, 8)
+    lengths = [np.hypot(*np.diff(edge, axis=0).T).sum() for edge in (upper, lower)]
+    return float(np.hypot(*(upper - lower).T).mean()), float(np.mean(lengths))
+
+
+def polygon_edges(polygon: Polygon, columns: int) -> Edges:
+    """Resample the upper and lower edge of ``polygon`` to ``columns`` points each, evenly along the edge.
+
+    An odd number of points puts the extra one on the upper edge.
+
+    Returns:
+        (2, columns, 2) float32, both edges in reading direction.
+    """
+    half = (len(polygon) + 1) // 2
+    return np.stack([_resample(polygon[:half], columns), _resample(polygon[half:][::-1], columns)])
+
+
+def _resample(line: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return ``count`` points evenly spaced along the polyline ``line`` (P, 2)."""
+    share = np.arange(count, dtype=np.float32)[:, None] / np.float32(max(count - 1, 1))
+    if len(line) == 2:
+        return np.asarray(line[0] + share * (line[1] - line[0]), np.float32)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    at = share[:, 0] * along[-1]
+    return np.stack([np.interp(at, along, line[:, axis]) for axis in (0, 1)], axis=1).astype(np.float32)
+
+
+def offset_polygon(polygon: Polygon, distance: float) -> Polygon | None:
+    """Move the outline of ``polygon`` outwards by ``distance`` pixels (inwards if negative), corners rounded.
+
+    Returns:
+        The largest resulting polygon (P, 2) float32, or None when nothing is left.
+    """
+    scale = 16.0  # pyclipper works on integers; a sixteenth of a pixel is enough
+    clipper = pyclipper.PyclipperOffset()
+    clipper.AddPath(
+        np.round(polygon * scale).astype(np.int64).tolist(), pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON
+    )
+    paths = [
+        np.asarray(path, np.float32) / scale for path in clipper.Execute(distance * scale) if len(path) >= 3
+    ]
+    return max(paths, key=lambda path: abs(polygon_area(path)), default=None)
+
+
+def shrink_distance(polygon: Polygon, ratio: float) -> float:
+    """Return by how much DB shrinks ``polygon``: area * (1 - ratio^2) / perimeter (DB, equation 10)."""
+    return abs(polygon_area(polygon)) * (1 - ratio**2) / max(polygon_perimeter(polygon), 1e-6)
+
+
+def order_quad(quad: Quad) -> Quad:
+    """Reorder the corners of ``quad`` clockwise from the top-left of upright reading.
+
+    Reading runs along the pair of sides closer to the horizontal, to the right.
+    """
+    if polygon_area(quad) < 0:
+        quad = quad[::-1]
+    sides = np.roll(quad, -1, axis=0) - quad
+    rightwards = sides[:, 0] / np.maximum(np.linalg.norm(sides, axis=1), 1e-6)
+    return np.ascontiguousarray(np.roll(quad, -int(np.argmax(rightwards)), axis=0))
+
+
+def turn_quad(quad: Quad, quarter_turns: int) -> Quad:
+    """Return ``quad`` with reading starting ``quarter_turns`` corners further on (clockwise)."""
+    return np.ascontiguousarray(np.roll(quad, -quarter_turns, axis=0))
+
+
+def expand_edges(edges: Edges, margin: float) -> Edges:
+    """Move the two edges apart and lengthen them by ``margin`` of the word's height on every side.
+
+    Args:
+        edges: (2, K, 2), upper and lower edge in reading direction.
+        margin: share of the mean height.
+    """
+    across = edges[0] - edges[1]
+    centre, half = edges.mean(axis=0), across / 2
+    upper, lower = centre + half * (1 + 2 * margin), centre - half * (1 + 2 * margin)
+    height = float(np.hypot(*across.T).mean())
+    grown = np.stack([upper, lower])
+    for edge in grown:
+        for end, inner in ((0, 1), (-1, -2)):
+            direction = edge[end] - edge[inner]
+            edge[end] += direction * (height * margin / max(float(np.hypot(*direction)), 1e-6))
+    return np.stack([_resample(edge, edge.shape[0]) for edge in grown])
+
+
+def polygons_from_map(
+    probability: NDArray[np.float32],
+    binarize: float,
+    minimum_score: float,
+    unclip_ratio: float,
+    min_size: float,
+    limit: int,
+) -> list[tuple[Polygon, float]]:
+    """Turn a probability map of shrunken text kernels into polygons (DB, section 3.4).
+
+    Args:
+        probability: (H, W) float32 in [0, 1].
+        binarize: cells above it belong to a kernel.
+        minimum_score: kernels whose mean probability is lower are dropped.
+        unclip_ratio: a kernel grows by area * ratio / perimeter.
+        min_size: regions with a shorter side are dropped; cells.
+        limit: the most confident regions that are kept.
+
+    Returns:
+        (polygon, score) pairs, polygons in cells (outer corner origin), best first. Straight words are
+        quads; bent ones have 14 points.
+    """
+    mask = (probability > binarize).astype(np.uint8)
+    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    found: list[tuple[Polygon, float]] = []
+    for contour in contours:
+        kernel = contour.reshape(-1, 2).astype(np.float32)
+        score = _mean_inside(probability, np.asarray(contour, np.int32))
+        if score < minimum_score:
+            continue
+        polygon = _unclip(kernel, unclip_ratio)
+        if polygon is not None and min(word_size(polygon)) >= min_size:
+            found.append((polygon, score))
+    return sorted(found, key=lambda item: -item[1])[:limit]
+
+
+def _mean_inside(probability: NDArray[np.float32], contour: NDArray[np.int32]) -> float:
+    x, y, width, height = cv2.boundingRect(contour)
+    inside = np.zeros((height, width), np.uint8)
+    cv2.drawContours(inside, [contour - np.array([x, y])], -1, 1, cv2.FILLED)
+    return float(cv2.mean(probability[y : y + height, x : x + width], inside)[0])
+
+
+def _unclip(kernel: NDArray[np.float32], ratio: float) -> Polygon | None:
+    """Grow a kernel's outline (cell indices) to the word's polygon: a quad, or 14 points when it is bent."""
+    centre, size, angle = cv2.minAreaRect(kernel)
+    # A contour runs through the centres of its outermost cells: the region is one cell larger, and half a
+    # cell on.
+    size = (size[0] + 1.0, size[1] + 1.0)
+    corners = cv2.boxPoints((centre, size, angle)).astype(np.float32) + 0.5
+    area = cv2.contourArea(kernel) + len(kernel) / 2 + 1
+    bent = area < 0.72 * size[0] * size[1] and max(size) > 2.5 * min(size)
+    if not bent:
+        distance = size[0] * size[1] * ratio / (2 * (size[0] + size[1]))
+        grown = cv2.boxPoints((centre, (size[0] + 2 * distance, size[1] + 2 * distance), angle))
+        return order_quad(grown.astype(np.float32) + 0.5)
+    outline = offset_polygon(kernel + 0.5, 0.5)
+    grown_outline = (
+        None if outline is None else offset_polygon(outline, shrink_distance(outline, 0.0) * ratio)
+    )
+    return None if grown_outline is None else _bent_polygon(grown_outline, order_quad(corners))
+
+
+def _bent_polygon(outline: Polygon, frame: Quad, columns: int = 7) -> Polygon:
+    """Describe ``outline`` by an upper and a lower edge, cut at ``columns`` places along ``frame``'s axis."""
+    along = frame[1] - frame[0]
+    if np.linalg.norm(frame[3] - frame[0]) > np.linalg.norm(
+        along
+    ):  # a tall frame: the word runs along its long side
+        frame = turn_quad(frame, 1 if along[0] <= 0 else 3)
+        along = frame[1] - frame[0]
+    along = along / np.linalg.norm(along)
+    across = np.array([-along[1], along[0]], np.float32)
+    basis = np.stack([along, across], axis=1)
+    local = outline @ basis
+    dense = _resample(np.concatenate([local, local[:1]]), 400)
+    low, high = dense[:, 0].min(), dense[:, 0].max()
+    reach = (high - low) / (columns - 1)
+    upper, lower = [], []
+    for centre in np.linspace(low, high, columns):
+        near = dense[np.abs(dense[:, 0] - np.clip(centre, low + reach / 4, high - reach / 4)) <= reach / 4]
+        upper.append((centre, near[:, 1].min()))
+        lower.append((centre, near[:, 1].max()))
+    return np.asarray(np.array(upper + lower[::-1]) @ basis.T, np.float32)

@@ -1,0 +1,237 @@
+"""Photographs into arrays (EXIF applied, limits checked first), and the way to model pixels and back."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from PIL.Image import Transpose
+
+from stsearch.errors import ImageError
+from stsearch.types import Image, Polygon
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+"""The decoders that may see a file; everything else Pillow can open is refused."""
+
+MAX_MEGAPIXELS = 178.0
+"""Photographs with more pixels are refused by their header: decoded, one would need over half a gigabyte."""
+
+# The header is compared with our own limit; Pillow's would warn from half of it on, and could not be raised.
+PIL.Image.MAX_IMAGE_PIXELS = None
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+_SIDES_SWAPPED = (5, 6, 7, 8)
+_MAX_UPSCALE = 2.0  # enlarging a small picture further adds work and no detail
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """A photograph as displayed, perhaps shrunk.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        height: of the photograph as displayed, in its own pixels.
+        width: of the photograph as displayed, in its own pixels.
+    """
+
+    image: Image
+    height: int
+    width: int
+
+    def to_original(self, polygon: Polygon) -> Polygon:
+        """Return ``polygon`` (P, 2) in pixels of the photograph, from pixels of ``image``."""
+        height, width = self.image.shape[:2]
+        return polygon * np.asarray((self.width / width, self.height / height), np.float32)
+
+
+def read_image(source: Path | str | bytes, max_megapixels: float = MAX_MEGAPIXELS) -> Image:
+    """Return the photograph at a path, or in the bytes of a file, as displayed: HWC uint8 RGB, full size.
+
+    Raises:
+        ImageError: it cannot be read; the message holds the reason, after the path where one is known.
+    """
+    return decode_image(source, max_megapixels=max_megapixels).image
+
+
+def decode_image(
+    source: Path | str | bytes, longer_side: int | None = None, max_megapixels: float = MAX_MEGAPIXELS
+) -> Decoded:
+    """Decode a photograph: EXIF orientation applied, transparency over white, first frame, any colour mode.
+
+    Args:
+        source: a path, or the bytes of a file.
+        longer_side: a longer photograph is shrunk to it, as ``Resize`` does; a JPEG at least twice as long
+            is also decoded at a half, a quarter or an eighth of its size, which is several times faster.
+        max_megapixels: larger photographs are refused before decoding.
+
+    Raises:
+        ImageError: it cannot be read; the message holds the reason, after the path where one is known.
+    """
+    if isinstance(source, bytes):
+        return _decode(source, longer_side, max_megapixels)
+    try:
+        return _decode(Path(source).read_bytes(), longer_side, max_megapixels)
+    except OSError as error:
+        raise ImageError(f"{source}: {error.strerror or error}") from error
+    except ImageError as error:
+        raise ImageError(f"{source}: {error}") from error
+
+
+def _decode(encoded: bytes, longer_side: int | None, max_megapixels: float) -> Decoded:
+    if not encoded:
+        raise ImageError("the file is empty")
+    try:
+        with PIL.Image.open(io.BytesIO(encoded), formats=FORMATS) as photo:
+            _check_size(photo, max_megapixels)
+            width, height = photo.size
+            if longer_side is not None:
+                ratio = longer_side / max(width, height)
+                photo.draft(None, (math.ceil(width * ratio), math.ceil(height * ratio)))
+            photo.load()
+            orientation = _orientation(photo)
+            if orientation in _SIDES_SWAPPED:
+                height, width = width, height
+            image = _to_rgb(_turn(photo, orientation))
+            if longer_side is not None and longer_side < max(height, width):
+                image = Resize(longer_side).plan(height, width).resize(image)
+            return Decoded(image, height, width)
+    except ImageError:
+        raise
+    except PIL.UnidentifiedImageError as error:
+        raise ImageError(f"not a picture in a format that is read ({', '.join(FORMATS)})") from error
+    except Exception as error:  # decoders raise anything on damage
+        raise ImageError(f"damaged or truncated: {str(error) or type(error).__name__}") from error
+
+
+def _check_size(photo: PIL.Image.Image, max_megapixels: float) -> None:
+    megapixels = photo.width * photo.height / 1e6
+    if megapixels > max_megapixels:
+        size = f"{photo.width} x {photo.height} is {megapixels:.0f} megapixels"
+        raise ImageError(f"{size}; the limit is {max_megapixels:g}")
+
+
+def _orientation(photo: PIL.Image.Image) -> int:
+    """Return the EXIF orientation of a loaded photograph, 1 when it has none or its EXIF is damaged.
+
+    Loaded first, because Pillow turns a TIFF while loading and then takes the tag away.
+    """
+    try:
+        orientation = photo.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # noqa: BLE001  # damaged EXIF raises anything, and the picture is still good
+        return 1
+    return orientation if orientation in _UPRIGHT else 1
+
+
+def _turn(photo: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
+    return photo.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else photo
+
+
+def _to_rgb(photo: PIL.Image.Image) -> Image:
+    if photo.has_transparency_data:
+        layer = photo.convert("RGBA")
+        photo = PIL.Image.new("RGBA", layer.size, "white")
+        photo.alpha_composite(layer)
+    elif photo.mode == "F" or photo.mode.startswith("I"):
+        return _stretch(np.asarray(photo, np.float32))
+    return np.ascontiguousarray(photo.convert("RGB"))
+
+
+def _stretch(values: NDArray[np.float32]) -> Image:
+    """Return grey ``values`` (H, W) of unknown depth as RGB with the darkest at 0 and the brightest at 255.
+
+    Scanners write 10, 12 and 16 bits into the same mode, so the range is taken from the picture.
+    """
+    low, high = float(values.min()), float(values.max())
+    if not math.isfinite(high - low):
+        raise ImageError("it holds values that are not numbers")
+    grey = ((values - low) * (255.0 / max(high - low, 1e-12)) + 0.5).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+@dataclass(frozen=True, slots=True)
+class ResizePlan:
+    """How one size of image becomes model pixels: resized to (height, width), padded right and below.
+
+    Attributes:
+        scale_x: model pixels to an original pixel, horizontally.
+        scale_y: the same, vertically; the two differ by rounding only.
+        height: of the resized image.
+        width: of the resized image.
+        padded_height: a multiple of what the network needs.
+        padded_width: a multiple of what the network needs.
+    """
+
+    scale_x: float
+    scale_y: float
+    height: int
+    width: int
+    padded_height: int
+    padded_width: int
+
+    def resize(self, image: Image) -> Image:
+        """Return ``image`` (H, W, 3) resized to (height, width, 3)."""
+        shrinks = self.height < image.shape[0] or self.width < image.shape[1]
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(image, (self.width, self.height), interpolation=method), np.uint8)
+
+    def forward(self, image: Image) -> Image:
+        """Return ``image`` (H, W, 3) resized, and padded with zeros to (padded_height, padded_width, 3)."""
+        padded = np.zeros((self.padded_height, self.padded_width, 3), np.uint8)
+        padded[: self.height, : self.width] = self.resize(image)
+        return padded
+
+    def scale(self, polygon: Polygon) -> Polygon:
+        """Return ``polygon`` (P, 2), given in original pixels, in model pixels."""
+        return polygon * np.asarray((self.scale_x, self.scale_y), np.float32)
+
+    def inverse(self, polygon: Polygon) -> Polygon:
+        """Return ``polygon`` (P, 2), given in model pixels, in original pixels."""
+        return polygon * np.asarray((1 / self.scale_x, 1 / self.scale_y), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Fit images into a longer side, keeping their aspect; small ones grow to at most twice their size.
+
+    Attributes:
+        longer_side: of the resized image, in pixels.
+        multiple: padded sides are multiples of it, the coarsest stride of the network.
+    """
+
+    longer_side: int
+    multiple: int = 32
+
+    def plan(self, height: int, width: int) -> ResizePlan:
+        """Return the plan for images of (``height``, ``width``).
+
+        >>> Resize(1280).plan(3000, 4000)
+        ResizePlan(scale_x=0.32, scale_y=0.32, height=960, width=1280, padded_height=960, padded_width=1280)
+        """
+        ratio = min(self.longer_side / max(height, width), _MAX_UPSCALE)
+        new_height, new_width = max(1, round(height * ratio)), max(1, round(width * ratio))
+        return ResizePlan(
+            new_width / width,
+            new_height / height,
+            new_height,
+            new_width,
+            self._pad(new_height),
+            self._pad(new_width),
+        )
+
+    def _pad(self, side: int) -> int:
+        return math.ceil(side / self.multiple) * self.multiple

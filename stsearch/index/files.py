@@ -1,0 +1,85 @@
+"""Files that are whole or absent: written beside and renamed, locked by one writer, checksummed."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from stsearch.errors import GalleryLockedError, WriteError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; afterwards it replaces ``path`` at once and durably, or not at all.
+
+    Raises:
+        WriteError: the disk is full, or the folder may not be written to.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.touch(mode=0o600)
+        yield beside
+        _sync(beside)
+        beside.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of the file at ``path`` in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make ``folder``, and its parents, readable by their user alone; one that is there stays as it is.
+
+    Raises:
+        WriteError: it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot make {folder}: {error.strerror or error}") from error
+
+
+class Lock:
+    """A lock that one process at a time can hold; it ends with the process, however that ends.
+
+    Raises:
+        GalleryLockedError: another process holds it.
+        WriteError: the lock file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise GalleryLockedError(
+                f"another process is writing to {path.parent}; wait until it is done"
+            ) from error
+
+    def release(self) -> None:
+        """Let the next process have it."""
+        os.close(self._descriptor)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

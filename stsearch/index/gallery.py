@@ -1,0 +1,257 @@
+"""A gallery: the words of the photographs in one folder. Ties catalog, vector store and manifest together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stsearch.errors import UsageError, WeightsError
+from stsearch.index import registry
+from stsearch.index.catalog import Catalog, InstanceTable, Record
+from stsearch.index.files import Lock, file_sha256, make_private_folder, replacing
+from stsearch.index.manifest import Manifest, StoreRecord
+from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
+from stsearch.types import ModelInfo, Polygon
+
+EXACT_LIMIT = 50_000
+"""Up to so many words every one is compared with the query: 0.1 s on one core, and no store to keep."""
+
+_CHUNK = 10_000  # instances read from the catalog at a time while a store is built
+
+Notify = Callable[[str], None]
+
+
+def _ignore(_message: str) -> None:
+    """Tell nobody."""
+
+
+class Gallery:
+    """An open gallery; ``Gallery.open`` reads one, ``Gallery.create`` makes one or goes on writing to it.
+
+    Attributes:
+        folder: where its files lie.
+        catalog: the truth.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, catalog: Catalog, notify: Notify = _ignore) -> None:
+        self.folder = folder
+        self.catalog = catalog
+        self._manifest = manifest
+        self._notify = notify
+        self._lock: Lock | None = None
+        self._everything: InstanceTable | None = None
+        self._store: tuple[VectorStore, int] | None = None  # with the last id it has seen
+
+    @classmethod
+    def open(cls, path: Path | str, notify: Notify = _ignore) -> Self:
+        """Open a gallery for reading.
+
+        Args:
+            path: the gallery folder, or the folder of photographs it lies in.
+            notify: is told in one sentence when something is slower or less than it could be.
+
+        Raises:
+            GalleryNotFoundError: there is none.
+            GalleryDamagedError: it is damaged, or of a newer format.
+        """
+        given = Path(path).resolve()
+        inside = given / registry.FOLDER_NAME
+        folder = inside if registry.is_gallery(inside) else given
+        return cls(folder, Manifest.read(folder), Catalog(folder / "catalog.sqlite3"), notify)
+
+    @classmethod
+    def create(
+        cls, folder: Path | str, photos: Path | str, model: ModelInfo, notify: Notify = _ignore
+    ) -> Self:
+        """Open the gallery in ``folder`` for writing; make it when there is none.
+
+        Args:
+            folder: where the files of the gallery lie or shall lie.
+            photos: the folder of the photographs.
+            model: the weights that will read them.
+            notify: is told in one sentence when something is slower or less than it could be.
+
+        Raises:
+            GalleryLockedError: another process is writing to it.
+            UsageError: it holds the photographs of another folder.
+            WeightsError: it was made with other weights.
+            GalleryDamagedError: it is damaged, or of a newer format.
+            WriteError: the folder cannot be written to.
+        """
+        folder, photos = Path(folder).resolve(), Path(photos).resolve()
+        make_private_folder(folder)
+        lock = Lock(folder / "lock")
+        try:
+            is_new = not registry.is_gallery(folder)
+            catalog = Catalog(folder / "catalog.sqlite3", create=is_new)
+            if is_new:
+                Manifest(".." if folder.parent == photos else os.fspath(photos), model).write(folder)
+            gallery = cls(folder, Manifest.read(folder), catalog, notify)
+            gallery._lock = lock
+            gallery.check_model(model)
+            gallery._check_photos(photos)
+        except BaseException:
+            lock.release()
+            raise
+        return gallery
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files, and let the next writer in."""
+        self.catalog.close()
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+    @property
+    def photos(self) -> Path:
+        """The folder of the photographs."""
+        return (self.folder / self._manifest.photos).resolve()
+
+    @property
+    def model(self) -> ModelInfo:
+        """The weights that filled the gallery."""
+        return self._manifest.model
+
+    def check_model(self, model: ModelInfo) -> None:
+        """Refuse weights other than those that filled the gallery, because their embeddings do not compare.
+
+        Raises:
+            WeightsError: they are others; the message names the two ways out.
+        """
+        if model.sha256 != self.model.sha256:
+            made, given = (f"{each.name} (sha256 {each.sha256[:12]})" for each in (self.model, model))
+            raise WeightsError(
+                f"{self.folder} was made with the weights {made}, these are {given}:"
+                " give those with --model, or index again into another gallery with --index"
+            )
+
+    def add(self, batch: Iterable[Record]) -> None:
+        """Add what became of some files, in one transaction."""
+        self.catalog.add(batch)
+        self._everything = None
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Forget files by their relative paths, and all content that no file has any more."""
+        self.catalog.remove(paths)
+        self._everything = None
+
+    def finish(self) -> None:
+        """Save the vector store where the gallery is large enough to need one, and begin a new generation.
+
+        Until then readers find what was added by reading the catalog, so nothing is lost without it.
+        """
+        store = self._save_store()
+        self._manifest = replace(self._manifest, generation=self._manifest.generation + 1, store=store)
+        self._manifest.write(self.folder)
+        for file in self.folder.glob("vectors-*.hnsw"):
+            if store is None or file.name != store.file:
+                file.unlink()
+
+    def instances(self) -> InstanceTable:
+        """Return all text instances; read once and kept."""
+        if self._everything is None:
+            self._everything = self.catalog.instances(self.model.dim)
+        return self._everything
+
+    def candidates(self, queries: NDArray[np.float32], words: Iterable[str], k: int) -> InstanceTable:
+        """Return the instances worth scoring for a query; all of them in a gallery of up to ``EXACT_LIMIT``.
+
+        Args:
+            queries: (Q, D) float32, unit rows.
+            words: folded; instances with exactly such a transcript are always among the candidates.
+            k: how many of the most similar instances to take for each query.
+        """
+        if self._everything is not None or self.catalog.counts().words <= EXACT_LIMIT:
+            return self.instances()
+        if self._store is None:
+            self._store = self._open_store()
+        store, last_id = self._store
+        found = [neighbours.ids for neighbours in store.search(queries, k)]
+        newer = self.catalog.instance_ids(after=last_id)
+        ids = np.unique(np.concatenate([*found, newer, self.catalog.ids_reading(words)]))
+        return self.catalog.instances(self.model.dim, ids.tolist())
+
+    def photos_of(self, contents: Iterable[int]) -> dict[int, list[Path]]:
+        """Return the paths of the photographs with each of ``contents``; identical files share one."""
+        root = self.photos
+        return {
+            key: [root / path for path in paths] for key, paths in self.catalog.paths_of(contents).items()
+        }
+
+    def all_photos(self) -> list[tuple[Path, int]]:
+        """Return every photograph that was read, with its content; identical files share one."""
+        root = self.photos
+        return [(root / path, content) for path, content in self.catalog.photos()]
+
+    def polygons_of(self, ids: Iterable[int]) -> dict[int, Polygon]:
+        """Return the polygon (P, 2) float32 of each of the instances ``ids``, in original pixels."""
+        return self.catalog.polygons_of(ids)
+
+    def _check_photos(self, photos: Path) -> None:
+        if photos != self.photos:
+            raise UsageError(
+                f"{self.folder} holds the photographs of {self.photos}, not of {photos}:"
+                " name another gallery with --index, or delete this one"
+            )
+
+    def _load_store(self) -> VectorStore | None:
+        """Return the saved store if it is what the manifest says; else tell, and return None."""
+        record = self._manifest.store
+        if record is None:
+            return None
+        path = self.folder / record.file
+        try:
+            if record.dim != self.model.dim or file_sha256(path) != record.sha256:
+                raise ValueError("does not match its checksum")
+            return HnswStore.load(path, record.dim)
+        except (OSError, ValueError, MissingHnswlibError) as error:
+            self._notify(f"{path} cannot be used ({error}); every word is compared instead, which is slower")
+            return None
+
+    def _open_store(self) -> tuple[VectorStore, int]:
+        """Return a store to search and the last id it has seen: the saved one, else all vectors in memory."""
+        store, record = self._load_store(), self._manifest.store
+        if store is not None and record is not None:
+            return store, record.last_id
+        ids = self.catalog.instance_ids()
+        return self._fill(FlatStore(self.model.dim), ids), int(ids[-1])
+
+    def _save_store(self) -> StoreRecord | None:
+        alive = self.catalog.instance_ids()
+        if len(alive) <= EXACT_LIMIT:
+            return None
+        try:
+            store = self._load_store() or HnswStore(self.model.dim)
+        except MissingHnswlibError as error:
+            self._notify(f"{error}; until then searching this gallery is slow")
+            return None
+        gone = np.setdiff1d(store.ids(), alive)
+        if len(gone) > len(alive) // 2:  # removed nodes cost time and memory
+            store, gone = HnswStore(self.model.dim), gone[:0]
+        store.remove(gone)
+        self._fill(store, np.setdiff1d(alive, store.ids()))
+        file = f"vectors-{self._manifest.generation + 1}.hnsw"
+        with replacing(self.folder / file) as beside:
+            store.save(beside)
+            return StoreRecord(file, file_sha256(beside), self.model.dim, len(alive), int(alive[-1]))
+
+    def _fill(self, store: VectorStore, ids: NDArray[np.int64]) -> VectorStore:
+        for start in range(0, len(ids), _CHUNK):
+            table = self.catalog.instances(self.model.dim, ids[start : start + _CHUNK].tolist())
+            store.add(table.ids, table.embeddings)
+        return store

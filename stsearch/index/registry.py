@@ -1,0 +1,91 @@
+"""Where galleries lie: beside their photographs or in the user's data folder, which lists them all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from stsearch.errors import GalleryDamagedError, GalleryNotFoundError
+from stsearch.index import manifest
+from stsearch.index.files import make_private_folder, replacing
+
+FOLDER_NAME = ".stsearch"
+_LIST_NAME = "galleries.json"
+
+
+def data_home(environment: Mapping[str, str]) -> Path:
+    """Return stsearch's folder among the user's data, by the XDG base directory specification."""
+    base = environment.get("XDG_DATA_HOME") or Path(environment.get("HOME", "~"), ".local", "share")
+    return Path(base).expanduser() / "stsearch"
+
+
+def place_for(photos: Path, home: Path) -> Path:
+    """Return the gallery folder of the folder ``photos``: inside it, or in ``home`` when it is read-only."""
+    inside = photos.resolve() / FOLDER_NAME
+    if is_gallery(inside) or os.access(photos, os.W_OK):
+        return inside
+    digest = hashlib.sha256(os.fsencode(photos.resolve())).hexdigest()[:12]
+    return home / "galleries" / f"{photos.resolve().name}-{digest}"
+
+
+def find(path: Path, home: Path) -> Path:
+    """Return the gallery folder that ``path`` names: the gallery itself, or the folder of its photographs.
+
+    Raises:
+        GalleryNotFoundError: neither is there.
+    """
+    for folder in (path.resolve(), place_for(path, home)):
+        if is_gallery(folder):
+            return folder
+    raise GalleryNotFoundError(f"no gallery in {path}; make one with: stsearch index {path}")
+
+
+def nearest(start: Path) -> Path | None:
+    """Return the gallery folder inside ``start`` or the closest of its parents that has one."""
+    resolved = start.resolve()
+    folders = (parent / FOLDER_NAME for parent in (resolved, *resolved.parents))
+    return next((folder for folder in folders if is_gallery(folder)), None)
+
+
+def register(folder: Path, home: Path) -> None:
+    """Add a gallery folder to the list in ``home``.
+
+    Raises:
+        WriteError: the list cannot be written.
+        GalleryDamagedError: the list is damaged.
+    """
+    known = _read_list(home)
+    if folder not in known:
+        make_private_folder(home)
+        with replacing(home / _LIST_NAME) as beside:
+            names = sorted(os.fspath(each) for each in (*known, folder))
+            beside.write_text(json.dumps({"format": 1, "galleries": names}, indent=2), encoding="ascii")
+
+
+def registered(home: Path) -> list[Path]:
+    """Return the listed gallery folders that are there now.
+
+    Raises:
+        GalleryDamagedError: the list is damaged.
+    """
+    return [folder for folder in _read_list(home) if is_gallery(folder)]
+
+
+def is_gallery(folder: Path) -> bool:
+    """Return whether a gallery lies in ``folder``."""
+    return (folder / manifest.FILE_NAME).is_file()
+
+
+def _read_list(home: Path) -> list[Path]:
+    path = home / _LIST_NAME
+    try:
+        return [Path(name) for name in json.loads(path.read_text(encoding="ascii"))["galleries"]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise GalleryDamagedError(
+            f"{path} is damaged ({error}); delete it, and index again to list a folder"
+        ) from error

@@ -1,0 +1,351 @@
+"""From a folder of photographs to a gallery: walk, then skip, link or spot each file.
+
+Threads read and decode a bounded number of files ahead of the spotter, and a batch is one transaction of the
+gallery. So memory stays flat, and whatever ends a run costs no more than the photographs at work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from stsearch.errors import ImageError, UsageError
+from stsearch.image import MAX_MEGAPIXELS, Decoded, Resize, decode_image
+from stsearch.index.catalog import Failed, Linked, PhotoFile, Record, Spotted
+from stsearch.index.gallery import Gallery
+from stsearch.types import Image, ModelInfo, TextInstance
+
+SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .heic .heif .avif".split())
+"""Files with these endings are photographs; one that cannot be read, whatever the reason, is reported."""
+
+_LOOK_AHEAD = 4  # batches decoded before one is chosen, so that its photographs are of similar size
+_COMMIT = 256  # records at most that wait for a photograph to be committed with
+_NEVER = -1  # a modification time no file has: what could not be opened is tried again at every run
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class PhotoSpotter(Protocol):
+    """What finds the words of photographs, such as ``spotter.Spotter``."""
+
+    info: ModelInfo
+
+    def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
+        """Return the text instances of each image (HWC uint8 RGB), polygons in its own pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How a folder is indexed.
+
+    Attributes:
+        batch: photographs the spotter sees at once.
+        threads: files that are read and decoded at the same time.
+        max_megapixels: larger photographs are refused.
+    """
+
+    batch: int = 8
+    threads: int = 4
+    max_megapixels: float = MAX_MEGAPIXELS
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        done: files dealt with.
+        total: files found.
+        words: text instances found by this run.
+    """
+
+    done: int
+    total: int
+    words: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What a finished run did to the gallery, in files.
+
+    Attributes:
+        new: not known before, copies of known photographs included.
+        changed: known under this path with another content.
+        moved: known under another path, which is gone; not read again.
+        removed: no longer there.
+        unchanged: known, and not touched since.
+        failed: could not be read, now or at an earlier run.
+        words: text instances found by this run.
+        seconds: what it took.
+    """
+
+    new: int = 0
+    changed: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    words: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """A file whose bytes are in memory."""
+
+    file: PhotoFile
+    sha256: str
+    encoded: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Photo:
+    """A photograph that waits for the spotter."""
+
+    file: PhotoFile
+    sha256: str
+    decoded: Decoded
+
+
+def index_photos(
+    gallery: Gallery,
+    spotter: PhotoSpotter,
+    options: IndexOptions = IndexOptions(),
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> IndexReport:
+    """Bring ``gallery`` up to date with the folder of its photographs.
+
+    A file of known size and time is skipped, one of known content is linked, any other is spotted. However
+    the call ends, the gallery holds every finished batch, and the same call goes on from there.
+
+    Args:
+        gallery: opened with ``Gallery.create``.
+        spotter: finds the words; of the weights the gallery was created with.
+        options: batch size, threads and limits.
+        progress: is called as files are dealt with.
+
+    Raises:
+        WriteError: the gallery cannot be written to, for example because the disk is full.
+    """
+    started = time.monotonic()
+    files, unlisted = walk_photos(gallery.photos)
+    run = _Run(gallery, spotter, options, progress, len(files))
+    run.commit(unlisted)
+    run.read_all(files)
+    run.forget_all_but(files, unlisted)
+    gallery.finish()
+    return run.report(time.monotonic() - started)
+
+
+def walk_photos(root: Path) -> tuple[list[PhotoFile], list[Failed]]:
+    """Return the photographs below ``root`` in a fixed order, and the folders that could not be listed.
+
+    Hidden files and folders, thumbnails of NAS boxes (``@eaDir``) and symbolic links are passed over. The
+    path of a folder that could not be listed ends in a slash.
+
+    Raises:
+        UsageError: ``root`` itself cannot be listed.
+    """
+    files: list[PhotoFile] = []
+    unlisted: list[Failed] = []
+
+    def note(error: OSError) -> None:
+        folder = Path(error.filename).relative_to(root)
+        if folder == Path():
+            raise UsageError(f"cannot list {root}: {error.strerror}") from error
+        unlisted.append(Failed(PhotoFile(f"{folder}/", 0, _NEVER), error.strerror or str(error)))
+
+    for folder, subfolders, names in os.walk(root, onerror=note):
+        subfolders[:] = sorted(name for name in subfolders if not _is_hidden(name))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.suffix.lower() in SUFFIXES and not _is_hidden(name):
+                files.extend(_stat(path, root))
+    return files, unlisted
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "@eaDir"
+
+
+def _stat(path: Path, root: Path) -> Iterator[PhotoFile]:
+    """Yield the file at ``path``, unless it is no regular file or has gone since it was listed."""
+    with suppress(OSError):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode):
+            yield PhotoFile(os.fspath(path.relative_to(root)), status.st_size, status.st_mtime_ns)
+
+
+class _Run:
+    """One run over a folder: the stages a file goes through, and the tally of what became of them."""
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        spotter: PhotoSpotter,
+        options: IndexOptions,
+        progress: Callable[[Progress], None],
+        total: int,
+    ) -> None:
+        self._gallery = gallery
+        self._spotter = spotter
+        self._root = gallery.photos
+        self._options = options
+        self._progress = progress
+        self._now = Progress(0, total, 0)
+        self._resize = Resize(spotter.info.longer_side)
+        self._tally: Counter[str] = Counter()  # files by the names of IndexReport
+        self._known: dict[str, Record | None] = {}  # what was known of the files at work
+        self._linked: Counter[str] = (
+            Counter()
+        )  # contents that appeared under a new path: moved, if another is gone
+
+    def report(self, seconds: float) -> IndexReport:
+        """Return what the run did."""
+        failed = self._gallery.catalog.counts().failed
+        return IndexReport(**self._tally, failed=failed, words=self._now.words, seconds=seconds)
+
+    def read_all(self, files: Sequence[PhotoFile]) -> None:
+        """Bring every one of ``files`` into the gallery, batch by batch."""
+        pool = ThreadPoolExecutor(self._options.threads)
+        window = 2 * self._options.threads
+        try:
+            read = _ahead(pool, self._read, self._skip_unchanged(files), window)
+            decoded = _ahead(pool, self._decode, map(self._link, read), window)
+            for batch in self._batches(decoded):
+                self.commit(batch)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def commit(self, batch: Sequence[Record]) -> None:
+        """Add ``batch`` to the gallery in one transaction, and count it."""
+        self._gallery.add(batch)
+        for record in batch:
+            self._count(record)
+        words = sum(len(record.instances) for record in batch if isinstance(record, Spotted))
+        self._advance(len(batch), words)
+
+    def forget_all_but(self, files: Sequence[PhotoFile], unlisted: Sequence[Failed]) -> None:
+        """Remove what is gone from the gallery; what lies in an unlisted folder may still be there."""
+        present = {file.path for file in files}
+        unknown = tuple(folder.file.path for folder in unlisted)
+        catalog = self._gallery.catalog
+        gone = [path for path in catalog.paths() if path not in present and not path.startswith(unknown)]
+        for path in gone:
+            record = catalog.record_at(path)
+            if isinstance(record, Linked):
+                self._count_gone(record.sha256)
+        self._gallery.remove(gone)
+
+    def _skip_unchanged(self, files: Iterable[PhotoFile]) -> Iterator[PhotoFile]:
+        for file in files:
+            known = self._gallery.catalog.record_at(file.path)
+            if known is None or known.file != file:
+                self._known[file.path] = known
+                yield file
+            else:
+                self._tally["unchanged"] += isinstance(known, Linked)
+                self._advance(1, 0)
+
+    def _read(self, file: PhotoFile) -> _Read | Failed:
+        try:
+            encoded = (self._root / file.path).read_bytes()
+        except OSError as error:
+            return Failed(replace(file, mtime_ns=_NEVER), error.strerror or str(error))
+        return _Read(file, hashlib.sha256(encoded).hexdigest(), encoded)
+
+    def _link(self, read: _Read | Failed) -> _Read | Linked | Failed:
+        if isinstance(read, _Read) and self._gallery.catalog.holds(read.sha256):
+            return Linked(read.file, read.sha256)
+        return read
+
+    def _decode(self, read: _Read | Linked | Failed) -> _Photo | Linked | Failed:
+        if not isinstance(read, _Read):
+            return read
+        try:
+            decoded = decode_image(read.encoded, self._spotter.info.longer_side, self._options.max_megapixels)
+        except ImageError as error:
+            return Failed(read.file, str(error))
+        return _Photo(read.file, read.sha256, decoded)
+
+    def _batches(self, outcomes: Iterable[_Photo | Linked | Failed]) -> Iterator[list[Record]]:
+        """Yield records to commit; photographs of similar size go to the spotter together."""
+        settled: list[Record] = []
+        waiting: list[_Photo] = []
+        for outcome in outcomes:
+            if isinstance(outcome, _Photo):
+                waiting.append(outcome)
+            else:
+                settled.append(outcome)
+            if len(waiting) >= _LOOK_AHEAD * self._options.batch or len(settled) >= _COMMIT:
+                yield [*settled, *self._spot(self._take(waiting))]
+                settled = []
+        while waiting or settled:
+            yield [*settled, *self._spot(self._take(waiting))]
+            settled = []
+
+    def _take(self, waiting: list[_Photo]) -> list[_Photo]:
+        """Take a batch of the largest photographs out of ``waiting``: they are padded to one size."""
+        waiting.sort(key=self._padded_size)
+        batch = waiting[-self._options.batch :]
+        del waiting[-self._options.batch :]
+        return batch
+
+    def _padded_size(self, photo: _Photo) -> tuple[int, int]:
+        plan = self._resize.plan(*photo.decoded.image.shape[:2])
+        return plan.padded_height, plan.padded_width
+
+    def _spot(self, photos: Sequence[_Photo]) -> list[Spotted]:
+        found = self._spotter.spot([photo.decoded.image for photo in photos])
+        return [
+            Spotted(
+                photo.file,
+                photo.sha256,
+                photo.decoded.height,
+                photo.decoded.width,
+                [replace(each, polygon=photo.decoded.to_original(each.polygon)) for each in instances],
+            )
+            for photo, instances in zip(photos, found, strict=True)
+        ]
+
+    def _count(self, record: Record) -> None:
+        known = self._known.pop(record.file.path, None)
+        if isinstance(record, Failed):
+            return
+        if not isinstance(known, Linked):
+            self._tally["new"] += 1
+            self._linked[record.sha256] += isinstance(record, Linked)
+        else:
+            self._tally["unchanged" if known.sha256 == record.sha256 else "changed"] += 1
+
+    def _count_gone(self, sha256: str) -> None:
+        if self._linked[sha256] > 0:
+            self._linked[sha256] -= 1
+            self._tally.update(moved=1, new=-1)
+        else:
+            self._tally["removed"] += 1
+
+    def _advance(self, files: int, words: int) -> None:
+        self._now = Progress(self._now.done + files, self._now.total, self._now.words + words)
+        self._progress(self._now)
+
+
+def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], window: int) -> Iterator[R]:
+    """Yield ``work(item)`` of every item in order, while the pool works on up to ``window`` items ahead."""
+    waiting: deque[Future[R]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) >= window:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

@@ -1,0 +1,93 @@
+"""Detection and similarity losses: functions of what the network says and of targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
+from torch import Tensor
+from torch.nn import functional as F
+
+from stsearch.charset import ALPHANUMERIC
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DetectionTargets:
+    """What the detection maps should be; all (B, H/stride, W/stride) float32."""
+
+    kernel: Tensor  # 1 inside a shrunken word
+    care: Tensor  # 0 where the kernel map is not to be judged
+    border: Tensor  # the threshold map: 0.7 on a word's outline, falling off to 0.3
+    border_care: Tensor  # 1 near outlines, where the threshold map is to be judged
+
+
+def balanced_bce(logits: Tensor, target: Tensor, care: Tensor, negatives_per_positive: float = 3.0) -> Tensor:
+    """Return binary cross-entropy over all positives and the hardest negatives, 3 to 1 (DB, section 3.5)."""
+    positive = target * care
+    negative = (1 - target) * care
+    losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    kept = int(
+        min(float(negative.sum()), max(float(positive.sum()), logits.shape[-1] / 4) * negatives_per_positive)
+    )
+    hardest = (losses * negative).flatten().topk(kept).values.sum() if kept else losses.new_zeros(())
+    return ((losses * positive).sum() + hardest) / (positive.sum() + kept + 1e-6)
+
+
+def dice_loss(probability: Tensor, target: Tensor, care: Tensor) -> Tensor:
+    """Return 1 - the Dice coefficient where ``care``; 0 when nothing is to be found and nothing is said."""
+    overlap = (probability * target * care).sum()
+    total = (probability * care).sum() + (target * care).sum()
+    return 1 - 2 * (overlap + 0.5) / (total + 1)
+
+
+def threshold_loss(logits: Tensor, targets: DetectionTargets) -> Tensor:
+    """Return the L1 distance of the threshold map from the border map near outlines (DB, equation 7)."""
+    distance = (logits.float().sigmoid() - targets.border).abs() * targets.border_care
+    return distance.sum() / (targets.border_care.sum() + 1e-6)
+
+
+def edit_similarities(a: Sequence[str], b: Sequence[str]) -> Tensor:
+    """Return the (len(a), len(b)) matrix of 1 - edit distance / longer length (TDSL, section 3.3)."""
+    return torch.from_numpy(cdist(a, b, scorer=Levenshtein.normalized_similarity, dtype=np.float32))
+
+
+def similarity_loss(left: Tensor, right: Tensor, target: Tensor, hardest: int) -> Tensor:
+    """Return the smooth L1 error of cosines: the ``hardest`` of each row averaged (TDSL, equation 6).
+
+    Args:
+        left: (N, D) unit rows.
+        right: (M, D) unit rows.
+        target: (N, M) edit similarities.
+        hardest: pairs a row that count; the paper takes 1.
+    """
+    errors = F.smooth_l1_loss(left @ right.T, target, reduction="none", beta=0.25)
+    return errors.topk(min(hardest, errors.shape[1]), dim=1).values.mean()
+
+
+def ctc_loss(logits: Tensor, words: Sequence[Sequence[int]]) -> Tensor:
+    """Return the mean CTC loss of (R, K, V) logits; words that do not fit into K frames count 0."""
+    lengths = torch.tensor([len(word) for word in words])
+    labels = torch.tensor([character for word in words for character in word], dtype=torch.long)
+    frames = torch.full((len(words),), logits.shape[1], dtype=torch.long)
+    log_probabilities = logits.float().log_softmax(-1).transpose(0, 1)
+    losses = F.ctc_loss(
+        log_probabilities, labels.to(logits.device), frames, lengths, reduction="none", zero_infinity=True
+    )
+    return (losses / lengths.to(losses.device).clamp(min=1)).mean()
+
+
+def misspell(word: str, random: np.random.Generator) -> str:
+    """Return a pseudo-word near ``word``: per character insert, delete, change or keep with odds 1:1:1:5.
+
+    At least one character remains. Source: the word augmentation of TDSL and PSTR.
+    """
+    letters: list[str] = []
+    for letter in word:
+        action = random.choice(4, p=(0.125, 0.125, 0.125, 0.625))
+        other = ALPHANUMERIC[random.integers(len(ALPHANUMERIC))]
+        letters += {0: [letter, other], 1: [], 2: [other], 3: [letter]}[int(action)]
+    return "".join(letters) or word

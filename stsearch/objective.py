@@ -1,0 +1,101 @@
+"""The joint objective: what the network says of a batch, weighed against its targets (TDSL, equation 8)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stsearch.charset import Charset
+from stsearch.config import LossWeights, StageConfig
+from stsearch.data.dataset import Batch
+from stsearch.losses import (
+    balanced_bce,
+    ctc_loss,
+    dice_loss,
+    edit_similarities,
+    misspell,
+    similarity_loss,
+    threshold_loss,
+)
+from stsearch.models.detector import binary_map
+from stsearch.models.embedder import RegionReadings
+from stsearch.models.scene_text import SceneTextModel
+
+PADDING = 32
+"""Regions and words of a step are padded to a multiple of it: oneDNN compiles for a second per shape."""
+
+
+def joint_loss(
+    model: SceneTextModel, batch: Batch, stage: StageConfig, random: np.random.Generator
+) -> dict[str, Tensor]:
+    """Return the weighted terms of the loss for ``batch``; their sum is minimised.
+
+    Terms whose weight is 0 are not computed, nor are those of regions when the batch has none.
+
+    Args:
+        model: in training mode.
+        batch: on the model's device.
+        stage: says what each term counts.
+        random: draws the pseudo-words.
+    """
+    weights = stage.weights
+    levels = model.features(batch.images)
+    losses = _detection_losses(model, levels, batch, weights) if weights.probability else {}
+    if batch.words and (weights.similarity or weights.ctc):
+        readings = _read_padded(model, levels, batch)
+        if weights.ctc:
+            charset = Charset(model.config.embedder.characters)
+            classes = [charset.encode(word) for word in batch.words]
+            losses["ctc"] = weights.ctc * ctc_loss(readings.logits, classes)
+        if weights.similarity:
+            losses |= _similarity_losses(model, readings.embeddings.float(), batch.words, stage, random)
+    return losses
+
+
+def _read_padded(model: SceneTextModel, levels: list[Tensor], batch: Batch) -> RegionReadings:
+    count = len(batch.words)
+    index = torch.arange(count + -count % PADDING, device=batch.owner.device) % count
+    readings = model.read_regions(levels, batch.edges[index], batch.owner[index])
+    return RegionReadings(readings.embeddings[:count], readings.logits[:count])
+
+
+def _similarity_losses(
+    model: SceneTextModel, regions: Tensor, labels: list[str], stage: StageConfig, random: np.random.Generator
+) -> dict[str, Tensor]:
+    """Return the three similarity terms (TDSL, section 3.3): word-image, word-word, image-image."""
+    strings = sorted(set(labels))
+    strings += [misspell(word, random) for word in strings]
+    charset = Charset(model.config.embedder.characters)
+    padding = [[1]] * (-len(strings) % PADDING)
+    words = model.embed_words([charset.encode(word) for word in strings] + padding)[: len(strings)].float()
+    pairs = {
+        # Words are detached where they meet images: strings set the space, photographs follow (PSTR's
+        # released training code).
+        "similarity_wi": (words.detach(), regions, strings, labels),
+        "similarity_ww": (words, words, strings, strings),
+        "similarity_ii": (regions, regions, labels, labels),
+    }
+    losses = {}
+    for name, (left, right, rows, columns) in pairs.items():
+        target = edit_similarities(rows, columns).to(left.device)
+        losses[name] = stage.weights.similarity * similarity_loss(left, right, target, stage.hardest)
+    return losses
+
+
+def _detection_losses(
+    model: SceneTextModel, levels: list[Tensor], batch: Batch, weights: LossWeights
+) -> dict[str, Tensor]:
+    maps = model.detect(levels)
+    if maps.threshold is None:
+        raise ValueError("detection losses need a model in training mode")
+    targets, logits = batch.detection, maps.probability.float()
+    binary = binary_map(maps, model.config.detector.amplification)
+    kernel_losses = balanced_bce(logits, targets.kernel, targets.care) + dice_loss(
+        logits.sigmoid(), targets.kernel, targets.care
+    )
+    return {
+        "probability": weights.probability * kernel_losses / 2,
+        "threshold": weights.threshold * threshold_loss(maps.threshold, targets),
+        "binary": weights.binary * dice_loss(binary, targets.kernel, targets.care),
+    }

@@ -1,0 +1,183 @@
+"""The one inference path: photographs in, text instances out."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from stsearch.charset import Charset
+from stsearch.config import DetectorConfig
+from stsearch.data.targets import region_edges
+from stsearch.geometry import polygons_from_map, turn_quad, word_size
+from stsearch.image import Resize, ResizePlan
+from stsearch.models.embedder import decode_ctc
+from stsearch.models.scene_text import SceneTextModel
+from stsearch.types import Image, ModelInfo, Polygon, TextInstance
+
+TALL = 1.5
+"""A quad this much taller than wide may be turned text: it is read in all three directions."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Region:
+    """One way of reading one detected polygon."""
+
+    photo: int  # index in the batch
+    word: int  # index of the polygon in its photo
+    polygon: Polygon  # pixels of the network's input
+    score: float
+
+
+class Spotter:
+    """Detects, embeds and reads the words of photographs."""
+
+    def __init__(self, model: SceneTextModel, info: ModelInfo) -> None:
+        self.info = info
+        self.device = next(model.parameters()).device
+        self._model = fold_batch_norms(model)
+        self._config = model.config
+        self._charset = Charset(info.charset)
+        self._resize = Resize(info.longer_side)
+        self._half = self.device.type == "cuda" or _cpu_has_bfloat16()
+
+    @torch.inference_mode()
+    def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
+        """Find the words of ``images``.
+
+        Args:
+            images: HWC uint8 RGB, of any sizes; they are padded to a common size.
+
+        Returns:
+            One list a photograph, best detection first, polygons in its own pixels.
+        """
+        if not images:
+            return []
+        levels, plans = self._encode(images)
+        with self._autocast():
+            maps = self._model.detect(levels).probability
+        probability = maps.float().sigmoid().cpu().numpy()
+        regions = [
+            region
+            for photo, plan in enumerate(plans)
+            for region in self._find_regions(probability[photo], plan, photo)
+        ]
+        return self._embed(levels, regions, plans)
+
+    @torch.inference_mode()
+    def read(
+        self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]]
+    ) -> list[list[TextInstance]]:
+        """Embed and read given words instead of detecting them.
+
+        Args:
+            images: HWC uint8 RGB, of any sizes.
+            polygons: one list an image, (P, 2) float32 in its own pixels, from where reading starts.
+
+        Returns:
+            One instance a polygon, in order, each with score 1.
+        """
+        levels, plans = self._encode(images)
+        regions = [
+            _Region(photo, word, plan.scale(polygon), 1.0)
+            for photo, (plan, words) in enumerate(zip(plans, polygons, strict=True))
+            for word, polygon in enumerate(words)
+        ]
+        return self._embed(levels, regions, plans)
+
+    def _encode(self, images: Sequence[Image]) -> tuple[list[Tensor], list[ResizePlan]]:
+        plans = [self._resize.plan(*image.shape[:2]) for image in images]
+        pixels = self._stack([plan.forward(image) for plan, image in zip(plans, images, strict=True)])
+        with self._autocast():
+            return self._model.features(pixels), plans
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half)
+
+    def _stack(self, images: list[Image]) -> Tensor:
+        height, width = (max(image.shape[axis] for image in images) for axis in (0, 1))
+        batch = np.zeros((len(images), height, width, 3), np.uint8)
+        for slot, image in zip(batch, images, strict=True):
+            slot[: image.shape[0], : image.shape[1]] = image
+        return torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)
+
+    def _find_regions(self, probability: NDArray[np.float32], plan: ResizePlan, photo: int) -> list[_Region]:
+        detector = self._config.detector
+        cells = probability[: -(-plan.height // detector.stride), : -(-plan.width // detector.stride)]
+        found = find_polygons(cells, detector)
+        return [
+            _Region(photo, word, reading, score)
+            for word, (polygon, score) in enumerate(found)
+            for reading in possible_readings(polygon)
+        ]
+
+    def _embed(
+        self, levels: list[Tensor], regions: list[_Region], plans: list[ResizePlan]
+    ) -> list[list[TextInstance]]:
+        """Embed and read all regions; of several readings of a word the most confident stays."""
+        found: list[dict[int, TextInstance]] = [{} for _ in plans]
+        if not regions:
+            return [[] for _ in plans]
+        edges = np.stack([region_edges(region.polygon, self._config.embedder) for region in regions])
+        owner = torch.tensor([region.photo for region in regions], device=self.device)
+        with self._autocast():
+            readings = self._model.read_regions(levels, torch.from_numpy(edges).to(self.device), owner)
+        classes, confidences = decode_ctc(readings.logits)
+        embeddings = readings.embeddings.float().cpu().numpy()
+        for i, (region, row, confidence) in enumerate(
+            zip(regions, classes.tolist(), confidences.tolist(), strict=True)
+        ):
+            best = found[region.photo].get(region.word)
+            if best is None or confidence > best.confidence:
+                polygon = plans[region.photo].inverse(region.polygon)
+                found[region.photo][region.word] = TextInstance(
+                    polygon, region.score, self._charset.decode(row), confidence, embeddings[i]
+                )
+        return [list(words.values()) for words in found]
+
+
+def find_polygons(probability: NDArray[np.float32], config: DetectorConfig) -> list[tuple[Polygon, float]]:
+    """Return the (polygon, score) pairs of a probability map, polygons in pixels of the network's input."""
+    found = polygons_from_map(
+        probability,
+        config.binarize_threshold,
+        config.score_threshold,
+        config.unclip_ratio,
+        config.min_size / config.stride,
+        config.max_regions,
+    )
+    return [(polygon * config.stride, score) for polygon, score in found]
+
+
+def possible_readings(polygon: Polygon) -> list[Polygon]:
+    """Return the polygon as it is and, for a tall quad, turned both ways: its text may run up or down."""
+    height, width = word_size(polygon)
+    if len(polygon) != 4 or height < TALL * width:
+        return [polygon]
+    return [polygon, turn_quad(polygon, 1), turn_quad(polygon, 3)]
+
+
+def fold_batch_norms(model: SceneTextModel) -> SceneTextModel:
+    """Return a copy of ``model`` with batch normalisations folded into the convolutions before them."""
+    folded = copy.deepcopy(model).eval()
+    for module in folded.modules():
+        children = list(module.named_children())
+        for (name, conv), (norm_name, norm) in itertools.pairwise(children):
+            if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
+                fused = fuse_conv_bn_eval(conv, norm, transpose=isinstance(conv, nn.ConvTranspose2d))
+                setattr(module, name, fused)
+                setattr(module, norm_name, nn.Identity())
+    return folded
+
+
+def _cpu_has_bfloat16() -> bool:
+    # torch has no public question for this; without the instructions bfloat16 is slower than float32.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(supported is not None and supported())

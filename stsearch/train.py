@@ -1,0 +1,372 @@
+"""The joint training loop: one loop, stages switch losses and data; checkpoints, resume, log.jsonl."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Subset
+
+from stsearch.config import Preset, StageConfig, load_preset, to_dict
+from stsearch.data.dataset import Batch, BatchDataset, TrainingData
+from stsearch.data.readers import read_dataset, read_words
+from stsearch.data.synth import load_assets
+from stsearch.errors import DataError, TrainingError, UsageError, WriteError
+from stsearch.evaluate import BENCHMARKS
+from stsearch.models.scene_text import SceneTextModel, build_model
+from stsearch.objective import joint_loss
+from stsearch.schedule import MovingAverage, learning_rate
+from stsearch.types import Sample
+from stsearch.validation import Validation, validate
+from stsearch.weights import Card, find_weights, load_model, pick_device, read_card, save_model
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What one run of training is asked to do."""
+
+    out: Path  # the run's folder: last/, best/, log.jsonl
+    preset: str = "tiny"
+    config: Path | None = None  # TOML put over the preset
+    stage: str = "all"
+    init: Path | None = None  # weights to start from
+    resume: bool = False
+    data: tuple[Path, ...] = ()  # labelled photographs
+    val: tuple[Path, ...] = ()
+    crops: tuple[Path, ...] = ()  # folders of word crops with labels.tsv
+    fonts: Path | None = None
+    backgrounds: Path | None = None
+    words: Path | None = None
+    max_minutes: float | None = None
+    steps: int | None = None  # instead of the stage's own number
+    workers: int = 1
+    device: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, for whoever shows it."""
+
+    step: int
+    steps: int
+    losses: dict[str, float] = field(default_factory=dict)
+    samples_per_s: float = 0.0
+    eta_s: float = 0.0
+    message: str = ""
+
+
+Report = Callable[[Progress], None]
+REPORT_EVERY = 50  # steps
+
+
+def train(options: TrainOptions, report: Report) -> Card:
+    """Train the stages that ``options`` names; return the card of the best checkpoint.
+
+    Raises:
+        UsageError, DataError: options, configuration or data cannot be used.
+        TrainingError: a loss is no longer finite.
+        WriteError: a checkpoint cannot be written; what was written before is intact.
+    """
+    preset = load_preset(options.preset, options.config)
+    stages = [stage for stage in preset.stages if options.stage in ("all", stage.name)]
+    if not stages:
+        names = ", ".join(stage.name for stage in preset.stages)
+        raise UsageError(
+            f"preset {options.preset!r} has no stage {options.stage!r}; choose from all, {names}"
+        )
+    data = load_training_data(options)
+    val = tuple(sample for folder in options.val for sample in read_dataset(folder))
+    run = _Run(options, preset, data, val, report)
+    run.start()
+    for stage in stages:
+        run.train_stage(dataclasses.replace(stage, steps=options.steps or stage.steps))
+        if run.out_of_time():
+            break
+    return run.finish()
+
+
+def load_training_data(options: TrainOptions) -> TrainingData:
+    """Read the sets and assets that ``options`` names.
+
+    Raises:
+        DataError: a set is missing, empty or malformed; a font or word list is missing.
+    """
+    assets = load_assets(options.fonts, options.backgrounds, options.words)
+    photos = tuple(sample for folder in options.data for sample in read_dataset(folder))
+    crops = tuple(item for folder in options.crops for item in read_words(folder))
+    return TrainingData(assets, photos, crops, options.seed)
+
+
+def _describe(options: TrainOptions, data: TrainingData) -> dict[str, Any]:  # Any: JSON
+    """Return what a card says of the data: names and counts, no places."""
+    return {
+        "seed": options.seed,
+        "photographs": {folder.name: len(read_dataset(folder)) for folder in options.data},
+        "crops": {folder.name: len(read_words(folder)) for folder in options.crops},
+        "fonts": len(data.assets.fonts),
+        "backgrounds": len(data.assets.backgrounds),
+        "words": len(data.assets.words),
+        "stages": {},
+    }
+
+
+class _Run:
+    """The state of one run: model, optimizer, clock, log."""
+
+    def __init__(
+        self,
+        options: TrainOptions,
+        preset: Preset,
+        data: TrainingData,
+        val: tuple[Sample, ...],
+        report: Report,
+    ) -> None:
+        self.options, self.data, self.val, self.report = options, data, val, report
+        self.device = pick_device(options.device)
+        self.model = self._first_model(preset).to(self.device)
+        self.started = time.monotonic()
+        self.saved = self.started
+        self.images = 0  # seen in this run
+        self.done: dict[str, int] = {}  # steps done, a stage
+        self.best: dict[str, float] = {}  # validation figure, a stage
+        self.card = Card(self.model.config, training=_describe(options, data))
+        self.earlier_minutes = 0.0
+        if options.resume or options.init is not None:
+            before = read_card(options.out / "last" if options.resume else find_weights(str(options.init)))
+            self.card.training["stages"] = before.training.get("stages", {})
+            self.earlier_minutes = float(before.training.get("minutes", 0.0))
+
+    def _first_model(self, preset: Preset) -> SceneTextModel:
+        last = self.options.out / "last"
+        if self.options.resume:
+            return load_model(str(last), "cpu")[0]
+        if last.exists():
+            raise UsageError(f"{last} exists: go on with --resume, or choose another --out")
+        if self.options.init is not None:
+            loaded = load_model(str(self.options.init), "cpu")[0]
+            if dataclasses.replace(loaded.config, fusion=0, name="") != dataclasses.replace(
+                preset.model, fusion=0, name=""
+            ):
+                raise UsageError(
+                    f"{self.options.init} has another architecture than preset {self.options.preset!r}"
+                )
+            return loaded
+        torch.manual_seed(self.options.seed)
+        return build_model(preset.model)
+
+    def start(self) -> None:
+        """Open the log and, on resuming, read where the run stood."""
+        try:
+            self.options.out.mkdir(parents=True, exist_ok=True)
+            self._log({"event": "start", "options": {k: str(v) for k, v in vars(self.options).items()}})
+        except OSError as error:
+            raise WriteError(f"cannot write to {self.options.out}: {error}") from error
+
+    def finish(self) -> Card:
+        """Measure the best checkpoint on all validation photographs; its card gets figures and ranking."""
+        best = self.options.out / "best"
+        if not self.val or not best.exists():
+            return self.card
+        model, card = load_model(str(best), str(self.device))
+        result = validate(model, self.val, detect=True)
+        model.config = dataclasses.replace(model.config, fusion=result.fusion or 0.0)
+        self.report(Progress(0, 0, message=result.summary()))
+        self._log({"event": "final", **dataclasses.asdict(result)})
+        return save_model(best, model, dataclasses.replace(card, metrics=self._metrics(result)))
+
+    def out_of_time(self) -> bool:
+        """Whether the run has used its minutes."""
+        limit = self.options.max_minutes
+        return limit is not None and self._minutes() >= limit
+
+    def train_stage(self, stage: StageConfig) -> None:
+        """Train one stage from where it stands to its last step or to the end of the run's time.
+
+        An interrupt leaves a checkpoint to go on from, and goes on up.
+        """
+        optimizer = torch.optim.AdamW(
+            self._parameter_groups(stage), lr=stage.learning_rate, betas=(0.9, 0.98)
+        )
+        average = MovingAverage(self.model, stage.ema_decay)
+        if self.options.resume:
+            self._restore(stage, optimizer, average)
+        try:
+            self._run_steps(stage, optimizer, average)
+        except KeyboardInterrupt:
+            self._save(stage, optimizer, average)
+            raise
+        self.model.load_state_dict(average.state)
+
+    def _run_steps(
+        self, stage: StageConfig, optimizer: torch.optim.Optimizer, average: MovingAverage
+    ) -> None:
+        first = self.done.get(stage.name, 0)
+        begun, fraction = time.monotonic(), first / stage.steps
+        self.model.train()
+        for step, batch in enumerate(self._batches(stage, first), start=first):
+            share = self._share(stage, step, begun, fraction)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(stage, share, step)
+            losses = self._step(batch, stage, optimizer, step)
+            average.update(self.model, step)
+            self.done[stage.name] = step + 1
+            self.images += len(batch.images)
+            if step % REPORT_EVERY == 0:
+                self._report(stage, step, losses, share)
+            over = step + 1 == stage.steps or share >= 1
+            if over or (step + 1) % stage.validate_every == 0:
+                self._validate(stage, average, step)
+            if over or time.monotonic() - self.saved > 60 * stage.checkpoint_minutes:
+                self._save(stage, optimizer, average)
+            if over:
+                return
+
+    def _parameter_groups(self, stage: StageConfig) -> list[dict[str, Any]]:  # Any: torch's own type
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        plain = [p for p in self.model.parameters() if p.ndim <= 1]
+        return [
+            {"params": decayed, "weight_decay": stage.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
+
+    def _batches(self, stage: StageConfig, first: int) -> Iterator[Batch]:
+        dataset = BatchDataset(self.data, self.model.config, stage, stage.steps)
+        loader = DataLoader(
+            Subset(dataset, range(first, stage.steps)),
+            batch_size=None,
+            num_workers=self.options.workers,
+            prefetch_factor=6 if self.options.workers else None,
+            pin_memory=self.device.type == "cuda",
+        )
+        for batch in loader:
+            yield batch.to(self.device)
+
+    def _share(self, stage: StageConfig, step: int, begun: float, fraction: float) -> float:
+        """Return how much of the stage is over, by steps or by the run's time, whichever is further."""
+        by_steps = (step + 1) / stage.steps
+        if self.options.max_minutes is None:
+            return by_steps
+        # Checkpoints and the last validation need their time too, so a run of M minutes ends at M.
+        allowed = self.options.max_minutes * 60 - (begun - self.started)
+        return max(by_steps, fraction + (1 - fraction) * (time.monotonic() - begun) / max(allowed, 1))
+
+    def _step(
+        self, batch: Batch, stage: StageConfig, optimizer: torch.optim.Optimizer, step: int
+    ) -> dict[str, float]:
+        random = np.random.default_rng([self.options.seed, step])
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            losses = joint_loss(self.model, batch, stage, random)
+        total = torch.stack([value.float() for value in losses.values()]).sum()
+        values = dict(
+            zip(losses, torch.stack([v.detach().float() for v in losses.values()]).tolist(), strict=True)
+        )
+        if not all(map(math.isfinite, values.values())):
+            raise TrainingError(
+                f"stage {stage.name}, batch {step}: the loss is not finite ({values}). "
+                "The last checkpoint is intact; lower learning_rate, or look at the data of that batch"
+            )
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), stage.clip_norm)
+        optimizer.step()
+        return values
+
+    def _validate(self, stage: StageConfig, average: MovingAverage, step: int) -> None:
+        if not self.val:
+            return
+        with average.applied(self.model):
+            result = validate(
+                self.model, self.val[:: stage.validate_stride], detect=stage.validates_detection
+            )
+        self.model.train()
+        self._log(
+            {"event": "validation", "stage": stage.name, "step": step + 1, **dataclasses.asdict(result)}
+        )
+        self.report(Progress(step + 1, stage.steps, message=result.summary()))
+        if result.figure > self.best.get(stage.name, -1.0):
+            self.best[stage.name] = result.figure
+            self._write("best", stage, average, result)
+
+    def _save(self, stage: StageConfig, optimizer: torch.optim.Optimizer, average: MovingAverage) -> None:
+        """Write last/: averaged weights that can be searched with, and the state to go on from."""
+        self.saved = time.monotonic()
+        self._write("last", stage, average, None)
+        state = {
+            "stage": stage.name,
+            "done": self.done,
+            "best": self.best,
+            "model": self.model.state_dict(),
+            "average": average.state,
+            "optimizer": optimizer.state_dict(),
+        }
+        part = self.options.out / "last" / "optimizer.pt.part"
+        try:
+            torch.save(state, part)
+            part.replace(part.with_suffix(""))
+        except (OSError, RuntimeError) as error:
+            raise WriteError(f"cannot write {part}: {error}") from error
+
+    def _restore(self, stage: StageConfig, optimizer: torch.optim.Optimizer, average: MovingAverage) -> None:
+        path = self.options.out / "last" / "optimizer.pt"
+        if not path.is_file():
+            raise DataError(
+                f"{path} is missing: this run cannot be resumed; start a new one with --init {path.parent}"
+            )
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.done, self.best = state["done"], state["best"]
+        if state["stage"] == stage.name:
+            self.model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            average.state = state["average"]
+
+    def _write(
+        self, name: str, stage: StageConfig, average: MovingAverage, result: Validation | None
+    ) -> None:
+        stages = {
+            **self.card.training.get("stages", {}),
+            stage.name: to_dict(stage) | {"done": self.done[stage.name]},
+        }
+        training = {
+            **self.card.training,
+            "stages": stages,
+            "minutes": round(self.earlier_minutes + self._minutes(), 1),
+        }
+        metrics = self.card.metrics if result is None else self._metrics(result)
+        card = dataclasses.replace(self.card, training=training, metrics=metrics)
+        with average.applied(self.model):
+            self.card = save_model(self.options.out / name, self.model, card)
+
+    def _metrics(self, result: Validation) -> dict[str, Any]:  # Any: JSON
+        sets = [folder.name for folder in self.options.val]
+        protocol = BENCHMARKS["folder"].query_rule
+        return {"validation": {"sets": sets, "query_rule": protocol, **dataclasses.asdict(result)}}
+
+    def _report(self, stage: StageConfig, step: int, losses: dict[str, float], share: float) -> None:
+        elapsed = time.monotonic() - self.started
+        rounded = {name: round(value, 4) for name, value in losses.items()}
+        rate = round(self.images / max(elapsed, 1e-6), 1)
+        row = {
+            "event": "step",
+            "stage": stage.name,
+            "step": step,
+            "seconds": round(elapsed, 1),
+            "images_per_s": rate,
+        }
+        self._log(row | rounded)
+        self.report(Progress(step, stage.steps, rounded, rate, elapsed * (1 - share) / max(share, 1e-6)))
+
+    def _minutes(self) -> float:
+        return (time.monotonic() - self.started) / 60
+
+    def _log(self, row: dict[str, Any]) -> None:  # Any: JSON
+        with (self.options.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")

@@ -1,0 +1,68 @@
+"""Frozen records and array aliases that cross layers; numpy only.
+
+Coordinates are (x, y) float32 pixels of the photograph as displayed, origin at the outer corner of the
+top-left pixel. Polygons run clockwise from the corner where reading starts; quads are TL, TR, BR, BL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # (H, W, 3) RGB
+Polygon = NDArray[np.float32]  # (P, 2), P >= 3
+Quad = NDArray[np.float32]  # (4, 2)
+Embedding = NDArray[np.float32]  # (D,) unit length
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordLabel:
+    """The ground truth of one text instance."""
+
+    polygon: Polygon  # (P, 2) float32, clockwise from where reading starts
+    transcript: str  # "" when unknown
+    legible: bool  # False: don't care, neither a positive nor a negative
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A labelled photograph on disk."""
+
+    image: Path
+    words: tuple[WordLabel, ...]
+    partial: bool = False  # True: some text is not labelled, so unlabelled area is never a negative
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A labelled image in memory: rendered, or cut from a photograph."""
+
+    image: Image
+    words: tuple[WordLabel, ...]
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextInstance:
+    """One word found in a photograph."""
+
+    polygon: Polygon  # (P, 2) float32
+    score: float  # detection score in [0, 1]
+    transcript: str  # "" when nothing is legible
+    confidence: float  # product of character probabilities in [0, 1]
+    embedding: Embedding  # (D,) float32, unit length
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a gallery must know of the weights that filled it."""
+
+    name: str
+    sha256: str  # of model.safetensors
+    charset: str  # characters, in class order
+    dim: int  # length of an embedding
+    longer_side: int  # photographs are read at this many pixels on the longer side
+    fusion: float = 0.5  # share of transcript edit similarity in the ranking score, chosen on validation

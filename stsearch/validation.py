@@ -1,0 +1,88 @@
+"""How good a network is in the middle of training: the figures that choose between checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stsearch.evaluate import Predictions, Report, predict, score
+from stsearch.image import read_image
+from stsearch.models.scene_text import SceneTextModel
+from stsearch.spotter import Spotter
+from stsearch.types import ModelInfo, Sample
+from stsearch.weights import Card, QueryEncoder
+
+FUSIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Figures in [0, 1] on validation photographs, by the query rule that ``stsearch eval`` prints."""
+
+    photos: int
+    queries: int
+    labelled_map: float  # retrieval mAP when the labelled words are embedded instead of detected ones
+    labelled_accuracy: float  # share of labelled words read exactly
+    retrieval_map: float | None = None  # with our own detections; None: not run
+    hmean: float | None = None  # of detection at IoU 0.5
+    photos_per_s: float | None = None
+    fusion: float | None = None  # share of the transcript that ranks best, of FUSIONS
+
+    @property
+    def figure(self) -> float:
+        """What checkpoints are chosen by."""
+        return self.labelled_map if self.retrieval_map is None else self.retrieval_map
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        line = f"labelled words: mAP {self.labelled_map:.3f}, read {self.labelled_accuracy:.3f}"
+        if self.retrieval_map is not None:
+            line = f"mAP {self.retrieval_map:.3f} · hmean {self.hmean:.3f} · {line}"
+        return f"validation ({self.photos} photos, {self.queries} queries): {line}"
+
+
+def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> Validation:
+    """Measure ``model`` on ``samples``; of the shares of the transcript in the ranking, the best counts.
+
+    Args:
+        model: Any state; a folded copy is what runs.
+        samples: Labelled photographs.
+        detect: Whether to run detection as well; without it only labelled words are read.
+    """
+    info = Card(model.config).info
+    spotter = Spotter(model, info)
+    encoder = QueryEncoder(model.text_embedder.eval(), info)
+    labelled = _best_score(samples, _read_labelled(spotter, samples, info), encoder)[1]
+    result = Validation(
+        photos=len(samples),
+        queries=len(labelled.average_precision),
+        labelled_map=labelled.mean_average_precision,
+        labelled_accuracy=labelled.spotting.recall,
+    )
+    if not detect:
+        return result
+    fusion, report = _best_score(samples, predict(spotter, samples), encoder)
+    return dataclasses.replace(
+        result,
+        retrieval_map=report.mean_average_precision,
+        hmean=report.detection.hmean,
+        photos_per_s=round(report.photos_per_s, 2),
+        fusion=fusion,
+    )
+
+
+def _read_labelled(spotter: Spotter, samples: Sequence[Sample], info: ModelInfo) -> Predictions:
+    instances = {}
+    for sample in samples:
+        polygons = [word.polygon for word in sample.words if word.legible]
+        instances[sample.image] = spotter.read([read_image(sample.image)], [polygons])[0] if polygons else []
+    return Predictions(instances, info.sha256, 0.0)
+
+
+def _best_score(
+    samples: Sequence[Sample], predictions: Predictions, encoder: QueryEncoder
+) -> tuple[float, Report]:
+    """Return the share of the transcript that ranks best, and its report."""
+    reports = [(fusion, score(samples, predictions, encoder, fusion)) for fusion in FUSIONS]
+    return max(reports, key=lambda item: item[1].mean_average_precision)

@@ -1,0 +1,226 @@
+"""Weights on disk: card.json beside model.safetensors. The only loader, and the only user of safetensors.
+
+The card is the configuration: architecture, charset and preprocessing travel with the tensors. Loading is
+strict and verifies the checksum first; nothing here unpickles.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from stsearch.charset import Charset, normalize
+from stsearch.config import ModelConfig, from_dict, to_dict
+from stsearch.errors import DeviceError, StsearchError, WeightsError, WriteError
+from stsearch.models.embedder import TextEmbedder
+from stsearch.types import ModelInfo
+
+if TYPE_CHECKING:  # the image model costs seconds to import, and a search does without it
+    from stsearch.models.scene_text import SceneTextModel
+    from stsearch.spotter import Spotter
+
+CARD_FORMAT = 1
+_TEXT_PREFIX = "text_embedder."
+
+
+@dataclass(frozen=True)
+class Card:
+    """What weights say of themselves."""
+
+    config: ModelConfig
+    sha256: str = ""  # of model.safetensors
+    parameters: int = 0
+    training: dict[str, Any] = field(default_factory=dict)  # Any: JSON; data, licences, seeds, steps
+    metrics: dict[str, Any] = field(default_factory=dict)  # Any: JSON; figures with their protocol
+    known_failures: list[str] = field(default_factory=list)
+    format: int = CARD_FORMAT
+
+    @property
+    def info(self) -> ModelInfo:
+        """What a gallery must know of these weights."""
+        c = self.config
+        dim = c.embedder.frames * c.embedder.frame_dim
+        return ModelInfo(c.name, self.sha256, c.embedder.characters, dim, c.longer_side, c.fusion)
+
+
+def weights_folder() -> Path:
+    """Return the folder of shipped weights: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    packed = package / "_weights"
+    return packed if packed.is_dir() else package.parent / "weights"
+
+
+def available() -> list[str]:
+    """Return the names of the shipped weights."""
+    return sorted(card.parent.name for card in weights_folder().glob("*/card.json"))
+
+
+def find_weights(name_or_path: str) -> Path:
+    """Return the folder of the weights called ``name_or_path``.
+
+    Raises:
+        WeightsError: there is no such name or folder; the message lists the names.
+    """
+    for folder in (weights_folder() / name_or_path, Path(name_or_path).expanduser()):
+        if (folder / "card.json").is_file():
+            return folder
+    names = ", ".join(available()) or "none"
+    raise WeightsError(
+        f"no weights {name_or_path!r}: give a folder with a card.json, or a shipped name ({names})"
+    )
+
+
+def read_card(folder: Path) -> Card:
+    """Read ``folder``/card.json.
+
+    Raises:
+        WeightsError: the card is damaged, or was written by a newer version.
+    """
+    path = folder / "card.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.get("format") != CARD_FORMAT:
+            raise WeightsError(
+                f"{path} has format {values.get('format')!r}, this version reads {CARD_FORMAT}: upgrade"
+            )
+        config = from_dict(ModelConfig, values.pop("config"), f"{path}: config")
+        return Card(config=config, **values)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{path} is damaged ({error}); install the weights again") from error
+    except WeightsError:
+        raise
+    except StsearchError as error:
+        raise WeightsError(str(error)) from error
+
+
+def load_model(name_or_path: str = "tiny", device: str = "auto") -> tuple[SceneTextModel, Card]:
+    """Load the joint network, in evaluation mode, float32.
+
+    Raises:
+        WeightsError: missing, damaged (checksum) or not of this architecture.
+        DeviceError: ``device`` does not exist here.
+    """
+    from stsearch.models.scene_text import build_model
+
+    folder = find_weights(name_or_path)
+    card = read_card(folder)
+    model = build_model(card.config)
+    _load_strictly(model, _read_tensors(folder, card, ""), folder)
+    return model.eval().to(pick_device(device)), card
+
+
+def load_spotter(name_or_path: str = "tiny", device: str = "auto") -> Spotter:
+    """Load everything that finds and embeds words in photographs; raises as :func:`load_model` does."""
+    from stsearch.spotter import Spotter
+
+    model, card = load_model(name_or_path, device)
+    return Spotter(model, card.info)
+
+
+class QueryEncoder:
+    """Embeds query words; holds the text network only."""
+
+    def __init__(self, embedder: TextEmbedder, info: ModelInfo) -> None:
+        self.info = info
+        self._embedder = embedder
+        self._charset = Charset(info.charset)
+
+    @torch.inference_mode()
+    def __call__(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Return (Q, D) float32 unit rows for folded words, each with at least one character."""
+        if not words:
+            return np.zeros((0, self.info.dim), np.float32)
+        encoded = self._embedder([self._charset.encode(normalize(word)) for word in words])
+        return np.asarray(encoded.cpu().numpy(), np.float32)
+
+
+def load_query_encoder(name_or_path: str = "tiny") -> QueryEncoder:
+    """Load the text network alone, on the CPU; raises as :func:`load_model` does."""
+    folder = find_weights(name_or_path)
+    card = read_card(folder)
+    embedder = TextEmbedder(card.config.embedder)
+    _load_strictly(embedder, _read_tensors(folder, card, _TEXT_PREFIX), folder)
+    return QueryEncoder(embedder.eval(), card.info)
+
+
+def save_model(folder: Path, model: SceneTextModel, card: Card) -> Card:
+    """Write ``model`` and ``card`` to ``folder``, each file beside and renamed; return the card as written.
+
+    Matrices and kernels are kept in float16, norms and biases in float32.
+
+    Raises:
+        WriteError: the disk is full or the folder is not writable.
+    """
+    tensors = {
+        name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous().cpu()
+        for name, value in model.state_dict().items()
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / "model.safetensors.part"
+        save_file(tensors, part)
+        count = sum(p.numel() for p in model.parameters())
+        card = dataclasses.replace(card, config=model.config, sha256=_sha256(part), parameters=count)
+        part.replace(folder / "model.safetensors")
+        part = folder / "card.json.part"
+        part.write_text(json.dumps(to_dict(card), indent=1) + "\n", encoding="utf-8")
+        part.replace(folder / "card.json")
+    except (OSError, SafetensorError) as error:
+        raise WriteError(f"cannot write weights to {folder}: {error}") from error
+    return card
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the torch device for ``auto``, ``cpu`` or ``cuda[:N]``.
+
+    Raises:
+        DeviceError: there is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"no device {name!r}; choose auto, cpu or cuda[:N]") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"{name}: {torch.cuda.device_count()} CUDA devices are visible; try --device cpu")
+    return device
+
+
+def _read_tensors(folder: Path, card: Card, prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names start with ``prefix``, that prefix removed, after checking the file."""
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise WeightsError(f"{path} is missing; install the weights again")
+    if _sha256(path) != card.sha256:
+        raise WeightsError(f"{path} does not match the checksum in its card: it is damaged or was exchanged")
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118 - not a dict
+            return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is damaged: {error}") from error
+
+
+def _load_strictly(module: torch.nn.Module, tensors: dict[str, Tensor], folder: Path) -> None:
+    try:
+        module.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise WeightsError(f"{folder} does not fit this architecture: {error}") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,115 @@
+"""What every test stands on: user folders of its own, the program as a subprocess, the shipped weights."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stsearch.config import BackboneConfig, DetectorConfig, EmbedderConfig, ModelConfig
+from stsearch.types import Scene, WordLabel
+
+if TYPE_CHECKING:
+    from stsearch.models.scene_text import SceneTextModel
+
+ROOT = Path(__file__).parent.parent
+
+# Set before torch is imported: its threads and those of a parallel run would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True)
+def own_user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test, and the programs it starts, away from the galleries and settings of the user."""
+    home = tmp_path_factory.mktemp("home")
+    for kind in ("DATA", "CONFIG", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
+    for name in [name for name in os.environ if name.startswith("STSEARCH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # what a test starts runs this code, installed or not
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture(scope="session")
+def micro_config() -> ModelConfig:
+    """Return the configuration of a network small enough to build and train in a test."""
+    return ModelConfig(
+        name="micro",
+        backbone=BackboneConfig(layers=(1, 1, 1, 1), width=8, heads=4, output_dim=32),
+        neck_channels=16,
+        detector=DetectorConfig(channels=8),
+        embedder=EmbedderConfig(channels=(16, 16, 24), hidden=16, frames=8, frame_dim=8, character_dim=16),
+        longer_side=256,
+    )
+
+
+@pytest.fixture
+def micro_model(micro_config: ModelConfig) -> SceneTextModel:
+    """Return such a network with random weights, in evaluation mode."""
+    import torch
+
+    from stsearch.models.scene_text import build_model
+
+    torch.manual_seed(0)
+    return build_model(micro_config).eval()
+
+
+@pytest.fixture
+def word_scene() -> Scene:
+    """Return a small light picture with the dark word "HI" in it, labelled, beside an illegible one."""
+    import cv2
+    import numpy as np
+
+    image = np.full((64, 128, 3), 220, np.uint8)
+    cv2.putText(image, "HI", (20, 48), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (20, 20, 20), 3)
+    word = np.array([[16, 20], [64, 20], [64, 52], [16, 52]], np.float32)
+    blur = np.array([[80, 20], [120, 20], [120, 52], [80, 52]], np.float32)
+    return Scene(image, (WordLabel(word, "Hi", True), WordLabel(blur, "", False)))
+
+
+@pytest.fixture
+def cli() -> Cli:
+    """Run ``stsearch`` as a user does, in its own process."""
+
+    def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "stsearch", *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_weights() -> Path:
+    """Return the folder of the shipped weights."""
+    folder = ROOT / "weights" / "tiny"
+    if not (folder / "model.safetensors").is_file():
+        pytest.skip("weights/tiny is not there yet")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rendered_gallery() -> Path:
+    """Return the rendered photographs that ship with the examples."""
+    return ROOT / "examples" / "gallery"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests marked ``gpu`` on machines without one."""
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if on_gpu and not _has_gpu():
+        for item in on_gpu:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

@@ -1,0 +1,76 @@
+"""Galleries without a network: embeddings count the letters of a word, a colour says which word is read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from stsearch.charset import ALPHANUMERIC, normalize
+from stsearch.index.catalog import PhotoFile, Spotted
+from stsearch.index.gallery import Gallery
+from stsearch.types import Image, ModelInfo, TextInstance
+
+DIM = len(ALPHANUMERIC)
+MODEL = ModelInfo("letters", "ab" * 32, ALPHANUMERIC, DIM, 64, 0.5)
+OTHER_MODEL = ModelInfo("others", "cd" * 32, ALPHANUMERIC, DIM, 64, 0.5)
+
+
+def embed(word: str) -> NDArray[np.float32]:
+    counts = np.array([normalize(word).count(c) for c in ALPHANUMERIC], np.float32)
+    return np.asarray(counts / max(float(np.linalg.norm(counts)), 1e-6), np.float32)
+
+
+def instance(word: str, x: float = 1.0, score: float = 0.9) -> TextInstance:
+    quad = np.array([[x, 2], [x + 20, 2], [x + 20, 10], [x, 10]], np.float32)
+    return TextInstance(quad, score, word, 0.8, embed(word))
+
+
+def spotted(path: str, *words: str) -> Spotted:
+    instances = [instance(word, x=10.0 * i) for i, word in enumerate(words)]
+    return Spotted(PhotoFile(path, 100, 1), f"sha of {path}", 48, 64, instances)
+
+
+def make_gallery(photos: Path, words: Mapping[str, Sequence[str]]) -> Gallery:
+    """Return an open gallery of ``photos``: the words of each photograph by its path."""
+    gallery = Gallery.create(photos / ".stsearch", photos, MODEL)
+    gallery.add([spotted(path, *found) for path, found in words.items()])
+    gallery.finish()
+    return gallery
+
+
+class LetterEncoder:
+    """A query encoder that needs no weights."""
+
+    def __init__(self, info: ModelInfo = MODEL) -> None:
+        self.info = info
+
+    def __call__(self, words: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([embed(word) for word in words])
+
+
+class ColourSpotter:
+    """A spotter that needs no weights: the red of a photograph's first pixel picks its one word."""
+
+    WORDS = ("coffee", "bakery", "exit", "hotel")
+
+    def __init__(self, info: ModelInfo = MODEL) -> None:
+        self.info = info
+        self.device = SimpleNamespace(type="cpu")
+        self.seen = 0
+
+    def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
+        self.seen += len(images)
+        return [[instance(self.WORDS[int(image[0, 0, 0]) // 10 % len(self.WORDS)])] for image in images]
+
+
+def photo_bytes(word: str, blue: int = 0, size: tuple[int, int] = (64, 48)) -> bytes:
+    """Return a PNG in which ``ColourSpotter`` reads ``word``; another ``blue`` makes another content."""
+    buffer = io.BytesIO()
+    PIL.Image.new("RGB", size, (10 * ColourSpotter.WORDS.index(word) + 5, 0, blue)).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,78 @@
+"""Training views of photographs: pixels and labels move together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stsearch.data.augment import crop_view, cut_scene, scene_view, vary_colours, word_view
+from stsearch.geometry import polygon_area, word_size
+from stsearch.types import Scene, WordLabel
+
+CENTRE = np.array([64, 32], np.float32)
+
+
+def dark_centre(scene: Scene) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    rows, columns = np.nonzero(scene.image.mean(axis=2) < 120)
+    return np.array([columns.mean() + 0.5, rows.mean() + 0.5])
+
+
+def test_an_unchanged_cut_returns_the_picture(word_scene: Scene) -> None:
+    cut = cut_scene(word_scene, (64, 128), 1.0, CENTRE, 0.0)
+    assert np.array_equal(cut.image, word_scene.image)
+    assert cut.words[0].polygon == pytest.approx(word_scene.words[0].polygon)
+
+
+@pytest.mark.parametrize(("scale", "angle"), [(1.5, 0), (0.4, 0), (1.0, 30), (0.45, -20)])
+def test_labels_follow_the_ink(word_scene: Scene, scale: float, angle: float) -> None:
+    cut = cut_scene(word_scene, (160, 220), scale, CENTRE, angle)
+    before = dark_centre(word_scene) - word_scene.words[0].polygon.mean(axis=0)
+    turned = np.array([[np.cos(a := np.radians(angle)), np.sin(a)], [-np.sin(a), np.cos(a)]]) @ before * scale
+    word = next(word for word in cut.words if word.transcript)
+    mask = (
+        np.abs(np.indices((160, 220))[::-1].reshape(2, -1).T - word.polygon.mean(axis=0)).max(axis=1)
+        < 30 * scale
+    )
+    only = Scene(np.where(mask.reshape(160, 220, 1), cut.image, 255).astype(np.uint8), ())
+    assert dark_centre(only) - word.polygon.mean(axis=0) == pytest.approx(turned, abs=1.0)
+
+
+def test_words_that_the_border_cuts_become_illegible_and_outer_ones_leave(word_scene: Scene) -> None:
+    cut = cut_scene(word_scene, (64, 64), 1.0, np.array([72, 32], np.float32), 0.0)  # x from 40 to 104
+    assert [(word.transcript, word.legible) for word in cut.words] == [("Hi", False), ("", False)]
+    assert len(cut_scene(word_scene, (16, 16), 1.0, np.array([8, 8], np.float32), 0.0).words) == 0
+
+
+def test_a_word_view_holds_its_word_whole(word_scene: Scene) -> None:
+    random = np.random.default_rng(0)
+    for _ in range(30):
+        view = word_view(word_scene, word_scene.words[0], (32, 128), random)
+        assert view.image.shape == (32, 128, 3)
+        height, _ = word_size(view.words[0].polygon)
+        assert 8 < height < 36
+
+
+def test_a_scene_view_has_the_asked_size(word_scene: Scene) -> None:
+    random = np.random.default_rng(0)
+    assert {scene_view(word_scene, (96, 64), 256, random).image.shape for _ in range(10)} == {(96, 64, 3)}
+
+
+def test_a_crop_is_labelled_where_it_lies_and_nothing_else_is_claimed(word_scene: Scene) -> None:
+    crop = word_scene.image[20:52, 16:64]
+    view = crop_view(crop, "Hi", (32, 128), np.random.default_rng(0))
+    [word] = view.words
+    assert (word.transcript, word.legible, view.partial) == ("Hi", True, True)
+    assert polygon_area(word.polygon) > 0
+    assert dark_centre(view) == pytest.approx(word.polygon.mean(axis=0), abs=6)
+
+
+def test_colours_vary_and_labels_do_not() -> None:
+    image = np.full((8, 8, 3), 100, np.uint8)
+    varied = {vary_colours(image, np.random.default_rng(seed)).tobytes() for seed in range(5)}
+    assert len(varied) == 5
+
+
+def test_cutting_keeps_illegible_words_illegible(word_scene: Scene) -> None:
+    words = (WordLabel(word_scene.words[0].polygon, "", False),)
+    cut = cut_scene(Scene(word_scene.image, words), (64, 128), 1.0, CENTRE, 0.0)
+    assert not cut.words[0].legible

@@ -1,0 +1,162 @@
+"""catalog.py: what is stored comes back, a batch is whole or absent, and damage is named."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gallery_fixtures import DIM, embed, instance, spotted
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stsearch.errors import GalleryDamagedError, GalleryLockedError, WriteError
+from stsearch.index.catalog import MIGRATIONS, Catalog, Counts, Failed, Linked, PhotoFile, Spotted
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog(tmp_path / "catalog.sqlite3", create=True)
+    yield opened
+    opened.close()
+
+
+def test_an_instance_comes_back_as_it_was_stored(catalog: Catalog) -> None:
+    catalog.add([spotted("a.jpg", "Café")])
+    table = catalog.instances(DIM)
+    assert table.transcripts == ("Café",)
+    assert table.confidences.tolist() == pytest.approx([0.8])
+    np.testing.assert_allclose(table.embeddings, embed("Café")[None], atol=1e-3)
+    polygon = catalog.polygons_of(table.ids.tolist())[int(table.ids[0])]
+    np.testing.assert_array_equal(polygon, instance("Café", x=0).polygon)
+
+
+def test_an_empty_catalog_has_empty_columns(catalog: Catalog) -> None:
+    table = catalog.instances(DIM)
+    assert table.ids.shape == (0,)
+    assert table.embeddings.shape == (0, DIM)
+
+
+def test_instances_can_be_picked_by_id_and_gone_ids_are_left_out(catalog: Catalog) -> None:
+    catalog.add([spotted("a.jpg", "one", "two", "three")])
+    first, _, third = catalog.instance_ids().tolist()
+    assert catalog.instances(DIM, [third, 999, first]).transcripts == ("one", "three")
+    assert list(catalog.polygons_of([999])) == []
+
+
+def test_more_ids_than_a_statement_takes_can_be_picked(catalog: Catalog) -> None:
+    catalog.add([spotted("a.jpg", *["word"] * 1201)])
+    assert len(catalog.instances(DIM, catalog.instance_ids().tolist()).ids) == 1201
+
+
+def test_instances_are_found_by_what_they_read_folded(catalog: Catalog) -> None:
+    catalog.add([spotted("a.jpg", "Café", "exit")])
+    assert len(catalog.ids_reading(["cafe", "tea"])) == 1
+
+
+def test_identical_files_share_one_content(catalog: Catalog) -> None:
+    photo = spotted("a.jpg", "exit")
+    catalog.add([photo, Spotted(PhotoFile("b.jpg", 1, 1), photo.sha256, 48, 64, [instance("exit")])])
+    catalog.add([Linked(PhotoFile("c.jpg", 1, 1), photo.sha256)])
+    (content,) = set(catalog.instances(DIM).contents.tolist())
+    assert catalog.paths_of([content]) == {content: ["a.jpg", "b.jpg", "c.jpg"]}
+    assert catalog.counts() == Counts(photos=3, failed=0, words=1)
+
+
+def test_what_is_known_of_a_file_is_a_link_a_failure_or_nothing(catalog: Catalog) -> None:
+    photo, failure = spotted("a.jpg"), Failed(PhotoFile("b.jpg", 5, 6), "truncated")
+    catalog.add([photo, failure])
+    assert catalog.record_at("a.jpg") == Linked(photo.file, photo.sha256)
+    assert catalog.record_at("b.jpg") == failure
+    assert catalog.record_at("c.jpg") is None
+    assert catalog.failures() == [failure]
+
+
+def test_removing_the_last_file_of_a_content_removes_its_words(catalog: Catalog) -> None:
+    photo = spotted("a.jpg", "exit")
+    catalog.add([photo, Linked(PhotoFile("b.jpg", 1, 1), photo.sha256)])
+    catalog.remove(["a.jpg"])
+    assert catalog.counts().words == 1
+    catalog.remove(["b.jpg"])
+    assert catalog.counts() == Counts(photos=0, failed=0, words=0)
+    assert not catalog.holds(photo.sha256)
+
+
+def test_ids_are_never_used_twice(catalog: Catalog) -> None:
+    catalog.add([spotted("a.jpg", "exit")])
+    before = catalog.instance_ids().tolist()
+    catalog.remove(["a.jpg"])
+    catalog.add([spotted("a.jpg", "exit")])
+    assert catalog.instance_ids().tolist()[0] > before[0]
+
+
+def test_a_batch_that_fails_leaves_nothing_behind(catalog: Catalog) -> None:
+    with pytest.raises(GalleryDamagedError):
+        catalog.add([spotted("a.jpg", "exit"), Linked(PhotoFile("b.jpg", 1, 1), "no such content")])
+    assert catalog.counts() == Counts(photos=0, failed=0, words=0)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(name=st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name))
+def test_any_path_comes_back_byte_for_byte(catalog: Catalog, name: bytes) -> None:
+    path = name.decode("utf-8", "surrogateescape")
+    catalog.add([Failed(PhotoFile(path, 1, 1), "no picture")])
+    assert path in catalog.paths()
+    catalog.remove([path])
+
+
+def test_the_file_is_private(tmp_path: Path) -> None:
+    Catalog(tmp_path / "catalog.sqlite3", create=True).close()
+    assert stat.S_IMODE((tmp_path / "catalog.sqlite3").stat().st_mode) == 0o600
+
+
+def test_a_reopened_catalog_holds_what_it_held(tmp_path: Path) -> None:
+    first = Catalog(tmp_path / "c", create=True)
+    first.add([spotted("a.jpg", "exit")])
+    first.close()
+    again = Catalog(tmp_path / "c")
+    assert again.counts() == Counts(photos=1, failed=0, words=1)
+    again.close()
+
+
+def test_a_newer_format_is_refused_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    Catalog(path, create=True).close()
+    with sqlite3.connect(path) as database:
+        database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    database.close()
+    before = path.read_bytes()
+    with pytest.raises(GalleryDamagedError, match="upgrade stsearch"):
+        Catalog(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"no database" * 200], ids=["empty", "other"])
+def test_a_file_that_is_no_catalog_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "catalog.sqlite3"
+    path.write_bytes(content)
+    with pytest.raises(GalleryDamagedError, match="damaged"):
+        Catalog(path)
+
+
+def test_a_vector_of_another_length_is_damage(catalog: Catalog) -> None:
+    catalog.add([spotted("a.jpg", "exit")])
+    with pytest.raises(GalleryDamagedError, match="another length"):
+        catalog.instances(DIM + 1)
+
+
+def test_a_missing_file_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(WriteError):
+        Catalog(tmp_path / "absent")
+
+
+def test_a_catalog_held_by_another_writer_is_reported_as_locked(tmp_path: Path, catalog: Catalog) -> None:
+    other = sqlite3.connect(tmp_path / "catalog.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    catalog._database.execute("PRAGMA busy_timeout = 1")
+    with pytest.raises(GalleryLockedError):
+        catalog.add([spotted("a.jpg")])
+    other.close()

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import json
+import re
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import typer
+from conftest import ROOT, Cli
+
+from stsearch import errors
+from stsearch.cli import app
+from stsearch.cli import train as train_command
+
+COMMANDS = ("index", "search", "train", "eval", "synth")
+HEAVY = ("cv2", "hnswlib", "open_clip", "scipy", "shapely", "torch")
+
+
+def program_that_raises(error: BaseException) -> typer.Typer:
+    program = typer.Typer()
+
+    @program.command()
+    def fail() -> None:
+        raise error
+
+    return program
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        pytest.param(errors.UsageError("no"), 2, id="usage"),
+        pytest.param(errors.DataError("no"), 2, id="data"),
+        pytest.param(errors.ImageError("no"), 3, id="image"),
+        pytest.param(errors.GalleryNotFoundError("no"), 10, id="gallery not found"),
+        pytest.param(errors.GalleryLockedError("no"), 11, id="gallery locked"),
+        pytest.param(errors.GalleryDamagedError("no"), 12, id="gallery damaged"),
+        pytest.param(errors.WeightsError("no"), 13, id="weights"),
+        pytest.param(errors.DeviceError("no"), 14, id="device"),
+        pytest.param(errors.WriteError("no"), 15, id="write"),
+        pytest.param(KeyboardInterrupt(), 130, id="Ctrl-C"),
+        pytest.param(typer.Exit(1), 1, id="no match"),
+    ],
+)
+def test_every_ending_has_its_exit_code(error: BaseException, code: int) -> None:
+    assert app.run(program_that_raises(error), []) == code
+
+
+def test_a_deliberate_error_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    app.run(program_that_raises(errors.WeightsError("weights/tiny is not there: name another folder")), [])
+    assert capsys.readouterr() == ("", "error: weights/tiny is not there: name another folder\n")
+
+
+def test_a_bug_exits_with_70_and_saves_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(program_that_raises(ZeroDivisionError("one over nothing")), []) == 70
+    message = capsys.readouterr().err
+    log = Path(message.split()[-1])
+    assert message.startswith("error: this is a bug in stsearch: ZeroDivisionError('one over nothing')")
+    assert log.read_text().rstrip().endswith("ZeroDivisionError: one over nothing")
+    log.unlink()
+
+
+def test_a_wrong_option_is_a_usage_error(cli: Cli) -> None:
+    done = cli("index", "--no-such-option")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: No such option: --no-such-option (stsearch --help lists what there is)\n"
+
+
+def test_sigterm_exits_with_143() -> None:
+    waits = "import signal, typer; from stsearch.cli import app; app.app = p = typer.Typer()\n"
+    waits += "@p.command()\ndef wait(): print('ready', flush=True); signal.pause()\napp.main()"
+    with subprocess.Popen([sys.executable, "-c", waits], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 143
+
+
+def test_a_closed_pipe_ends_the_program_quietly() -> None:
+    talks = "import typer; from stsearch.cli import app; app.app = p = typer.Typer()\n"
+    talks += "@p.command()\ndef talk():\n    while True: print('word ' * 1000)\napp.main()"
+    arguments = [sys.executable, "-c", talks]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == ("", 141)
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version").stdout == cli("-V").stdout == "stsearch 0.1.0\n"
+
+
+def test_no_command_shows_the_help(cli: Cli) -> None:
+    assert cli().stdout == cli("--help").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(cli: Cli, command: str) -> None:
+    done = cli(command, "--help")
+    assert done.returncode == 0
+    assert f"Example: stsearch {command}" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert f"`stsearch {command} " in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_exit_codes_are_in_the_readme() -> None:
+    codes = {error.exit_code for error in errors.StsearchError.__subclasses__()} | {app.BUG, app.INTERRUPTED}
+    documented = re.findall(r"^\| (\d+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert codes - set(map(int, documented)) == set()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from stsearch.cli import app; app.run(app.app, ['--help']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(HEAVY) & set(done.stdout.splitlines()[-1].split()) == set()
+
+
+@pytest.mark.slow
+def test_help_costs_less_than_400_ms(cli: Cli) -> None:
+    def seconds() -> float:
+        """Return the processor time of one run: unlike the clock, it is the same on a busy machine."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cli("--help")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(3)) < 0.4
+
+
+@dataclass(frozen=True)
+class Progress:
+    step: int
+    steps: int
+    losses: dict[str, float]
+    samples_per_s: float
+    eta_s: float
+    message: str = ""
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Put a training loop in place that notes its options and reports one step."""
+    noted: dict[str, object] = {}
+
+    def train(options: dict[str, object], report: Callable[[Progress], None]) -> None:
+        noted.update(options)
+        report(Progress(20, 100, {"ctc": 1.25, "similarity": 0.5}, 164.6, 75.2, "saved runs/a/last"))
+
+    module = ModuleType("stsearch.train")
+    vars(module).update(TrainOptions=dict, train=train)
+    monkeypatch.setitem(sys.modules, "stsearch.train", module)
+    return noted
+
+
+def test_train_hands_its_options_to_the_training_loop(training: dict[str, object]) -> None:
+    line = "train --out runs/a --preset cr50 --stage words --resume --data a --data b --val c --seed 7"
+    assert app.run(app.app, line.split()) == 0
+    assert training == {
+        "out": Path("runs/a"),
+        "preset": "cr50",
+        "config": None,
+        "stage": "words",
+        "init": None,
+        "resume": True,
+        "data": (Path("a"), Path("b")),
+        "val": (Path("c"),),
+        "crops": (),
+        "fonts": None,
+        "backgrounds": None,
+        "words": None,
+        "max_minutes": None,
+        "steps": None,
+        "workers": 2,
+        "device": "auto",
+        "seed": 7,
+    }
+
+
+@pytest.mark.usefixtures("training")
+def test_train_writes_plain_lines_when_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    app.run(app.app, ["train", "--out", "runs/a"])
+    shown = "step 20/100 · ctc 1.250 · similarity 0.500 · 165 samples/s · ETA 0:01:15"
+    assert capsys.readouterr() == ("", f"saved runs/a/last\n{shown}\n")
+
+
+@pytest.mark.usefixtures("training")
+def test_train_reports_json_lines_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    app.run(app.app, ["train", "--out", "runs/a", "--json"])
+    assert json.loads(capsys.readouterr().out) == {
+        "type": "progress",
+        "schema": 1,
+        "step": 20,
+        "steps": 100,
+        "losses": {"ctc": 1.25, "similarity": 0.5},
+        "samples_per_s": 164.6,
+        "eta_s": 75.2,
+        "message": "saved runs/a/last",
+    }
+
+
+@pytest.mark.usefixtures("training")
+def test_train_draws_a_bar_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    app.run(app.app, ["train", "--out", "runs/a"])
+    output, shown = capsys.readouterr()
+    assert output == ""
+    assert "saved runs/a/last" in shown
+    assert "20/100 ctc 1.250" in shown
+
+
+def test_a_log_gets_a_line_every_30_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter([0.0, 0.0, 29.9, 30.0, 30.0, 31.0]).__next__
+    report = train_command._lines(clock)
+    for step in range(1, 5):
+        report(Progress(step, 9, {}, 1, 1))  # type: ignore[arg-type]  # a stand-in
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" ")[1] for line in lines] == ["1/9", "3/9"]

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+EXAMPLES = ROOT / "examples"
+
+
+def run(script: str, *arguments: str | Path) -> str:
+    command = [sys.executable, EXAMPLES / script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tiny_weights")
+def test_search_gallery_finds_the_photograph_that_carries_the_word(rendered_gallery: Path) -> None:
+    best = run("search_gallery.py", rendered_gallery, "headquarters").splitlines()[0]
+    assert best.split()[-1] == "street-04.jpg"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tiny_weights")
+def test_spot_words_reads_a_photograph(rendered_gallery: Path) -> None:
+    words = run("spot_words.py", rendered_gallery / "street-07.jpg").lower().split()
+    assert {"taxi", "music"} <= set(words)
+
+
+@pytest.mark.slow
+def test_render_gallery_makes_labelled_photographs(tmp_path: Path) -> None:
+    run("render_gallery.py", tmp_path)
+    labels = [json.loads(line) for line in (tmp_path / "annotations.jsonl").read_text().splitlines()]
+    assert len(labels) == 12
+    assert all((tmp_path / label["image"]).is_file() for label in labels)
+
+
+def test_the_rendered_gallery_stays_small(rendered_gallery: Path) -> None:
+    assert sum(file.stat().st_size for file in rendered_gallery.iterdir()) < 1_500_000

@@ -1,0 +1,282 @@
+"""gallery.py, manifest.py, files.py and registry.py: opening, refusing, finishing, where galleries lie."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gallery_fixtures import MODEL, OTHER_MODEL, embed, make_gallery, spotted
+
+from stsearch.errors import (
+    GalleryDamagedError,
+    GalleryLockedError,
+    GalleryNotFoundError,
+    UsageError,
+    WeightsError,
+    WriteError,
+)
+from stsearch.index import gallery as gallery_module
+from stsearch.index import registry
+from stsearch.index.files import replacing
+from stsearch.index.gallery import Gallery
+from stsearch.index.manifest import Manifest, StoreRecord
+from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError
+
+WORDS = ("coffee", "bakery", "exit", "hotel", "bar", "taxi", "open", "24")
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gallery]:
+    """Yield a gallery of eight words where more than four count as too many to compare them all."""
+    monkeypatch.setattr(gallery_module, "EXACT_LIMIT", 4)
+    with make_gallery(tmp_path, {f"{word}.jpg": [word] for word in WORDS}) as gallery:
+        yield gallery
+
+
+def found(gallery: Gallery, word: str, k: int = 1) -> set[str]:
+    return set(gallery.candidates(embed(word)[None], [], k).transcripts)
+
+
+def test_a_gallery_opens_by_its_folder_and_by_that_of_the_photos(tmp_path: Path) -> None:
+    make_gallery(tmp_path, {"a.jpg": ["exit"]}).close()
+    for path in (tmp_path, tmp_path / ".stsearch"):
+        with Gallery.open(path) as gallery:
+            assert gallery.photos == tmp_path
+            assert gallery.model == MODEL
+            assert gallery.instances().transcripts == ("exit",)
+
+
+def test_a_gallery_moves_with_its_photos(tmp_path: Path) -> None:
+    make_gallery(tmp_path / "here", {"a.jpg": ["exit"]}).close()
+    (tmp_path / "here").rename(tmp_path / "there")
+    with Gallery.open(tmp_path / "there") as gallery:
+        assert gallery.all_photos() == [(tmp_path / "there" / "a.jpg", 1)]
+
+
+def test_a_folder_without_a_gallery_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(GalleryNotFoundError, match="stsearch index FOLDER"):
+        Gallery.open(tmp_path)
+
+
+def test_gallery_files_are_private(large: Gallery) -> None:
+    assert stat.S_IMODE(large.folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in large.folder.iterdir()} == {0o600}
+
+
+def test_the_second_writer_is_refused_and_a_reader_is_not(tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {"a.jpg": ["exit"]}):
+        with pytest.raises(GalleryLockedError, match="another process"):
+            Gallery.create(tmp_path / ".stsearch", tmp_path, MODEL)
+        with Gallery.open(tmp_path) as reader:
+            assert len(reader.instances().ids) == 1
+    Gallery.create(tmp_path / ".stsearch", tmp_path, MODEL).close()
+
+
+def test_other_weights_are_refused_with_the_two_ways_out_and_the_lock_is_free_again(tmp_path: Path) -> None:
+    make_gallery(tmp_path, {}).close()
+    for _ in range(2):
+        with pytest.raises(
+            WeightsError, match="with --model, or index again into another gallery with --index"
+        ):
+            Gallery.create(tmp_path / ".stsearch", tmp_path, OTHER_MODEL)
+
+
+def test_the_photos_of_another_folder_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    Gallery.create(tmp_path / "g", tmp_path, MODEL).close()
+    with pytest.raises(UsageError, match="name another gallery with --index"):
+        Gallery.create(tmp_path / "g", tmp_path / "other", MODEL)
+
+
+def test_a_gallery_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(WriteError, match="cannot make"):
+        Gallery.create(tmp_path / "file" / "g", tmp_path, MODEL)
+
+
+def test_words_added_after_the_last_finished_run_are_found(large: Gallery) -> None:
+    large.add([spotted("new.jpg", "museum")])
+    with Gallery.open(large.folder) as reader:
+        assert "museum" in found(reader, "exit")
+
+
+def test_a_large_gallery_is_searched_through_its_store(large: Gallery) -> None:
+    with Gallery.open(large.folder) as reader:
+        assert found(reader, "hotel") == {"hotel"}
+
+
+def test_an_exact_transcript_is_a_candidate_even_if_the_store_misses_it(large: Gallery) -> None:
+    table = large.candidates(embed("zzz")[None], ["coffee"], 1)
+    assert "coffee" in table.transcripts
+
+
+def test_removed_words_are_no_candidates(large: Gallery) -> None:
+    large.remove(["hotel.jpg"])
+    assert "hotel" not in found(large, "hotel", k=8)
+    large.finish()
+    with Gallery.open(large.folder) as reader:
+        assert found(reader, "exit", k=8) == set(WORDS) - {"hotel"}
+
+
+def test_each_finished_run_leaves_one_store_file(large: Gallery) -> None:
+    large.add([spotted("new.jpg", "museum")])
+    large.finish()
+    assert [file.name for file in large.folder.glob("vectors*")] == ["vectors-2.hnsw"]
+
+
+def test_a_gallery_that_became_small_needs_no_store(large: Gallery) -> None:
+    large.remove([f"{word}.jpg" for word in WORDS[:5]])
+    large.finish()
+    assert list(large.folder.glob("vectors*")) == []
+    assert found(large, "taxi") == {"taxi", "open", "24"}
+
+
+def test_when_most_words_are_gone_the_store_is_built_anew(
+    large: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery_module, "EXACT_LIMIT", 1)
+    large.remove([f"{word}.jpg" for word in WORDS[:6]])
+    large.finish()
+    store = HnswStore.load(large.folder / "vectors-2.hnsw", MODEL.dim)
+    assert len(store.ids()) == 2
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "deleted"])
+def test_a_damaged_store_is_told_and_searched_around(large: Gallery, damage: str) -> None:
+    path = large.folder / "vectors-1.hnsw"
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1
+    path.write_bytes(content if damage == "flipped" else content[:100])
+    if damage == "deleted":
+        path.unlink()
+    told: list[str] = []
+    with Gallery.open(large.folder, told.append) as reader:
+        assert found(reader, "hotel") == {"hotel"}
+    assert len(told) == 1
+    assert "vectors-1.hnsw cannot be used" in told[0]
+
+
+def test_without_hnswlib_a_large_gallery_is_finished_and_searched(
+    large: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> FlatStore:
+        raise MissingHnswlibError("hnswlib is not installed")
+
+    monkeypatch.setattr(gallery_module, "HnswStore", missing)
+    monkeypatch.setattr(missing, "load", missing, raising=False)
+    told: list[str] = []
+    large._notify = told.append
+    large.finish()
+    assert told[-1] == "hnswlib is not installed; until then searching this gallery is slow"
+    assert found(large, "hotel") == {"hotel"}
+
+
+def test_stored_vectors_are_those_of_the_catalog(large: Gallery) -> None:
+    store = HnswStore.load(large.folder / "vectors-1.hnsw", MODEL.dim)
+    np.testing.assert_array_equal(np.sort(store.ids()), large.catalog.instance_ids())
+
+
+def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    manifest = Manifest("..", MODEL, 7, StoreRecord("vectors-7.hnsw", "ef" * 32, 36, 10, 12))
+    manifest.write(tmp_path)
+    assert Manifest.read(tmp_path) == manifest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("[1]", id="no object"),
+        pytest.param('{"format": 1}', id="no checksum"),
+        pytest.param("\udcff", id="no text"),
+    ],
+)
+def test_a_damaged_manifest_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(GalleryDamagedError, match="is damaged"):
+        Manifest.read(tmp_path)
+
+
+def test_a_manifest_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
+    Manifest("..", MODEL).write(tmp_path)
+    path = tmp_path / "manifest.json"
+    path.write_text(path.read_text().replace("letters", "lexters"))
+    with pytest.raises(GalleryDamagedError, match="checksum"):
+        Manifest.read(tmp_path)
+
+
+def test_a_newer_manifest_is_refused(tmp_path: Path) -> None:
+    body = {"format": 2, **dataclasses.asdict(Manifest("..", MODEL))}
+    (tmp_path / "manifest.json").write_text(json.dumps(body))
+    with pytest.raises(GalleryDamagedError, match="upgrade stsearch"):
+        Manifest.read(tmp_path)
+
+
+def test_a_replacement_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fill_the_disk() -> None:
+        with replacing(path) as beside:
+            beside.write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(WriteError, match="No space left"):
+        fill_the_disk()
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "old"
+
+
+def test_data_home_follows_the_xdg_specification() -> None:
+    assert registry.data_home({"XDG_DATA_HOME": "/data"}) == Path("/data/stsearch")
+    assert registry.data_home({"HOME": "/home/me"}) == Path("/home/me/.local/share/stsearch")
+
+
+def test_a_read_only_folder_gets_its_gallery_in_the_data_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, photos = tmp_path / "home", tmp_path / "photos"
+    photos.mkdir()
+    assert registry.place_for(photos, home) == photos / ".stsearch"
+    monkeypatch.setattr("os.access", lambda *_: False)
+    place = registry.place_for(photos, home)
+    assert place.parent == home / "galleries"
+    Gallery.create(place, photos, MODEL).close()
+    assert registry.find(photos, home) == place
+    with Gallery.open(place) as gallery:
+        assert gallery.photos == photos
+
+
+def test_registered_galleries_are_listed_once_while_they_are_there(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert registry.registered(home) == []
+    for name in ("b", "a", "b"):
+        make_gallery(tmp_path / name, {}).close()
+        registry.register(tmp_path / name / ".stsearch", home)
+    assert registry.registered(home) == [tmp_path / "a" / ".stsearch", tmp_path / "b" / ".stsearch"]
+    (tmp_path / "a").rename(tmp_path / "elsewhere")
+    assert registry.registered(home) == [tmp_path / "b" / ".stsearch"]
+
+
+def test_a_damaged_list_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "galleries.json").write_text("{}")
+    with pytest.raises(GalleryDamagedError, match="delete it"):
+        registry.registered(tmp_path)
+
+
+def test_the_nearest_gallery_is_that_of_the_closest_parent(tmp_path: Path) -> None:
+    make_gallery(tmp_path, {}).close()
+    make_gallery(tmp_path / "a", {}).close()
+    (tmp_path / "a" / "b").mkdir()
+    assert registry.nearest(tmp_path / "a" / "b") == tmp_path / "a" / ".stsearch"
+    assert registry.nearest(tmp_path / "a" / "b" / "..") == tmp_path / "a" / ".stsearch"
+
+
+def test_a_path_without_a_gallery_names_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(GalleryNotFoundError, match="stsearch index"):
+        registry.find(tmp_path, tmp_path / "home")

@@ -1,0 +1,145 @@
+"""Polygon algebra, and from a probability map to polygons."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stsearch.geometry import (
+    expand_edges,
+    offset_polygon,
+    order_quad,
+    polygon_area,
+    polygon_edges,
+    polygon_iou,
+    polygon_perimeter,
+    polygons_from_map,
+    shrink_distance,
+    turn_quad,
+    word_size,
+)
+
+RECTANGLE = np.array([[10, 10], [50, 10], [50, 20], [10, 20]], np.float32)
+
+
+def test_area_is_positive_clockwise_and_negative_otherwise() -> None:
+    assert polygon_area(RECTANGLE) == 400
+    assert polygon_area(RECTANGLE[::-1]) == -400
+
+
+def test_perimeter_closes_the_outline() -> None:
+    assert polygon_perimeter(RECTANGLE) == 100
+
+
+@pytest.mark.parametrize(
+    ("shift", "iou"),
+    [
+        pytest.param((0, 0), 1.0, id="same"),
+        pytest.param((20, 0), 1 / 3, id="half over"),
+        pytest.param((100, 0), 0.0, id="apart"),
+    ],
+)
+def test_iou(shift: tuple[int, int], iou: float) -> None:
+    assert polygon_iou(RECTANGLE, RECTANGLE + np.array(shift, np.float32)) == pytest.approx(iou)
+
+
+def test_iou_of_a_degenerate_polygon_is_zero() -> None:
+    assert polygon_iou(np.zeros((4, 2), np.float32), np.zeros((4, 2), np.float32)) == 0.0
+
+
+def test_word_size_is_height_then_width_along_reading() -> None:
+    assert word_size(RECTANGLE) == (10, 40)
+    assert word_size(turn_quad(RECTANGLE, 1)) == (40, 10)
+
+
+def test_word_size_follows_a_bent_word() -> None:
+    angles = np.linspace(np.pi, 0, 7)
+    circle = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
+    arch = np.concatenate([circle * 60, circle[::-1] * 40]).astype(np.float32)
+    height, width = word_size(arch)
+    assert height == pytest.approx(20, rel=0.05)
+    assert width == pytest.approx(50 * np.pi, rel=0.05)
+
+
+def test_edges_run_in_reading_direction() -> None:
+    edges = polygon_edges(RECTANGLE, 3)
+    assert edges[0].tolist() == [[10, 10], [30, 10], [50, 10]]
+    assert edges[1].tolist() == [[10, 20], [30, 20], [50, 20]]
+
+
+def test_expanding_edges_adds_the_margin_on_all_four_sides() -> None:
+    grown = expand_edges(polygon_edges(RECTANGLE, 3), 0.1)
+    assert grown[0][[0, -1]] == pytest.approx(np.array([[9, 9], [51, 9]]))
+    assert grown[1][[0, -1]] == pytest.approx(np.array([[9, 21], [51, 21]]))
+
+
+def test_offset_grows_and_shrinks_by_pixels() -> None:
+    grown, shrunken = offset_polygon(RECTANGLE, 2), offset_polygon(RECTANGLE, -2)
+    assert grown is not None
+    assert shrunken is not None
+    assert (grown.min(axis=0), grown.max(axis=0)) == (pytest.approx([8, 8]), pytest.approx([52, 22]))
+    assert abs(polygon_area(shrunken)) == pytest.approx(36 * 6)
+
+
+def test_offset_returns_none_when_nothing_is_left() -> None:
+    assert offset_polygon(RECTANGLE, -6) is None
+
+
+def test_shrink_distance_follows_the_paper() -> None:
+    assert shrink_distance(RECTANGLE, 0.4) == pytest.approx(400 * (1 - 0.16) / 100)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_order_quad_starts_at_the_top_left_of_upright_reading(turns: int) -> None:
+    assert order_quad(turn_quad(RECTANGLE, turns)).tolist() == RECTANGLE.tolist()
+
+
+def test_order_quad_makes_the_outline_clockwise() -> None:
+    assert polygon_area(order_quad(np.ascontiguousarray(RECTANGLE[::-1]))) > 0
+
+
+def draw_kernel(polygon: NDArray[np.float32], size: int = 160) -> NDArray[np.float32]:
+    """Return a map that is 1 inside the shrunken ``polygon``, as a perfect detector would answer."""
+    kernel = offset_polygon(polygon, -shrink_distance(polygon, 0.4))
+    assert kernel is not None
+    probability = np.zeros((size, size), np.float32)
+    cv2.fillPoly(probability, [np.round((kernel - 0.5) * 16).astype(np.int32)], 1.0, shift=4)
+    return probability
+
+
+@pytest.mark.parametrize("angle", [0, 20, 80])
+def test_a_perfect_kernel_grows_back_to_its_word(angle: float) -> None:
+    turn = cv2.getRotationMatrix2D((80, 80), angle, 1)
+    word = np.array([[30, 65], [130, 65], [130, 95], [30, 95]], np.float32)
+    word = (word @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
+    [(polygon, score)] = polygons_from_map(draw_kernel(word), 0.3, 0.5, 1.7, 3, 10)
+    assert polygon_iou(polygon, word) > 0.85
+    assert score == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_bent_kernel_becomes_a_bent_polygon() -> None:
+    angles = np.linspace(np.pi * 0.9, np.pi * 0.1, 7)
+    circle = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
+    arch = (np.concatenate([circle * 70, circle[::-1] * 48]) + np.array([80, 100])).astype(np.float32)
+    [(polygon, _)] = polygons_from_map(draw_kernel(arch), 0.3, 0.5, 1.7, 3, 10)
+    assert len(polygon) == 14
+    assert polygon_iou(polygon, arch) > 0.7
+    assert polygon[0][0] < polygon[6][0]
+    assert polygon_area(polygon) > 0
+
+
+def test_an_empty_map_holds_no_polygon() -> None:
+    assert polygons_from_map(np.zeros((20, 20), np.float32), 0.3, 0.5, 1.7, 3, 10) == []
+
+
+def test_weak_small_and_surplus_kernels_are_dropped() -> None:
+    probability = np.zeros((100, 100), np.float32)
+    probability[10:20, 10:60] = 0.9
+    probability[30:40, 10:60] = 0.4  # weak
+    probability[50, 50] = 0.9  # small
+    probability[70:80, 10:60] = 0.8
+    found = polygons_from_map(probability, 0.3, 0.5, 1.7, 4, 10)
+    assert [round(score, 2) for _, score in found] == [0.9, 0.8]
+    assert len(polygons_from_map(probability, 0.3, 0.5, 1.7, 4, 1)) == 1

@@ -1,0 +1,209 @@
+"""image.py: what is read, what is refused and why, and coordinates on the way to model pixels and back."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from stsearch.errors import ImageError
+from stsearch.image import Resize, decode_image, read_image
+
+
+def encode(photo: PIL.Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    photo.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def landscape() -> PIL.Image.Image:
+    """A 96 x 64 picture: red top left quarter on blue."""
+    photo = PIL.Image.new("RGB", (96, 64), (0, 0, 255))
+    photo.paste((255, 0, 0), (0, 0, 48, 32))
+    return photo
+
+
+# How a camera stores the picture for each EXIF orientation: the inverse of what a viewer does.
+STORED = {
+    1: None,
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_90,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", STORED)
+def test_every_exif_orientation_displays_the_same_picture(orientation: int, kind: str) -> None:
+    turn = STORED[orientation]
+    stored = landscape() if turn is None else landscape().transpose(turn)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    decoded = decode_image(encode(stored, kind, exif=exif))
+    assert (decoded.height, decoded.width) == (64, 96)
+    assert decoded.image.shape == (64, 96, 3)
+    np.testing.assert_allclose(decoded.image[16, 24], (255, 0, 0), atol=12)
+    np.testing.assert_allclose(decoded.image[48, 72], (0, 0, 255), atol=12)
+
+
+@pytest.mark.parametrize(
+    ("photo", "pixel"),
+    [
+        pytest.param(PIL.Image.new("L", (4, 4), 90), (90, 90, 90), id="grey"),
+        pytest.param(PIL.Image.new("RGBA", (4, 4), (0, 0, 0, 0)), (255, 255, 255), id="alpha over white"),
+        pytest.param(PIL.Image.new("LA", (4, 4), (0, 255)), (0, 0, 0), id="grey with opaque alpha"),
+        pytest.param(PIL.Image.new("1", (4, 4), 1), (255, 255, 255), id="one bit"),
+        pytest.param(PIL.Image.new("RGB", (4, 4), (9, 8, 7)).quantize(4), (9, 8, 7), id="palette"),
+        pytest.param(PIL.Image.new("CMYK", (4, 4), (0, 255, 255, 0)), (255, 0, 0), id="cmyk"),
+    ],
+)
+def test_colour_modes_become_rgb(photo: PIL.Image.Image, pixel: tuple[int, int, int]) -> None:
+    kind = "TIFF" if photo.mode == "CMYK" else "PNG"
+    assert read_image(encode(photo, kind))[1, 1].tolist() == list(pixel)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(np.array([[0, 4095], [0, 4095]], np.uint16), id="12 bits in 16"),
+        pytest.param(np.array([[0.0, 1.0], [0.0, 1.0]], np.float32), id="float"),
+        pytest.param(np.array([[-5, 70000], [-5, 70000]], np.int32), id="32 bits"),
+    ],
+)
+def test_deep_grey_is_stretched_to_eight_bits(values: NDArray[np.float32]) -> None:
+    image = read_image(encode(PIL.Image.fromarray(values), "TIFF"))
+    assert image[0].tolist() == [[0, 0, 0], [255, 255, 255]]
+
+
+def test_a_uniform_deep_image_is_black() -> None:
+    assert read_image(encode(PIL.Image.fromarray(np.full((2, 2), 700, np.uint16)), "PNG")).max() == 0
+
+
+def test_an_image_of_nan_is_refused() -> None:
+    with pytest.raises(ImageError, match="not numbers"):
+        read_image(encode(PIL.Image.fromarray(np.full((2, 2), np.nan, np.float32)), "TIFF"))
+
+
+def test_an_animated_gif_gives_its_first_frame() -> None:
+    frames = [PIL.Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    image = read_image(encode(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert image[4, 4].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_long_photograph_is_shrunk_while_decoding_and_its_true_size_is_known(kind: str) -> None:
+    decoded = decode_image(encode(PIL.Image.new("RGB", (1001, 403), "green"), kind), longer_side=400)
+    assert decoded.image.shape == (161, 400, 3)
+    assert (decoded.height, decoded.width) == (403, 1001)
+    corner = decoded.to_original(np.array([[400.0, 161.0]], np.float32))
+    np.testing.assert_allclose(corner, [[1001.0, 403.0]], rtol=1e-6)
+
+
+def test_a_jpeg_four_times_too_long_is_decoded_close_to_the_full_decoding_shrunk() -> None:
+    y, x = np.mgrid[:480, :640]
+    smooth = np.stack([x % 256, y % 256, (x + y) % 256], axis=2).astype(np.uint8) // 2
+    encoded = encode(PIL.Image.fromarray(smooth), "JPEG", quality=95)
+    fast = decode_image(encoded, longer_side=160).image.astype(int)
+    full = Resize(160).plan(480, 640).resize(read_image(encoded)).astype(int)
+    assert np.abs(fast - full).mean() < 1.0
+
+
+def test_a_small_photograph_is_not_enlarged() -> None:
+    assert decode_image(encode(landscape(), "JPEG"), longer_side=400).image.shape == (64, 96, 3)
+
+
+def huge_png() -> bytes:
+    """A PNG of a few bytes whose header claims 50,000 x 50,000 pixels."""
+    chunks = [b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(b"")]
+    framed = [
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "reason"),
+    [
+        pytest.param(b"", "empty", id="empty"),
+        pytest.param(b"<svg/>", "not a picture", id="other format"),
+        pytest.param(b"%PDF-1.7\n", "not a picture", id="pdf"),
+        pytest.param(encode(landscape(), "JPEG")[:400], "truncated", id="truncated"),
+        pytest.param(encode(landscape(), "PPM"), "not a picture", id="outside the allow-list"),
+        pytest.param(huge_png(), "2500 megapixels; the limit is 178", id="decompression bomb"),
+    ],
+)
+def test_a_hostile_file_is_refused_with_its_reason(encoded: bytes, reason: str) -> None:
+    with pytest.raises(ImageError, match=reason):
+        read_image(encoded)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_damaged_exif_does_not_cost_the_picture() -> None:
+    encoded = encode(landscape(), "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
+    assert read_image(encoded).shape == (64, 96, 3)
+
+
+def test_errors_name_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"broken\.jpg: not a picture"):
+        read_image(path)
+    with pytest.raises(ImageError, match=r"absent\.jpg: No such file"):
+        read_image(tmp_path / "absent.jpg")
+
+
+def test_a_path_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    landscape().save(path)
+    assert read_image(path).shape == (64, 96, 3)
+
+
+@given(
+    height=st.integers(1, 5000),
+    width=st.integers(1, 5000),
+    longer_side=st.integers(32, 2048),
+    x=st.floats(0, 1, width=32),
+    y=st.floats(0, 1, width=32),
+)
+def test_scale_and_inverse_undo_each_other(
+    height: int, width: int, longer_side: int, x: float, y: float
+) -> None:
+    plan = Resize(longer_side).plan(height, width)
+    point = np.array([[x * width, y * height]], np.float32)
+    np.testing.assert_allclose(plan.inverse(plan.scale(point)), point, rtol=1e-5, atol=1e-3)
+
+
+@given(height=st.integers(1, 5000), width=st.integers(1, 5000), longer_side=st.integers(32, 2048))
+def test_a_plan_pads_to_the_multiple_and_never_more(height: int, width: int, longer_side: int) -> None:
+    plan = Resize(longer_side).plan(height, width)
+    assert plan.padded_height % 32 == 0
+    assert 0 <= plan.padded_height - plan.height < 32
+    assert 0 <= plan.padded_width - plan.width < 32
+    assert max(plan.height, plan.width) <= longer_side
+
+
+def test_small_images_grow_to_at_most_twice_their_size() -> None:
+    plan = Resize(1280).plan(100, 200)
+    assert (plan.height, plan.width) == (200, 400)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (20, 30), (1, 400)])
+def test_forward_gives_the_planned_size_and_zeros_outside(height: int, width: int) -> None:
+    plan = Resize(48).plan(height, width)
+    image = plan.forward(np.full((height, width, 3), 200, np.uint8))
+    assert image.shape == (plan.padded_height, plan.padded_width, 3)
+    assert (image[: plan.height, : plan.width] == 200).all()
+    assert not image[plan.height :].any()
+    assert not image[:, plan.width :].any()

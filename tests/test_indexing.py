@@ -1,0 +1,239 @@
+"""indexing.py: what a run reads, what it skips, and what it leaves behind however it ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, photo_bytes
+
+from stsearch.index.gallery import Gallery
+from stsearch.indexing import IndexOptions, IndexReport, Progress, index_photos, walk_photos
+from stsearch.search import Query, search
+from stsearch.types import Image, TextInstance
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "2024").mkdir(parents=True)
+    (folder / "a.png").write_bytes(photo_bytes("coffee"))
+    (folder / "2024" / "b.png").write_bytes(photo_bytes("exit"))
+    return folder
+
+
+@pytest.fixture
+def spotter() -> ColourSpotter:
+    return ColourSpotter()
+
+
+@pytest.fixture
+def gallery(photos: Path) -> Iterator[Gallery]:
+    with Gallery.create(photos / ".stsearch", photos, MODEL) as opened:
+        yield opened
+
+
+def counts(report: IndexReport) -> dict[str, int]:
+    """Return the file counts of ``report`` that are not zero."""
+    names = ("new", "changed", "moved", "removed", "unchanged", "failed")
+    return {name: getattr(report, name) for name in names if getattr(report, name)}
+
+
+def paths(gallery: Gallery) -> list[str]:
+    return [path for path, _ in gallery.catalog.photos()]
+
+
+def test_a_first_run_reads_every_photo(gallery: Gallery, spotter: ColourSpotter) -> None:
+    report = index_photos(gallery, spotter)
+    assert counts(report) == {"new": 2}
+    assert report.words == 2
+    assert paths(gallery) == ["2024/b.png", "a.png"]
+
+
+def test_a_second_run_reads_nothing(gallery: Gallery, spotter: ColourSpotter) -> None:
+    index_photos(gallery, spotter)
+    spotter.seen = 0
+    assert counts(index_photos(gallery, spotter)) == {"unchanged": 2}
+    assert spotter.seen == 0
+
+
+def test_a_changed_photo_is_read_again_and_its_old_words_are_gone(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter
+) -> None:
+    index_photos(gallery, spotter)
+    (photos / "a.png").write_bytes(photo_bytes("bakery", blue=99))
+    assert counts(index_photos(gallery, spotter)) == {"changed": 1, "unchanged": 1}
+    assert gallery.instances().transcripts == ("exit", "bakery")
+
+
+def test_a_touched_photo_is_not_spotted_again(photos: Path, gallery: Gallery, spotter: ColourSpotter) -> None:
+    index_photos(gallery, spotter)
+    os.utime(photos / "a.png", (1, 1))
+    spotter.seen = 0
+    assert counts(index_photos(gallery, spotter)) == {"unchanged": 2}
+    assert spotter.seen == 0
+
+
+def test_a_moved_photo_keeps_its_words_without_being_spotted(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter
+) -> None:
+    index_photos(gallery, spotter)
+    (photos / "a.png").rename(photos / "2024" / "renamed.png")
+    spotter.seen = 0
+    assert counts(index_photos(gallery, spotter)) == {"moved": 1, "unchanged": 1}
+    assert spotter.seen == 0
+    assert search(gallery, Query("coffee"), LetterEncoder())[0].path == photos / "2024" / "renamed.png"
+
+
+def test_a_copy_shares_its_content(photos: Path, gallery: Gallery, spotter: ColourSpotter) -> None:
+    index_photos(gallery, spotter)
+    (photos / "copy.png").write_bytes(photo_bytes("coffee"))
+    assert counts(index_photos(gallery, spotter)) == {"new": 1, "unchanged": 2}
+    assert len(gallery.instances().ids) == 2
+    hits = search(gallery, Query("coffee"), LetterEncoder())
+    assert [hit.path.name for hit in hits[:2]] == ["a.png", "copy.png"]
+
+
+def test_copies_met_in_one_run_share_their_content(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter
+) -> None:
+    (photos / "copy.png").write_bytes(photo_bytes("coffee"))
+    assert counts(index_photos(gallery, spotter)) == {"new": 3}
+    assert len(gallery.instances().ids) == 2
+
+
+def test_a_removed_photo_leaves_the_gallery(photos: Path, gallery: Gallery, spotter: ColourSpotter) -> None:
+    index_photos(gallery, spotter)
+    (photos / "a.png").unlink()
+    assert counts(index_photos(gallery, spotter)) == {"removed": 1, "unchanged": 1}
+    assert gallery.instances().transcripts == ("exit",)
+
+
+def test_an_unreadable_photo_is_recorded_with_a_reason_and_the_others_are_read(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter
+) -> None:
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    assert counts(index_photos(gallery, spotter)) == {"new": 2, "failed": 1}
+    (failure,) = gallery.catalog.failures()
+    assert failure.file.path == "broken.jpg"
+    assert failure.reason.startswith("not a picture")
+
+
+def test_an_unreadable_photo_stays_failed_until_it_changes(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter
+) -> None:
+    (photos / "broken.png").write_bytes(b"no picture")
+    index_photos(gallery, spotter)
+    assert counts(index_photos(gallery, spotter)) == {"unchanged": 2, "failed": 1}
+    (photos / "broken.png").write_bytes(photo_bytes("hotel"))
+    assert counts(index_photos(gallery, spotter)) == {"new": 1, "unchanged": 2}
+    assert gallery.catalog.failures() == []
+
+
+def test_a_photo_that_could_not_be_opened_is_tried_again(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        assert counts(index_photos(gallery, spotter)) == {"failed": 2}
+    assert counts(index_photos(gallery, spotter)) == {"new": 2}
+
+
+def test_photos_in_a_folder_that_cannot_be_listed_stay_in_the_gallery(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index_photos(gallery, spotter)
+    real_scandir = os.scandir
+
+    def scandir(folder: str) -> Iterator[os.DirEntry[str]]:
+        if os.fspath(folder).endswith("2024"):
+            raise PermissionError(13, "Permission denied", folder)
+        return real_scandir(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        assert counts(index_photos(gallery, spotter)) == {"unchanged": 1, "failed": 1}
+    assert paths(gallery) == ["2024/b.png", "a.png"]
+    assert counts(index_photos(gallery, spotter)) == {"unchanged": 2}
+
+
+def test_polygons_are_in_pixels_of_the_photo(photos: Path, gallery: Gallery, spotter: ColourSpotter) -> None:
+    (photos / "large.png").write_bytes(photo_bytes("hotel", size=(640, 480)))
+    index_photos(gallery, spotter)
+    hit = search(gallery, Query("hotel"), LetterEncoder())[0]
+    assert hit.polygon[2].tolist() == [210, 100]  # the spotter saw 64 pixels and said (21, 10)
+
+
+def test_an_interrupt_keeps_the_batches_before_it_and_the_next_run_goes_on(
+    photos: Path, gallery: Gallery
+) -> None:
+    class Interrupted(ColourSpotter):
+        def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
+            if self.seen:
+                raise KeyboardInterrupt
+            return super().spot(images)
+
+    with pytest.raises(KeyboardInterrupt):
+        index_photos(gallery, Interrupted(), IndexOptions(batch=1, threads=1))
+    assert len(paths(gallery)) == 1
+    assert counts(index_photos(gallery, ColourSpotter())) == {"new": 1, "unchanged": 1}
+
+
+def test_photos_of_one_size_share_a_batch(photos: Path, gallery: Gallery) -> None:
+    for i in range(6):
+        size = (64, 32) if i % 2 else (32, 64)
+        (photos / f"{i}.png").write_bytes(photo_bytes("exit", blue=i, size=size))
+    shapes: list[set[tuple[int, ...]]] = []
+
+    class Watching(ColourSpotter):
+        def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
+            shapes.append({image.shape[:2] for image in images})
+            return super().spot(images)
+
+    (photos / "a.png").unlink()
+    (photos / "2024" / "b.png").unlink()
+    index_photos(gallery, Watching(), IndexOptions(batch=3))
+    assert shapes == [{(64, 32)}, {(32, 64)}]
+
+
+def test_progress_reaches_the_number_of_files(gallery: Gallery, spotter: ColourSpotter) -> None:
+    seen: list[Progress] = []
+    index_photos(gallery, spotter, progress=seen.append)
+    assert seen[-1] == Progress(done=2, total=2, words=2)
+
+
+def test_many_more_photos_than_the_window_are_all_read(photos: Path, gallery: Gallery) -> None:
+    for i in range(40):
+        (photos / f"{i}.png").write_bytes(photo_bytes("exit", blue=i + 1, size=(8, 8)))
+    report = index_photos(gallery, ColourSpotter(), IndexOptions(batch=2, threads=2))
+    assert counts(report) == {"new": 42}
+
+
+def test_the_walk_is_sorted_and_passes_over_hidden_files_thumbnails_links_and_other_files(
+    tmp_path: Path,
+) -> None:
+    for name in ("b.JPG", "a/z.png", ".hidden/x.jpg", "@eaDir/t.jpg", "._b.jpg", "notes.txt", "pipe.jpg.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "b.JPG")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "fifo.jpg")
+    files, unlisted = walk_photos(tmp_path)
+    assert [file.path for file in files] == ["b.JPG", "a/z.png"]
+    assert unlisted == []
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.png", "日本\n😀.png".encode()])
+def test_a_photo_under_any_name_is_found_again(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter, name: bytes
+) -> None:
+    path = photos / os.fsdecode(name)
+    path.write_bytes(photo_bytes("hotel"))
+    index_photos(gallery, spotter)
+    assert search(gallery, Query("hotel"), LetterEncoder())[0].path == path
+    assert counts(index_photos(gallery, spotter)) == {"unchanged": 3}

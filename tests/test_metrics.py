@@ -1,0 +1,134 @@
+"""Measures as tables of known answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stsearch import metrics
+from stsearch.metrics import DetectionCounts
+from stsearch.types import Polygon, WordLabel
+
+
+@pytest.mark.parametrize(
+    ("relevant", "scores", "expected"),
+    [
+        pytest.param([], [], 0.0, id="empty gallery"),
+        pytest.param([0, 0], [0.9, 0.1], 0.0, id="nothing relevant"),
+        pytest.param([1], [0.0], 1.0, id="single"),
+        pytest.param([1, 1, 0, 0], [4, 3, 2, 1], 1.0, id="perfect"),
+        pytest.param([0, 0, 1], [3, 2, 1], 1 / 3, id="last"),
+        pytest.param([1, 0, 1, 0], [4, 3, 2, 1], (1 + 2 / 3) / 2, id="one gap"),
+        pytest.param([0, 1, 0, 1], [1, 2, 3, 4], (1 + 2 / 3) / 2, id="unsorted"),
+        pytest.param([1, 0, 0, 0], [0, 0, 0, 0], 1 / 4, id="all tied"),
+        pytest.param([0, 0, 0, 1], [0, 0, 0, 0], 1 / 4, id="all tied, other order"),
+        pytest.param([1, 0, 1, 0], [2, 1, 1, 0], (1 + 2 / 3) / 2, id="tie in the middle"),
+        pytest.param([1, 1, 0, 1, 0], [2, 2, 2, 1, 1], 2 / 3 * 2 / 3 + 1 / 3 * 3 / 5, id="two ties"),
+        pytest.param([1, 0], [-0.2, -0.1], 1 / 2, id="negative scores"),
+    ],
+)
+def test_average_precision(relevant: list[int], scores: list[float], expected: float) -> None:
+    result = metrics.average_precision(np.array(relevant, bool), np.array(scores, np.float32))
+    assert result == pytest.approx(expected)
+
+
+def test_mean_average_precision_is_the_mean_over_rows() -> None:
+    relevant = np.array([[1, 0], [0, 1]], bool)
+    assert metrics.mean_average_precision(relevant, np.array([[2.0, 1.0], [2.0, 1.0]])) == 0.75
+
+
+def test_mean_average_precision_without_queries_is_zero() -> None:
+    assert metrics.mean_average_precision(np.zeros((0, 3), bool), np.zeros((0, 3))) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("relevant", "scores", "k", "expected"),
+    [
+        pytest.param([1, 0, 1], [3, 2, 1], 1, 1.0, id="first"),
+        pytest.param([1, 0, 1], [3, 2, 1], 2, 0.5, id="two"),
+        pytest.param([1, 1], [2, 1], 5, 0.4, id="k beyond the gallery"),
+        pytest.param([], [], 3, 0.0, id="empty gallery"),
+        pytest.param([1, 0, 0], [1, 1, 1], 1, 1 / 3, id="tie across the cut"),
+        pytest.param([1, 1, 0], [2, 1, 1], 2, 0.75, id="tie below a hit"),
+    ],
+)
+def test_precision_at_k(relevant: list[int], scores: list[float], k: int, expected: float) -> None:
+    assert metrics.precision_at_k(np.array(relevant, bool), np.array(scores, float), k) == pytest.approx(
+        expected
+    )
+
+
+def box(x: float, width: float = 10.0) -> Polygon:
+    """Return a box of height 10 at ``x``."""
+    return np.array([[x, 0], [x + width, 0], [x + width, 10], [x, 10]], np.float32)
+
+
+WORD, OTHER, UNREADABLE = (
+    WordLabel(box(0), "EXIT", legible=True),
+    WordLabel(box(100), "OPEN", legible=True),
+    WordLabel(box(100), "", legible=False),
+)
+BOW_TIE = np.array([[0, 0], [10, 10], [10, 0], [0, 10]], np.float32)
+POINT = np.zeros((4, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("words", "detections", "partial", "expected"),
+    [
+        pytest.param([], [], False, (0, 0, 0), id="nothing at all"),
+        pytest.param([WORD], [], False, (0, 1, 0), id="missed"),
+        pytest.param([], [box(0)], False, (0, 0, 1), id="false alarm"),
+        pytest.param([WORD, OTHER], [box(101), box(1)], False, (2, 2, 2), id="all found"),
+        pytest.param([WORD], [box(0), box(0)], False, (1, 1, 2), id="found twice"),
+        pytest.param([WORD], [box(0, 20)], False, (0, 1, 1), id="IoU exactly one half"),
+        pytest.param([WORD], [box(0, 19)], False, (1, 1, 1), id="IoU just above one half"),
+        pytest.param([UNREADABLE], [], False, (0, 0, 0), id="don't care missed"),
+        pytest.param([UNREADABLE], [box(100), box(104)], False, (0, 0, 0), id="don't care absorbs"),
+        pytest.param([UNREADABLE], [box(105)], False, (0, 0, 1), id="half in don't care is counted"),
+        pytest.param([OTHER, UNREADABLE], [box(100)], False, (0, 1, 0), id="don't care goes first"),
+        pytest.param([WORD], [box(0), box(50)], True, (1, 1, 1), id="partial: false alarms are unknown"),
+        pytest.param([WORD], [POINT, BOW_TIE], False, (0, 1, 2), id="degenerate detections"),
+        pytest.param([WordLabel(POINT, "A", legible=True)], [POINT], False, (0, 1, 1), id="degenerate label"),
+    ],
+)
+def test_detections_are_counted(
+    words: list[WordLabel], detections: list[Polygon], partial: bool, expected: tuple[int, int, int]
+) -> None:
+    assert metrics.match_detections(words, detections, partial).counts == DetectionCounts(*expected)
+
+
+def test_pairs_name_label_and_detection() -> None:
+    assert metrics.match_detections([WORD, OTHER], [box(50), box(101), box(0)]).pairs == ((0, 2), (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("counts", "precision", "recall", "hmean"),
+    [
+        pytest.param(DetectionCounts(), 0.0, 0.0, 0.0, id="empty"),
+        pytest.param(DetectionCounts(0, 5, 0), 0.0, 0.0, 0.0, id="no detection"),
+        pytest.param(DetectionCounts(1, 2, 4), 0.25, 0.5, 1 / 3, id="some"),
+        pytest.param(DetectionCounts(1, 1, 3) + DetectionCounts(0, 1, 1), 0.25, 0.5, 1 / 3, id="sums add up"),
+    ],
+)
+def test_ratios_of_detection_counts(
+    counts: DetectionCounts, precision: float, recall: float, hmean: float
+) -> None:
+    assert (counts.precision, counts.recall) == (precision, recall)
+    assert counts.hmean == pytest.approx(hmean)
+
+
+READINGS = [
+    pytest.param([], [], 0.0, 0.0, id="empty"),
+    pytest.param(["Café-24!"], ["CAFE24"], 1.0, 1.0, id="folded"),
+    pytest.param(["exit", "open"], ["exit", "oxen"], 0.5, 0.875, id="one letter off"),
+    pytest.param(["exit"], [""], 0.0, 0.0, id="nothing read"),
+    pytest.param(["&", "exit"], ["and", "exit"], 1.0, 1.0, id="label without benchmark characters left out"),
+]
+
+
+@pytest.mark.parametrize(("labels", "transcripts", "accuracy", "similarity"), READINGS)
+def test_reading_measures(
+    labels: list[str], transcripts: list[str], accuracy: float, similarity: float
+) -> None:
+    assert metrics.word_accuracy(labels, transcripts) == accuracy
+    assert metrics.one_minus_ned(labels, transcripts) == similarity

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Whether stsearch is installed or not, the README's word for it runs the code under test.
+SHELL = f'set -o pipefail; stsearch() {{ "{sys.executable}" -m stsearch "$@"; }}; '
+
+
+@dataclass(frozen=True)
+class Example:
+    command: str
+    output: str
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def examples() -> list[Example]:
+    """Return each command of the console blocks with the output shown below it."""
+    parts = re.split(r"^\$ ", "".join(blocks("console")), flags=re.MULTILINE)[1:]
+    return [Example(*part.partition("\n")[::2]) for part in parts]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_weights: Path, rendered_gallery: Path) -> Path:
+    """Return a folder in which the commands of the README find what they name."""
+    shutil.copytree(rendered_gallery, tmp_path / "examples" / "gallery")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_every_console_example_succeeds_and_finds_the_photographs_it_shows(folder: Path) -> None:
+    for example in examples():
+        command = ["bash", "-c", SHELL + example.command]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert (done.returncode, example.command) == (0, example.command), done.stderr
+        assert photographs(done.stdout) == photographs(example.output), example.command
+
+
+def photographs(output: str) -> list[str]:
+    return re.findall(r"[\w-]+\.jpg", output)
+
+
+@pytest.mark.slow
+def test_the_python_example_runs(folder: Path) -> None:
+    subprocess.run(
+        ["bash", "-c", f"{SHELL} cp -r examples/gallery photos; stsearch index photos"], cwd=folder
+    )
+    for block in blocks("python"):
+        subprocess.run([sys.executable, "-c", block], cwd=folder, check=True)
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)]+)\)", README))
+def test_every_file_the_readme_links_to_exists(target: str) -> None:
+    assert (ROOT / target).exists()
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    assert "FIXME" not in README

@@ -1,0 +1,133 @@
+"""search.py: the one ranking formula, and how scores become hits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gallery_fixtures import OTHER_MODEL, LetterEncoder, embed, make_gallery
+
+from stsearch.errors import UsageError, WeightsError
+from stsearch.search import Query, SearchOptions, merge_hits, rank_photos, score_instances, search
+
+ENCODER = LetterEncoder()
+
+
+@pytest.mark.parametrize(
+    ("transcript", "fusion", "score"),
+    [
+        pytest.param("coffee", 0.5, 1.0, id="equal"),
+        pytest.param("CAFÉ", 1.0, 1 / 2, id="folded before it is compared"),
+        pytest.param("cofee", 1.0, 5 / 6, id="one letter short"),
+        pytest.param("", 1.0, 0.0, id="nothing was read"),
+        pytest.param("", 0.0, 1.0, id="similarity alone"),
+        pytest.param("", 0.5, 0.5, id="half and half"),
+    ],
+)
+def test_the_score_joins_similarity_and_edit_similarity(transcript: str, fusion: float, score: float) -> None:
+    scores = score_instances("coffee", embed("coffee"), embed("coffee")[None], [transcript], fusion)
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, [score], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("cosine", "score"), [(-0.5, 0.0), (0.25, 0.25), (1.001, 1.0)])
+def test_similarity_is_cut_to_the_range_of_a_score(cosine: float, score: float) -> None:
+    query, row = np.array([1, 0], np.float32), np.array([[cosine, 0]], np.float32)
+    np.testing.assert_allclose(score_instances("a", query, row, [""], 0.0), [score])
+
+
+def test_no_instances_give_no_scores() -> None:
+    assert score_instances("a", embed("a"), np.empty((0, 36), np.float32), [], 0.5).shape == (0,)
+
+
+@pytest.mark.parametrize(("text", "words"), [("Café-24!", ("cafe24",)), (" open  & 24 ", ("open", "24"))])
+def test_a_query_is_folded_into_words(text: str, words: tuple[str, ...]) -> None:
+    assert Query(text).words == words
+
+
+@pytest.mark.parametrize("text", ["", "  ", "!?", "日本"])
+def test_a_query_that_folds_to_nothing_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="letters a to z and the digits 0 to 9"):
+        Query(text)
+
+
+def test_the_exact_word_comes_first_then_the_misread_one(tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {"a.jpg": ["exit"], "b.jpg": ["c0ffee"], "c.jpg": ["COFFEE"]}) as gallery:
+        hits = search(gallery, Query("coffee"), ENCODER)
+    assert [(hit.rank, hit.path.name) for hit in hits] == [(1, "c.jpg"), (2, "b.jpg"), (3, "a.jpg")]
+    assert hits[0].score == pytest.approx(1.0, abs=1e-3)
+    assert hits[0].transcript == "COFFEE"
+    assert hits[0].path == tmp_path / "c.jpg"
+    np.testing.assert_array_equal(hits[0].polygon[0], [0, 2])
+
+
+def test_every_instance_of_the_word_is_a_hit(tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {"a.jpg": ["coffee", "coffee"], "b.jpg": ["coffee"]}) as gallery:
+        hits = search(gallery, Query("coffee"), ENCODER)
+    assert [(hit.path.name, float(hit.polygon[0, 0])) for hit in hits] == [
+        ("a.jpg", 0),
+        ("a.jpg", 10),
+        ("b.jpg", 0),
+    ]
+
+
+def test_grouped_by_photo_a_photo_is_returned_once_by_its_best_word(tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {"a.jpg": ["tea", "coffee"], "b.jpg": ["cofee"]}) as gallery:
+        hits = search(gallery, Query("coffee"), ENCODER, SearchOptions(group="photo"))
+    assert [(hit.path.name, hit.transcript) for hit in hits] == [("a.jpg", "coffee"), ("b.jpg", "cofee")]
+
+
+def test_several_words_score_the_mean_of_their_best_instances_in_one_photo(tmp_path: Path) -> None:
+    words = {"both.jpg": ["24", "open", "open"], "one.jpg": ["open"], "other.jpg": ["24"]}
+    with make_gallery(tmp_path, words) as gallery:
+        photos = search(gallery, Query("open 24"), ENCODER, SearchOptions(group="photo"))
+        instances = search(gallery, Query("open 24"), ENCODER, SearchOptions(top=2))
+    assert [hit.path.name for hit in photos] == ["both.jpg", "one.jpg", "other.jpg"]
+    assert [hit.score for hit in photos] == pytest.approx([1.0, 0.5, 0.5], abs=1e-3)
+    assert [(hit.path.name, hit.transcript) for hit in instances] == [
+        ("both.jpg", "open"),
+        ("both.jpg", "24"),
+    ]
+
+
+def test_hits_below_the_least_score_are_left_out(tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {"a.jpg": ["coffee"], "b.jpg": ["exit"]}) as gallery:
+        hits = search(gallery, Query("coffee"), ENCODER, SearchOptions(min_score=0.6))
+    assert [hit.path.name for hit in hits] == ["a.jpg"]
+
+
+def test_no_more_hits_than_asked_for_are_returned(tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {f"{i}.jpg": ["coffee"] for i in range(9)}) as gallery:
+        hits = search(gallery, Query("coffee"), ENCODER, SearchOptions(top=3))
+    assert [hit.path.name for hit in hits] == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+def test_an_empty_gallery_has_no_hits(tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {"blank.jpg": []}) as gallery:
+        assert search(gallery, Query("coffee"), ENCODER) == []
+        assert search(gallery, Query("hot coffee"), ENCODER, SearchOptions(group="photo")) == []
+
+
+def test_other_weights_than_the_gallery_was_made_with_are_refused(tmp_path: Path) -> None:
+    with (
+        make_gallery(tmp_path, {"a.jpg": ["coffee"]}) as gallery,
+        pytest.raises(WeightsError, match=r"letters .* others .* --model, or index again"),
+    ):
+        search(gallery, Query("coffee"), LetterEncoder(OTHER_MODEL))
+
+
+def test_every_photo_is_ranked_also_those_without_words(tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {"z.jpg": ["coffee", "tea"], "b.jpg": [], "a.jpg": []}) as gallery:
+        ranked = rank_photos(gallery, Query("coffee"), ENCODER)
+    assert [path.name for path, _ in ranked] == ["z.jpg", "a.jpg", "b.jpg"]
+    assert [score for _, score in ranked] == pytest.approx([1.0, 0.0, 0.0], abs=1e-3)
+
+
+def test_hits_of_several_galleries_are_ranked_together(tmp_path: Path) -> None:
+    with (
+        make_gallery(tmp_path / "one", {"a.jpg": ["cofee"]}) as one,
+        make_gallery(tmp_path / "two", {"b.jpg": ["coffee"]}) as two,
+    ):
+        hits = merge_hits([search(gallery, Query("coffee"), ENCODER) for gallery in (one, two)], top=5)
+    assert [(hit.rank, hit.path.name) for hit in hits] == [(1, "b.jpg"), (2, "a.jpg")]

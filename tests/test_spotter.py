@@ -1,0 +1,78 @@
+"""The inference path, with a network that knows nothing and one that is told where the word is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stsearch.geometry import polygon_iou
+from stsearch.models.detector import DetectionMaps
+from stsearch.models.scene_text import SceneTextModel
+from stsearch.spotter import Spotter, fold_batch_norms, possible_readings
+from stsearch.types import Scene
+from stsearch.weights import Card
+
+
+class KnowingDetector(nn.Module):
+    """Answers with the kernel of the word of ``word_scene``, as it lies in a picture enlarged twice."""
+
+    def forward(self, finest: Tensor) -> DetectionMaps:
+        probability = torch.full((len(finest), finest.shape[2] * 2, finest.shape[3] * 2), -9.0)
+        probability[:, 28:44, 24:56] = 9.0
+        return DetectionMaps(probability, None)
+
+
+@pytest.fixture
+def spotter(micro_model: SceneTextModel) -> Spotter:
+    micro_model.detector = KnowingDetector()  # type: ignore[assignment]  # a stand-in for the trained head
+    return Spotter(micro_model, Card(micro_model.config).info)
+
+
+def test_a_word_comes_back_in_pixels_of_its_photograph(spotter: Spotter, word_scene: Scene) -> None:
+    [[instance]] = spotter.spot([word_scene.image])
+    assert polygon_iou(instance.polygon, word_scene.words[0].polygon) > 0.6
+    assert instance.embedding.shape == (64,)
+    assert np.linalg.norm(instance.embedding) == pytest.approx(1.0, abs=1e-5)
+    assert 0 <= instance.confidence <= 1
+    assert instance.score > 0.99
+
+
+def test_photographs_of_different_sizes_share_a_batch(spotter: Spotter, word_scene: Scene) -> None:
+    wide = np.concatenate([word_scene.image, word_scene.image], axis=1)
+    alone = spotter.spot([wide])[0]
+    together = spotter.spot([word_scene.image, wide])
+    assert [len(found) for found in together] == [1, 1]
+    assert together[1][0].polygon == pytest.approx(alone[0].polygon, abs=1e-3)
+
+
+def test_no_photographs_give_no_results(spotter: Spotter) -> None:
+    assert spotter.spot([]) == []
+
+
+def test_given_words_are_read_in_order(spotter: Spotter, word_scene: Scene) -> None:
+    polygons = [word.polygon for word in word_scene.words]
+    [found] = spotter.read([word_scene.image], [polygons])
+    assert [instance.polygon.tolist() for instance in found] == [polygon.tolist() for polygon in polygons]
+
+
+def test_only_a_tall_quad_is_read_in_three_directions() -> None:
+    wide = np.array([[0, 0], [40, 0], [40, 10], [0, 10]], np.float32)
+    tall = np.array([[0, 0], [10, 0], [10, 40], [0, 40]], np.float32)
+    assert len(possible_readings(wide)) == 1
+    assert [reading[0].tolist() for reading in possible_readings(tall)] == [[0, 0], [10, 0], [0, 40]]
+
+
+def test_folding_norms_changes_no_output(micro_model: SceneTextModel) -> None:
+    for module in micro_model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.5, 0.5)  # type: ignore[arg-type]  # it is a tensor here
+            nn.init.uniform_(module.running_var, 0.5, 2.0)  # type: ignore[arg-type]
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+    images = torch.randint(0, 256, (1, 3, 64, 64)).float()
+    folded = fold_batch_norms(micro_model)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    with torch.inference_mode():
+        for before, after in zip(micro_model.features(images), folded.features(images), strict=True):
+            assert torch.allclose(before, after, atol=1e-3, rtol=1e-3)

@@ -1,0 +1,220 @@
+"""The training loop on a network of a few thousand parameters: checkpoints, resume, refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from stsearch.config import LossWeights, ModelConfig, StageConfig
+from stsearch.data.dataset import collate
+from stsearch.errors import DataError, TrainingError, UsageError, WriteError
+from stsearch.models.scene_text import SceneTextModel
+from stsearch.objective import joint_loss
+from stsearch.schedule import MovingAverage, learning_rate
+from stsearch.train import Progress, TrainOptions, train
+from stsearch.types import Scene
+from stsearch.validation import validate
+from stsearch.weights import load_model, read_card
+
+MICRO = """
+[model]
+name = "micro"
+neck_channels = 16
+longer_side = 128
+backbone = {layers = [1, 1, 1, 1], width = 8, heads = 4, output_dim = 32}
+detector = {channels = 8}
+embedder = {channels = [16, 16, 24], hidden = 16, frames = 8, frame_dim = 8, character_dim = 16}
+[stages.words]
+canvases = [{source = "words", height = 32, width = 64, batch = 2, share = 1.0}]
+steps = 3
+warmup_steps = 1
+real_share = 0.5
+crop_share = 0.0
+validate_every = 2
+[stages.scenes]
+canvases = [{source = "scenes", height = 64, width = 64, batch = 1, share = 1.0}]
+steps = 2
+"""
+STAGE = StageConfig("words", (), 10)
+
+
+def silent(progress: Progress) -> None:
+    pass
+
+
+def interrupt(progress: Progress) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def labelled_folder(word_scene: Scene, tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "images").mkdir(parents=True)
+    cv2.imwrite(str(folder / "images" / "a.png"), word_scene.image)
+    instances = [
+        {
+            "polygon": word.polygon.tolist(),
+            "transcript": "HELLO" if word.legible else None,
+            "legible": word.legible,
+        }
+        for word in word_scene.words
+    ]
+    row = {"image": "images/a.png", "height": 64, "width": 128, "instances": instances}
+    (folder / "annotations.jsonl").write_text(json.dumps(row) + "\n")
+    return folder
+
+
+@pytest.fixture
+def options(labelled_folder: Path, tmp_path: Path) -> TrainOptions:
+    (tmp_path / "micro.toml").write_text(MICRO)
+    return TrainOptions(
+        out=tmp_path / "run",
+        config=tmp_path / "micro.toml",
+        stage="words",
+        data=(labelled_folder,),
+        val=(labelled_folder,),
+        workers=0,
+        device="cpu",
+    )
+
+
+@pytest.mark.slow
+def test_all_stages_run_and_leave_weights_that_load(options: TrainOptions) -> None:
+    messages: list[str] = []
+    card = train(
+        dataclasses.replace(options, stage="all"), lambda progress: messages.append(progress.message)
+    )
+    _, loaded = load_model(str(options.out / "last"), "cpu")
+    assert loaded.sha256 == card.sha256
+    assert {name: stage["done"] for name, stage in loaded.training["stages"].items()} == {
+        "words": 3,
+        "scenes": 2,
+    }
+    assert any("mAP" in message for message in messages)
+    events = [json.loads(line)["event"] for line in (options.out / "log.jsonl").read_text().splitlines()]
+    assert {"start", "step", "validation"} <= set(events)
+    assert read_card(options.out / "best").metrics["validation"]["photos"] == 1
+
+
+@pytest.mark.slow
+def test_a_resumed_run_goes_on_to_the_same_weights(options: TrainOptions, tmp_path: Path) -> None:
+    whole = dataclasses.replace(options, out=tmp_path / "whole", val=())
+    train(whole, silent)
+    parts = dataclasses.replace(options, out=tmp_path / "parts", val=())
+    with pytest.raises(KeyboardInterrupt):
+        train(parts, interrupt)
+    assert read_card(parts.out / "last").training["stages"]["words"]["done"] == 1
+    train(dataclasses.replace(parts, resume=True), silent)
+    assert read_card(parts.out / "last").sha256 == read_card(whole.out / "last").sha256
+
+
+def test_a_run_is_not_overwritten(options: TrainOptions) -> None:
+    (options.out / "last").mkdir(parents=True)
+    with pytest.raises(UsageError, match="--resume"):
+        train(options, silent)
+
+
+def test_resuming_without_the_optimizer_says_how_to_go_on(options: TrainOptions) -> None:
+    train(dataclasses.replace(options, steps=1, val=()), silent)
+    (options.out / "last" / "optimizer.pt").unlink()
+    with pytest.raises(DataError, match="--init"):
+        train(dataclasses.replace(options, resume=True, val=()), silent)
+
+
+def test_weights_of_another_architecture_are_no_start(options: TrainOptions) -> None:
+    train(dataclasses.replace(options, steps=1, val=()), silent)
+    start = dataclasses.replace(options, out=options.out / "next", config=None, init=options.out / "last")
+    with pytest.raises(UsageError, match="another architecture"):
+        train(start, silent)
+
+
+def test_an_unknown_stage_lists_the_known_ones(options: TrainOptions) -> None:
+    with pytest.raises(UsageError, match="choose from all, words, scenes"):
+        train(dataclasses.replace(options, stage="sleep"), silent)
+
+
+def test_an_empty_data_folder_is_named(options: TrainOptions, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(DataError, match="nothing"):
+        train(dataclasses.replace(options, data=(tmp_path / "nothing",)), silent)
+
+
+def test_a_run_that_cannot_be_written_is_refused(options: TrainOptions, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError, match="cannot write"):
+        train(dataclasses.replace(options, out=tmp_path / "file" / "run"), silent)
+
+
+def test_a_loss_that_is_not_finite_names_its_batch(
+    options: TrainOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stsearch.train.joint_loss", lambda *args: {"ctc": torch.tensor(float("nan"))})
+    with pytest.raises(TrainingError, match="stage words, batch 0"):
+        train(options, silent)
+
+
+def test_terms_with_weight_zero_are_not_computed(micro_model: SceneTextModel, word_scene: Scene) -> None:
+    weights = LossWeights(probability=0, similarity=0)
+    stage = dataclasses.replace(STAGE, weights=weights)
+    batch = collate([word_scene], micro_model.config, stage, np.random.default_rng(0))
+    losses = joint_loss(micro_model.train(), batch, stage, np.random.default_rng(0))
+    assert list(losses) == ["ctc"]
+
+
+def test_a_few_steps_on_one_batch_lower_every_term(micro_model: SceneTextModel, word_scene: Scene) -> None:
+    batch = collate([word_scene] * 2, micro_model.config, STAGE, np.random.default_rng(0))
+    optimizer = torch.optim.AdamW(micro_model.train().parameters(), lr=3e-3)
+    history = []
+    for _ in range(40):
+        losses = joint_loss(micro_model, batch, STAGE, np.random.default_rng(0))
+        optimizer.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        optimizer.step()
+        history.append({name: value.item() for name, value in losses.items()})
+    assert {name for name in history[0] if history[-1][name] >= history[0][name]} == set()
+
+
+@pytest.mark.parametrize(
+    ("share", "step", "expected"),
+    [
+        pytest.param(0.0, 0, 1 / 300, id="first step of the warm-up"),
+        pytest.param(0.0, 299, 1.0, id="warm"),
+        pytest.param(0.5, 500, 0.51, id="half way"),
+        pytest.param(1.0, 900, 0.02, id="end"),
+        pytest.param(1.5, 900, 0.02, id="past the end"),
+    ],
+)
+def test_the_rate_warms_up_and_falls_along_a_cosine(share: float, step: int, expected: float) -> None:
+    assert learning_rate(STAGE, share, step) / STAGE.learning_rate == pytest.approx(expected)
+
+
+def test_the_moving_average_follows_the_weights(micro_model: SceneTextModel) -> None:
+    average = MovingAverage(micro_model, 0.5)
+    name, parameter = next(iter(micro_model.named_parameters()))
+    before = parameter.detach().clone()
+    torch.nn.init.constant_(parameter, 1.0)
+    average.update(micro_model, 100)
+    assert torch.allclose(average.state[name], (before + 1) / 2)
+
+
+def test_validation_without_detection_reads_labelled_words_only(
+    micro_model: SceneTextModel, labelled_folder: Path
+) -> None:
+    from stsearch.data.readers import read_dataset
+
+    result = validate(micro_model, read_dataset(labelled_folder), detect=False)
+    assert (result.photos, result.queries, result.labelled_map) == (1, 1, 1.0)
+    assert result.figure == result.labelled_map
+    assert "labelled words" in result.summary()
+
+
+def test_the_model_of_a_preset_is_what_its_file_says(options: TrainOptions) -> None:
+    train(dataclasses.replace(options, steps=1, val=()), silent)
+    config: ModelConfig = read_card(options.out / "last").config
+    assert (config.name, config.embedder.frames) == ("micro", 8)

@@ -1,0 +1,109 @@
+"""Weights on disk: what is saved comes back, and damage is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stsearch.errors import DeviceError, WeightsError, WriteError
+from stsearch.models.scene_text import SceneTextModel
+from stsearch.weights import Card, load_model, load_query_encoder, pick_device, read_card, save_model
+
+
+@pytest.fixture
+def saved(micro_model: SceneTextModel, tmp_path: Path) -> Path:
+    save_model(tmp_path / "micro", micro_model, Card(micro_model.config, known_failures=["mirrors"]))
+    return tmp_path / "micro"
+
+
+def test_loaded_weights_equal_saved_ones_to_half_precision(micro_model: SceneTextModel, saved: Path) -> None:
+    loaded, _ = load_model(str(saved), "cpu")
+    for name, value in micro_model.state_dict().items():
+        assert torch.allclose(loaded.state_dict()[name], value, rtol=1e-3, atol=1e-4), name
+
+
+def test_the_card_holds_the_configuration_and_what_was_said(micro_model: SceneTextModel, saved: Path) -> None:
+    card = read_card(saved)
+    assert card.config == micro_model.config
+    assert card.known_failures == ["mirrors"]
+    assert card.parameters == sum(p.numel() for p in micro_model.parameters())
+    assert (card.info.dim, card.info.longer_side, card.info.name) == (64, 256, "micro")
+
+
+def test_the_query_encoder_equals_the_text_side_of_the_whole_network(saved: Path) -> None:
+    model, _ = load_model(str(saved), "cpu")
+    with torch.inference_mode():
+        whole = model.embed_words([[14, 24]]).numpy()
+    encoded = load_query_encoder(str(saved))(["dn"])
+    assert encoded == pytest.approx(whole, abs=1e-6)
+    assert np.linalg.norm(encoded) == pytest.approx(1.0)
+
+
+def test_the_query_encoder_answers_no_words_with_no_rows(saved: Path) -> None:
+    assert load_query_encoder(str(saved))([]).shape == (0, 64)
+
+
+def test_one_flipped_bit_is_noticed(saved: Path) -> None:
+    path = saved / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="does not match the checksum"):
+        load_model(str(saved), "cpu")
+
+
+def test_missing_tensors_are_named(saved: Path) -> None:
+    (saved / "model.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"model\.safetensors is missing"):
+        load_query_encoder(str(saved))
+
+
+def change_card(folder: Path, **values: object) -> None:
+    path = folder / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_a_newer_card_is_refused(saved: Path) -> None:
+    change_card(saved, format=99)
+    with pytest.raises(WeightsError, match="format 99"):
+        read_card(saved)
+
+
+def test_a_card_with_an_unknown_setting_is_refused(saved: Path) -> None:
+    change_card(saved, config={"colour": "red"})
+    with pytest.raises(WeightsError, match="has no colour"):
+        read_card(saved)
+
+
+def test_a_card_that_is_no_json_is_refused(saved: Path) -> None:
+    (saved / "card.json").write_text("{")
+    with pytest.raises(WeightsError, match=r"card\.json is damaged"):
+        read_card(saved)
+
+
+def test_tensors_of_another_architecture_are_refused(saved: Path) -> None:
+    config = json.loads((saved / "card.json").read_text())["config"]
+    change_card(saved, config=config | {"neck_channels": 24})
+    with pytest.raises(WeightsError, match="does not fit this architecture"):
+        load_model(str(saved), "cpu")
+
+
+def test_unknown_weights_list_the_choices() -> None:
+    with pytest.raises(WeightsError, match="no weights 'enormous'"):
+        load_model("enormous")
+
+
+def test_a_folder_that_cannot_be_written_is_named(micro_model: SceneTextModel, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError, match="cannot write weights"):
+        save_model(tmp_path / "file" / "micro", micro_model, Card(micro_model.config))
+
+
+@pytest.mark.parametrize("name", ["cuda:63", "abacus"])
+def test_a_device_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(DeviceError, match=name):
+        pick_device(name)
