@@ -125,6 +125,21 @@ def expand_edges(edges: Edges, margin: float) -> Edges:
     return np.stack([_resample(edge, edge.shape[0]) for edge in grown])
 
 
+def region_edges(polygon: Polygon, columns: int, margin: float) -> Edges:
+    """Return the edges between which a word's features are sampled, one point a column centre.
+
+    Args:
+        polygon: (P, 2), from where reading starts.
+        columns: K.
+        margin: share of the word's height added on every side.
+
+    Returns:
+        (2, K, 2) float32, upper and lower edge in reading direction.
+    """
+    edges = expand_edges(polygon_edges(polygon, 2 * columns + 1), margin)
+    return np.ascontiguousarray(edges[:, 1::2])
+
+
 def polygons_from_map(
     probability: NDArray[np.float32],
     binarize: float,

@@ -15,8 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from stsearch.charset import Charset
 from stsearch.config import DetectorConfig
-from stsearch.data.targets import region_edges
-from stsearch.geometry import polygons_from_map, turn_quad, word_size
+from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.scene_text import SceneTextModel
@@ -125,7 +124,8 @@ class Spotter:
         found: list[dict[int, TextInstance]] = [{} for _ in plans]
         if not regions:
             return [[] for _ in plans]
-        edges = np.stack([region_edges(region.polygon, self._config.embedder) for region in regions])
+        columns, margin = self._config.embedder.region[1], self._config.embedder.margin
+        edges = np.stack([region_edges(region.polygon, columns, margin) for region in regions])
         owner = torch.tensor([region.photo for region in regions], device=self.device)
         with self._autocast():
             readings = self._model.read_regions(levels, torch.from_numpy(edges).to(self.device), owner)

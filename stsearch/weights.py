@@ -171,6 +171,7 @@ def save_model(folder: Path, model: SceneTextModel, card: Card) -> Card:
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / "model.safetensors.part"
         save_file(tensors, part)
+        part.chmod(0o644)  # safetensors writes for the owner alone; weights are for everybody
         count = sum(p.numel() for p in model.parameters())
         card = dataclasses.replace(card, config=model.config, sha256=_sha256(part), parameters=count)
         part.replace(folder / "model.safetensors")

@@ -16,7 +16,7 @@ LAYERS = (
     {"errors", "types", "config", "charset", "geometry", "image", "metrics"},
     {"models", "index", "data"},
     {"weights", "spotter", "search", "losses", "objective", "data.dataset", "data.augment", "data.targets"},
-    {"train", "validation", "evaluate", "indexing"},
+    {"train", "schedule", "validation", "evaluate", "indexing"},
     {"cli"},
 )
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}

@@ -23,7 +23,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def shape_of(path: Path) -> tuple[int, ...]:
     image = cv2.imread(str(path))
     assert image is not None
-    return image.shape
+    return tuple(image.shape)
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:

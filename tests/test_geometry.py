@@ -16,6 +16,7 @@ from stsearch.geometry import (
     polygon_iou,
     polygon_perimeter,
     polygons_from_map,
+    region_edges,
     shrink_distance,
     turn_quad,
     word_size,
@@ -98,6 +99,13 @@ def test_order_quad_starts_at_the_top_left_of_upright_reading(turns: int) -> Non
 
 def test_order_quad_makes_the_outline_clockwise() -> None:
     assert polygon_area(order_quad(np.ascontiguousarray(RECTANGLE[::-1]))) > 0
+
+
+def test_region_columns_lie_at_cell_centres_of_the_widened_word() -> None:
+    box = np.array([[0, 0], [100, 0], [100, 20], [0, 20]], np.float32)
+    edges = region_edges(box, 4, 0.0)
+    assert edges[0].tolist() == [[12.5, 0], [37.5, 0], [62.5, 0], [87.5, 0]]
+    assert edges[1, 0].tolist() == [12.5, 20]
 
 
 def draw_kernel(polygon: NDArray[np.float32], size: int = 160) -> NDArray[np.float32]:

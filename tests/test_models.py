@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stsearch.config import PRESETS, ModelConfig
-from stsearch.data.targets import region_edges
+from stsearch.geometry import region_edges
 from stsearch.models.backbone import STRIDES
 from stsearch.models.detector import binary_map
 from stsearch.models.embedder import decode_ctc
@@ -24,7 +24,8 @@ def random_images(count: int, height: int, width: int) -> Tensor:
 
 def upright_edges(count: int, config: ModelConfig) -> Tensor:
     box = np.array([[10, 10], [90, 10], [90, 40], [10, 40]], np.float32)
-    return torch.from_numpy(np.stack([region_edges(box + 3 * i, config.embedder) for i in range(count)]))
+    columns, margin = config.embedder.region[1], config.embedder.margin
+    return torch.from_numpy(np.stack([region_edges(box + 3 * i, columns, margin) for i in range(count)]))
 
 
 @pytest.mark.parametrize("size", [(64, 128), (96, 64)])
@@ -79,7 +80,7 @@ def test_the_gradient_reaches_every_parameter(micro_config: ModelConfig) -> None
     levels = model.features(random_images(2, 128, 128))
     box = np.array([[0, 0], [120, 0], [120, 20], [0, 20]], np.float32)
     heights = [box * np.array([1, factor], np.float32) for factor in (1, 3, 6, 12)]  # one for every level
-    edges = torch.from_numpy(np.stack([region_edges(b, micro_config.embedder) for b in heights]))
+    edges = torch.from_numpy(np.stack([region_edges(b, 32, 0.1) for b in heights]))
     readings = model.read_regions(levels, edges, torch.tensor([0, 1, 0, 1]))
     words = model.embed_words([[1, 2], list(range(1, 37))])
     loss = binary_map(model.detect(levels), 50).mean() + readings.logits.square().mean()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stsearch.config import DetectorConfig, EmbedderConfig
-from stsearch.data.targets import detection_target, region_edges, region_targets
+from stsearch.data.targets import detection_target, region_targets
 from stsearch.geometry import polygon_iou, polygons_from_map
 from stsearch.types import Scene, WordLabel
 
@@ -65,10 +65,3 @@ def test_jitter_moves_corners_by_a_share_of_the_height(word_scene: Scene) -> Non
     random = np.random.default_rng(0)
     [still], [moved] = (region_targets(word_scene.words, EmbedderConfig(), j, random) for j in (0.0, 0.06))
     assert 0.2 < np.abs(still.edges - moved.edges).mean() < 6
-
-
-def test_region_columns_lie_at_cell_centres_of_the_widened_word() -> None:
-    box = np.array([[0, 0], [100, 0], [100, 20], [0, 20]], np.float32)
-    edges = region_edges(box, EmbedderConfig(region=(8, 4), margin=0.0))
-    assert edges[0].tolist() == [[12.5, 0], [37.5, 0], [62.5, 0], [87.5, 0]]
-    assert edges[1, 0].tolist() == [12.5, 20]

@@ -132,8 +132,8 @@ def _is_latin(path: Path) -> bool:
         return False
 
 
-# Every cached font holds an open file, and a process may hold 1,024 of them.
-@lru_cache(maxsize=700)
+# A cached font may hold its file open, and a process may hold 1,024 files.
+@lru_cache(maxsize=600)
 def load_font(path: Path, size: int) -> ImageFont.FreeTypeFont:
     """Return the font of ``path`` at ``size`` pixels.
 

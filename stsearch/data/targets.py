@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stsearch.charset import normalize
 from stsearch.config import DetectorConfig, EmbedderConfig
-from stsearch.geometry import expand_edges, offset_polygon, polygon_edges, shrink_distance, word_size
+from stsearch.geometry import offset_polygon, region_edges, shrink_distance, word_size
 from stsearch.types import Polygon, Scene, WordLabel
 
 Map = NDArray[np.float32]
@@ -93,14 +93,6 @@ def region_targets(
         if word.legible and text and len(text) <= config.region[1]:
             height, _ = word_size(word.polygon)
             noise = random.normal(0, jitter * height, word.polygon.shape) if jitter else 0.0
-            regions.append(
-                RegionTarget(region_edges((word.polygon + noise).astype(np.float32), config), text)
-            )
+            polygon = (word.polygon + noise).astype(np.float32)
+            regions.append(RegionTarget(region_edges(polygon, config.region[1], config.margin), text))
     return regions
-
-
-def region_edges(polygon: Polygon, config: EmbedderConfig) -> NDArray[np.float32]:
-    """Return the (2, K, 2) edges of the region sampled for ``polygon``: one point a column centre."""
-    columns = config.region[1]
-    edges = expand_edges(polygon_edges(polygon, 2 * columns + 1), config.margin)
-    return np.ascontiguousarray(edges[:, 1::2])
