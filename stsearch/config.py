@@ -80,11 +80,11 @@ class ModelConfig:
 class LossWeights:
     """What each term counts; 0 switches it off."""
 
-    probability: float = 5.0  # of the shrink map, as PP-OCR weighs it
-    threshold: float = 10.0
+    probability: float = 3.0  # of the shrink map
+    threshold: float = 4.0
     binary: float = 1.0
-    similarity: float = 10.0  # each of the three TDSL terms
-    ctc: float = 1.0
+    similarity: float = 3.0  # each of the three TDSL terms
+    ctc: float = 5.0  # with less, the detection terms drown it and reading starts late (weights/README.md)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class StageConfig:
     canvases: tuple[Canvas, ...]
     steps: int
     learning_rate: float = 1.5e-3
-    warmup_steps: int = 300
+    warmup_steps: int = 60
     real_share: float = 0.15  # of the samples, cut from real training photographs
     crop_share: float = 0.1  # of the samples on word canvases, real word crops (transcripts only)
     difficulty: tuple[float, float] = (0.5, 1.0)  # of rendered scenes, first and last step
@@ -117,7 +117,7 @@ class StageConfig:
     weight_decay: float = 0.02
     clip_norm: float = 5.0
     ema_decay: float = 0.998
-    validate_every: int = 1000  # steps
+    validate_every: int = 700  # steps
     validate_stride: int = 1  # every such photograph of the validation sets takes part
     validates_detection: bool = True  # False: labelled words are read, detection is not run
     checkpoint_minutes: float = 4.0
@@ -131,20 +131,33 @@ class Preset:
     stages: tuple[StageConfig, ...]
 
 
-_WORD_CANVASES = (
-    Canvas("words", 32, 128, 96, 0.6),
-    Canvas("words", 64, 256, 24, 0.3),
-    Canvas("words", 128, 512, 6, 0.1),
-)
 _WORDS = StageConfig(
-    "words", _WORD_CANVASES, steps=12_000, crop_share=0.15, validate_stride=3, validates_detection=False
+    "words",
+    canvases=(
+        Canvas("words", 32, 128, batch=96, share=0.75),
+        Canvas("words", 64, 256, batch=24, share=0.2),
+        Canvas("words", 128, 512, batch=6, share=0.05),
+    ),
+    steps=12_000,
+    learning_rate=2e-3,
+    crop_share=0.15,
+    weights=LossWeights(probability=1.5, threshold=2.0, binary=0.3),
+    validate_stride=3,
+    validates_detection=False,
 )
 _SCENES = StageConfig(
     "scenes",
-    (*_WORD_CANVASES, Canvas("scenes", 384, 384, 6, 1.0), Canvas("scenes", 640, 640, 2, 1.0)),
+    canvases=(
+        Canvas("words", 32, 128, batch=96, share=1.3),
+        Canvas("words", 64, 256, batch=24, share=0.4),
+        Canvas("words", 128, 512, batch=6, share=0.1),
+        Canvas("scenes", 384, 384, batch=6, share=0.7),
+        Canvas("scenes", 640, 640, batch=2, share=0.5),
+    ),
     steps=12_000,
-    learning_rate=8e-4,
-    real_share=0.35,
+    real_share=0.4,
+    difficulty=(0.3, 0.9),
+    validate_stride=5,
 )
 _CR50 = ModelConfig(
     name="cr50",
