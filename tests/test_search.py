@@ -9,7 +9,7 @@ import pytest
 from gallery_fixtures import OTHER_MODEL, LetterEncoder, embed, make_gallery
 
 from stsearch.errors import UsageError, WeightsError
-from stsearch.search import Query, SearchOptions, merge_hits, rank_photos, score_instances, search
+from stsearch.search import Query, SearchOptions, box_around, merge_hits, rank_photos, score_instances, search
 
 ENCODER = LetterEncoder()
 
@@ -131,3 +131,15 @@ def test_hits_of_several_galleries_are_ranked_together(tmp_path: Path) -> None:
     ):
         hits = merge_hits([search(gallery, Query("coffee"), ENCODER) for gallery in (one, two)], top=5)
     assert [(hit.rank, hit.path.name) for hit in hits] == [(1, "b.jpg"), (2, "a.jpg")]
+
+
+def test_the_box_of_a_quad_is_the_quad() -> None:
+    quad = np.array([[5, 1], [9, 5], [7, 7], [3, 3]], np.float32)
+    assert box_around(quad) is quad
+
+
+def test_the_box_of_a_bent_word_lies_along_its_reading_direction() -> None:
+    arch = np.array([[0, 4], [5, 0], [10, 4], [10, 8], [5, 4], [0, 8]], np.float32)
+    np.testing.assert_allclose(box_around(arch), [[0, 0], [10, 0], [10, 8], [0, 8]], atol=1e-5)
+    upwards = np.stack([arch[:, 1], -arch[:, 0]], axis=1)
+    np.testing.assert_allclose(box_around(upwards), [[0, 0], [0, -10], [8, -10], [8, 0]], atol=1e-5)
