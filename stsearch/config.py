@@ -114,6 +114,9 @@ class StageConfig:
     jitter: float = 0.06  # of the word's height, noise on the corners of training regions
     max_regions: int = 192  # a step; the rest take part in detection only
     hardest: int = 8  # pairs a row that the similarity loss averages; the paper takes 1
+    # Batch normalisation keeps statistics measured on the stage's scenes before its first step. Those of a
+    # mixture of word canvases and scenes fit neither: with them detection fell apart on whole photographs.
+    freeze_norms: bool = False
     weight_decay: float = 0.02
     clip_norm: float = 5.0
     ema_decay: float = 0.998
@@ -148,15 +151,17 @@ _WORDS = StageConfig(
 _SCENES = StageConfig(
     "scenes",
     canvases=(
-        Canvas("words", 32, 128, batch=96, share=1.3),
-        Canvas("words", 64, 256, batch=24, share=0.4),
-        Canvas("words", 128, 512, batch=6, share=0.1),
-        Canvas("scenes", 384, 384, batch=6, share=0.7),
-        Canvas("scenes", 640, 640, batch=2, share=0.5),
+        Canvas("words", 32, 128, batch=96, share=0.7),
+        Canvas("words", 64, 256, batch=24, share=0.2),
+        Canvas("words", 128, 512, batch=6, share=0.05),
+        Canvas("scenes", 384, 384, batch=6, share=0.9),
+        Canvas("scenes", 640, 640, batch=2, share=0.6),
     ),
     steps=12_000,
-    real_share=0.4,
+    learning_rate=1.2e-3,
+    real_share=0.45,
     difficulty=(0.3, 0.9),
+    freeze_norms=True,
     validate_stride=5,
 )
 _CR50 = ModelConfig(

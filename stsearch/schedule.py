@@ -1,14 +1,16 @@
-"""What changes along a training run: the learning rate, and the moving average of the weights."""
+"""What changes along a training run: learning rate, averaged weights, normalisation statistics."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from stsearch.config import StageConfig
+from stsearch.data.dataset import Batch
 from stsearch.models.scene_text import SceneTextModel
 
 
@@ -44,3 +46,36 @@ def learning_rate(stage: StageConfig, share: float, step: int) -> float:
     """Return the rate after ``share`` of the stage: linear warm-up over steps, then a cosine to 2 %."""
     warm = min(1.0, (step + 1) / max(stage.warmup_steps, 1))
     return stage.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
+
+
+def norms_of(model: SceneTextModel) -> list[nn.BatchNorm2d]:
+    """Return the batch normalisations of ``model``."""
+    return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def training_mode(model: SceneTextModel, freeze_norms: bool) -> None:
+    """Set ``model`` to training; with ``freeze_norms`` batch normalisation uses its running statistics."""
+    model.train()
+    if freeze_norms:
+        for norm in norms_of(model):
+            norm.eval()
+
+
+@torch.no_grad()
+def measure_norms(model: SceneTextModel, batches: Iterable[Batch]) -> None:
+    """Replace the running statistics of batch normalisation by plain means over ``batches``.
+
+    Source: "precise batch normalisation", Wu and Johnson, Rethinking "Batch" in BatchNorm (2021), section 3.
+    """
+    model.train()
+    momenta = {norm: norm.momentum for norm in norms_of(model)}
+    for norm in momenta:
+        norm.reset_running_stats()
+        norm.momentum = None  # cumulative
+    for batch in batches:
+        levels = model.features(batch.images)
+        model.detect(levels)
+        if batch.words:
+            model.read_regions(levels, batch.edges, batch.owner)
+    for norm, momentum in momenta.items():
+        norm.momentum = momentum

@@ -23,7 +23,7 @@ from stsearch.errors import DataError, TrainingError, UsageError, WriteError
 from stsearch.evaluate import BENCHMARKS
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import joint_loss
-from stsearch.schedule import MovingAverage, learning_rate
+from stsearch.schedule import MovingAverage, learning_rate, measure_norms, training_mode
 from stsearch.types import Sample
 from stsearch.validation import Validation, validate
 from stsearch.weights import Card, find_weights, load_model, pick_device, read_card, save_model
@@ -66,6 +66,7 @@ class Progress:
 
 Report = Callable[[Progress], None]
 REPORT_EVERY = 50  # steps
+NORM_BATCHES = 30  # that normalisation statistics are measured on
 
 
 def train(options: TrainOptions, report: Report) -> Card:
@@ -181,7 +182,10 @@ class _Run:
         model.config = dataclasses.replace(model.config, fusion=result.fusion or 0.0)
         self.report(Progress(0, 0, message=result.summary()))
         self._log({"event": "final", **dataclasses.asdict(result)})
-        return save_model(best, model, dataclasses.replace(card, metrics=self._metrics(result)))
+        metrics = self._metrics(result)
+        return save_model(
+            best, model, dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
+        )
 
     def out_of_time(self) -> bool:
         """Whether the run has used its minutes."""
@@ -210,8 +214,10 @@ class _Run:
         self, stage: StageConfig, optimizer: torch.optim.Optimizer, average: MovingAverage
     ) -> None:
         first = self.done.get(stage.name, 0)
+        if stage.freeze_norms and not first:
+            self._measure_norms(stage, average)
         begun, fraction = time.monotonic(), first / stage.steps
-        self.model.train()
+        training_mode(self.model, stage.freeze_norms)
         for step, batch in enumerate(self._batches(stage, first), start=first):
             share = self._share(stage, step, begun, fraction)
             for group in optimizer.param_groups:
@@ -249,6 +255,14 @@ class _Run:
         )
         for batch in loader:
             yield batch.to(self.device)
+
+    def _measure_norms(self, stage: StageConfig, average: MovingAverage) -> None:
+        scenes = tuple(canvas for canvas in stage.canvases if canvas.source == "scenes")
+        measured = dataclasses.replace(stage, canvases=scenes or stage.canvases, steps=NORM_BATCHES)
+        batches = self._batches(measured, 0)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            measure_norms(self.model, batches)
+        average.state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
 
     def _share(self, stage: StageConfig, step: int, begun: float, fraction: float) -> float:
         """Return how much of the stage is over, by steps or by the run's time, whichever is further."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stsearch.evaluate import Predictions, Report, predict, score
-from stsearch.image import read_image
+from stsearch.geometry import word_size
+from stsearch.image import Resize, read_image
+from stsearch.metrics import match_detections
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.spotter import Spotter
 from stsearch.types import ModelInfo, Sample
 from stsearch.weights import Card, QueryEncoder
 
 FUSIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
+HEIGHTS = (8, 16, 32, 64, 128, 1280)
+"""Bounds of the classes of word height, in pixels of a photograph at the size it is read at."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,22 @@ class Validation:
     hmean: float | None = None  # of detection at IoU 0.5
     photos_per_s: float | None = None
     fusion: float | None = None  # share of the transcript that ranks best, of FUSIONS
+    recall_by_height: dict[str, float] | None = None  # share of labelled words detected, by class of height
 
     @property
     def figure(self) -> float:
         """What checkpoints are chosen by."""
         return self.labelled_map if self.retrieval_map is None else self.retrieval_map
+
+    @property
+    def weaknesses(self) -> list[str]:
+        """Return what is missed more often than found, in words."""
+        recalls = (self.recall_by_height or {}).items()
+        return [
+            f"words {height} px high: only {recall:.0%} detected"
+            for height, recall in recalls
+            if recall < 0.5
+        ]
 
     def summary(self) -> str:
         """Return one line for people."""
@@ -62,14 +79,35 @@ def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> 
     )
     if not detect:
         return result
-    fusion, report = _best_score(samples, predict(spotter, samples), encoder)
+    predictions = predict(spotter, samples)
+    fusion, report = _best_score(samples, predictions, encoder)
     return dataclasses.replace(
         result,
         retrieval_map=report.mean_average_precision,
         hmean=report.detection.hmean,
         photos_per_s=round(report.photos_per_s, 2),
         fusion=fusion,
+        recall_by_height=recall_by_height(samples, predictions, info.longer_side),
     )
+
+
+def recall_by_height(
+    samples: Sequence[Sample], predictions: Predictions, longer_side: int
+) -> dict[str, float]:
+    """Return the share of legible words that are detected, by their height in a photograph as it is read.
+
+    Classes without a word are left out.
+    """
+    found: dict[str, list[bool]] = {f"{low}-{high}": [] for low, high in itertools.pairwise(HEIGHTS)}
+    for sample in samples:
+        plan = Resize(longer_side).plan(*read_image(sample.image).shape[:2])
+        polygons = [instance.polygon for instance in predictions.of(sample)]
+        matched = {label for label, _ in match_detections(sample.words, polygons, sample.partial).pairs}
+        for label, word in enumerate(sample.words):
+            place = bisect.bisect_right(HEIGHTS, word_size(plan.scale(word.polygon))[0])
+            if word.legible and 0 < place < len(HEIGHTS):
+                found[f"{HEIGHTS[place - 1]}-{HEIGHTS[place]}"].append(label in matched)
+    return {name: round(sum(hits) / len(hits), 3) for name, hits in found.items() if hits}
 
 
 def _read_labelled(spotter: Spotter, samples: Sequence[Sample], info: ModelInfo) -> Predictions:

@@ -13,13 +13,15 @@ import torch
 
 from stsearch.config import LossWeights, ModelConfig, StageConfig
 from stsearch.data.dataset import collate
+from stsearch.data.readers import read_dataset
 from stsearch.errors import DataError, TrainingError, UsageError, WriteError
+from stsearch.evaluate import Predictions
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.objective import joint_loss
-from stsearch.schedule import MovingAverage, learning_rate
+from stsearch.schedule import MovingAverage, learning_rate, measure_norms, norms_of
 from stsearch.train import Progress, TrainOptions, train
-from stsearch.types import Scene
-from stsearch.validation import validate
+from stsearch.types import Scene, TextInstance
+from stsearch.validation import Validation, recall_by_height, validate
 from stsearch.weights import load_model, read_card
 
 MICRO = """
@@ -206,15 +208,58 @@ def test_the_moving_average_follows_the_weights(micro_model: SceneTextModel) -> 
 def test_validation_without_detection_reads_labelled_words_only(
     micro_model: SceneTextModel, labelled_folder: Path
 ) -> None:
-    from stsearch.data.readers import read_dataset
-
     result = validate(micro_model, read_dataset(labelled_folder), detect=False)
     assert (result.photos, result.queries, result.labelled_map) == (1, 1, 1.0)
     assert result.figure == result.labelled_map
     assert "labelled words" in result.summary()
 
 
+def test_recall_is_told_apart_by_the_height_of_words(labelled_folder: Path) -> None:
+    [sample] = read_dataset(labelled_folder)
+    word = sample.words[0]  # 32 pixels high, 64 where the photograph is read at twice its size
+    found = TextInstance(word.polygon, 1.0, "hello", 1.0, np.zeros(8, np.float32))
+    seen = Predictions({sample.image: [found]}, "", 0.0)
+    missed = Predictions({sample.image: []}, "", 0.0)
+    assert recall_by_height([sample], seen, 128) == {"32-64": 1.0}
+    assert recall_by_height([sample], missed, 256) == {"64-128": 0.0}
+
+
+def test_a_class_of_words_that_is_mostly_missed_is_a_weakness() -> None:
+    result = Validation(1, 1, 0.5, 0.5, recall_by_height={"8-16": 0.2, "16-32": 0.9})
+    assert result.weaknesses == ["words 8-16 px high: only 20% detected"]
+
+
 def test_the_model_of_a_preset_is_what_its_file_says(options: TrainOptions) -> None:
     train(dataclasses.replace(options, steps=1, val=()), silent)
     config: ModelConfig = read_card(options.out / "last").config
     assert (config.name, config.embedder.frames) == ("micro", 8)
+
+
+def test_frozen_norms_are_measured_once_and_then_stay(options: TrainOptions) -> None:
+    text = MICRO.replace("[stages.scenes]", "[stages.scenes]\nfreeze_norms = true\ndifficulty = [0.5, 0.5]")
+    assert options.config is not None
+    options.config.write_text(text)
+    train(dataclasses.replace(options, stage="scenes", steps=1, val=(), out=options.out / "one"), silent)
+    train(dataclasses.replace(options, stage="scenes", steps=2, val=(), out=options.out / "two"), silent)
+    one, two = (load_model(str(options.out / name / "last"), "cpu")[0] for name in ("one", "two"))
+    name = "backbone.trunk.bn1.running_mean"
+    assert torch.equal(one.state_dict()[name], two.state_dict()[name])
+    assert one.state_dict()[name].abs().sum() > 0
+
+
+def test_measuring_norms_takes_the_plain_mean_over_batches(
+    micro_model: SceneTextModel, word_scene: Scene
+) -> None:
+    dark = dataclasses.replace(word_scene, image=word_scene.image // 2)
+    random = np.random.default_rng(0)
+    batches = [collate([scene], micro_model.config, STAGE, random) for scene in (word_scene, dark)]
+    norm = norms_of(micro_model)[0]
+    means = []
+    for batch in batches:
+        measure_norms(micro_model, [batch])
+        assert norm.running_mean is not None
+        means.append(norm.running_mean.clone())
+    measure_norms(micro_model, batches)
+    assert norm.running_mean is not None
+    assert torch.allclose(norm.running_mean, (means[0] + means[1]) / 2, atol=1e-5)
+    assert norm.momentum == 0.1
