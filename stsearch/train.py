@@ -20,12 +20,11 @@ from stsearch.data.dataset import Batch, BatchDataset, TrainingData
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.data.synth import load_assets
 from stsearch.errors import DataError, TrainingError, UsageError, WriteError
-from stsearch.evaluate import BENCHMARKS
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import joint_loss
 from stsearch.schedule import MovingAverage, learning_rate, measure_norms, training_mode
 from stsearch.types import Sample
-from stsearch.validation import Validation, validate
+from stsearch.validation import Validation, card_metrics, measure, validate
 from stsearch.weights import Card, find_weights, load_model, pick_device, read_card, save_model
 
 
@@ -177,15 +176,10 @@ class _Run:
         best = self.options.out / "best"
         if not self.val or not best.exists():
             return self.card
-        model, card = load_model(str(best), str(self.device))
-        result = validate(model, self.val, detect=True)
-        model.config = dataclasses.replace(model.config, fusion=result.fusion or 0.0)
+        card, result = measure(best, self.options.val, str(self.device))
         self.report(Progress(0, 0, message=result.summary()))
         self._log({"event": "final", **dataclasses.asdict(result)})
-        metrics = self._metrics(result)
-        return save_model(
-            best, model, dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
-        )
+        return card
 
     def out_of_time(self) -> bool:
         """Whether the run has used its minutes."""
@@ -354,15 +348,10 @@ class _Run:
             "stages": stages,
             "minutes": round(self.earlier_minutes + self._minutes(), 1),
         }
-        metrics = self.card.metrics if result is None else self._metrics(result)
+        metrics = self.card.metrics if result is None else card_metrics(result, self.options.val)
         card = dataclasses.replace(self.card, training=training, metrics=metrics)
         with average.applied(self.model):
             self.card = save_model(self.options.out / name, self.model, card)
-
-    def _metrics(self, result: Validation) -> dict[str, Any]:  # Any: JSON
-        sets = [folder.name for folder in self.options.val]
-        protocol = BENCHMARKS["folder"].query_rule
-        return {"validation": {"sets": sets, "query_rule": protocol, **dataclasses.asdict(result)}}
 
     def _report(self, stage: StageConfig, step: int, losses: dict[str, float], share: float) -> None:
         elapsed = time.monotonic() - self.started

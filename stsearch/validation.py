@@ -7,15 +7,18 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from stsearch.evaluate import Predictions, Report, predict, score
+from stsearch.data.readers import read_dataset
+from stsearch.evaluate import BENCHMARKS, Predictions, Report, predict, score
 from stsearch.geometry import word_size
 from stsearch.image import Resize, read_image
 from stsearch.metrics import match_detections
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.spotter import Spotter
 from stsearch.types import ModelInfo, Sample
-from stsearch.weights import Card, QueryEncoder
+from stsearch.weights import Card, QueryEncoder, load_model, save_model
 
 FUSIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 HEIGHTS = (8, 16, 32, 64, 128, 1280)
@@ -89,6 +92,29 @@ def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> 
         fusion=fusion,
         recall_by_height=recall_by_height(samples, predictions, info.longer_side),
     )
+
+
+def measure(folder: Path, sets: Sequence[Path], device: str = "auto") -> tuple[Card, Validation]:
+    """Measure the weights in ``folder`` on labelled ``sets``; write figures and fusion to their card.
+
+    Raises:
+        WeightsError, DataError: the weights or a set cannot be read.
+        WriteError: the card cannot be written.
+    """
+    model, card = load_model(str(folder), device)
+    result = validate(model, [sample for path in sets for sample in read_dataset(path)], detect=True)
+    model.config = dataclasses.replace(model.config, fusion=result.fusion or 0.0)
+    metrics = card_metrics(result, sets)
+    card = dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
+    return save_model(folder, model, card), result
+
+
+def card_metrics(result: Validation, sets: Sequence[Path]) -> dict[str, Any]:  # Any: JSON
+    """Return ``result`` as a card holds it: with the names of the sets and the query rule."""
+    rule = BENCHMARKS["folder"].query_rule
+    return {
+        "validation": {"sets": [path.name for path in sets], "query_rule": rule, **dataclasses.asdict(result)}
+    }
 
 
 def recall_by_height(
