@@ -6,6 +6,8 @@ starts, so its first half is the upper edge left to right and its second half th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import pyclipper
@@ -30,9 +32,28 @@ def polygon_perimeter(polygon: Polygon) -> float:
 
 def polygon_iou(a: Polygon, b: Polygon) -> float:
     """Return the intersection over union of two polygons, 0 when either is degenerate."""
-    p, q = shapely.make_valid(shapely.Polygon(a)), shapely.make_valid(shapely.Polygon(b))
-    union = p.union(q).area
-    return float(p.intersection(q).area / union) if union > 0 else 0.0
+    first, second, shared = overlap_areas([a], [b])
+    union = float(first[0] + second[0] - shared[0, 0])
+    return float(shared[0, 0]) / union if union > 0 else 0.0
+
+
+def overlap_areas(
+    a: Sequence[Polygon], b: Sequence[Polygon]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the areas of ``a`` (A,), of ``b`` (B,) and of their intersections (A, B)."""
+    first, second = _shapes(a), _shapes(b)
+    return (
+        shapely.area(first),
+        shapely.area(second),
+        shapely.area(shapely.intersection(first[:, None], second)),
+    )
+
+
+def _shapes(polygons: Sequence[Polygon]) -> NDArray[np.object_]:
+    """Return ``polygons`` as shapely geometries, outlines that cross themselves made valid."""
+    shapes: NDArray[np.object_] = np.array([shapely.Polygon(p) for p in polygons], dtype=object)
+    shapes[:] = shapely.make_valid(shapes)
+    return shapes
 
 
 def word_size(polygon: Polygon) -> tuple[float, float]:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from stsearch.charset import edit_similarity, normalize
+from stsearch.geometry import overlap_areas
 from stsearch.types import Polygon, WordLabel
 
 MIN_IOU = 0.5
@@ -130,7 +130,7 @@ def match_detections(
     Source: the ICDAR 2015 task 4.1 (text localization) protocol.
     """
     legible = np.array([word.legible for word in words], dtype=bool)
-    label_areas, areas, overlaps = _overlaps([word.polygon for word in words], detections)
+    label_areas, areas, overlaps = overlap_areas([word.polygon for word in words], detections)
     inside = overlaps > MAX_DONT_CARE_SHARE * areas
     counted = ~inside[~legible].any(axis=0)
     similar = overlaps > MIN_IOU * (label_areas[:, None] + areas - overlaps)
@@ -167,25 +167,6 @@ def one_minus_ned(labels: Sequence[str], transcripts: Sequence[str]) -> float:
 def _folded_pairs(labels: Sequence[str], transcripts: Sequence[str]) -> list[tuple[str, str]]:
     folded = [(normalize(a), normalize(b)) for a, b in zip(labels, transcripts, strict=True)]
     return [(a, b) for a, b in folded if a]
-
-
-def _overlaps(
-    a: Sequence[Polygon], b: Sequence[Polygon]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the areas of ``a`` (A,), of ``b`` (B,) and of their intersections (A, B)."""
-    first, second = _shapes(a), _shapes(b)
-    return (
-        shapely.area(first),
-        shapely.area(second),
-        shapely.area(shapely.intersection(first[:, None], second)),
-    )
-
-
-def _shapes(polygons: Sequence[Polygon]) -> NDArray[np.object_]:
-    """Return ``polygons`` as shapely geometries, outlines that cross themselves made valid."""
-    shapes: NDArray[np.object_] = np.array([shapely.Polygon(p) for p in polygons], dtype=object)
-    shapes[:] = shapely.make_valid(shapes)
-    return shapes
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -15,11 +15,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from stsearch.charset import Charset
 from stsearch.config import DetectorConfig
-from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
+from stsearch.geometry import overlap_areas, polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
+
+SAME_WORD = 0.5
+"""Share of the smaller of two instances above which they are taken for one word."""
 
 TALL = 1.5
 """A quad this much taller than wide may be turned text: it is read in all three directions."""
@@ -44,7 +47,7 @@ class Spotter:
         self._model = fold_batch_norms(model)
         self._config = model.config
         self._charset = Charset(info.charset)
-        self._resize = Resize(info.longer_side)
+        self._resizes = [Resize(round(info.longer_side * scale)) for scale in model.config.scales]
         self._half = self.device.type == "cuda" or _cpu_has_bfloat16()
 
     @torch.inference_mode()
@@ -59,7 +62,13 @@ class Spotter:
         """
         if not images:
             return []
-        levels, plans = self._encode(images)
+        found = [self._spot_at(images, resize) for resize in self._resizes]
+        if len(found) == 1:
+            return found[0]
+        return [keep_best(list(itertools.chain(*sizes))) for sizes in zip(*found, strict=True)]
+
+    def _spot_at(self, images: Sequence[Image], resize: Resize) -> list[list[TextInstance]]:
+        levels, plans = self._encode(images, resize)
         with self._autocast():
             maps = self._model.detect(levels).probability
         probability = maps.float().sigmoid().cpu().numpy()
@@ -83,7 +92,7 @@ class Spotter:
         Returns:
             One instance a polygon, in order, each with score 1.
         """
-        levels, plans = self._encode(images)
+        levels, plans = self._encode(images, self._resizes[0])
         regions = [
             _Region(photo, word, plan.scale(polygon), 1.0)
             for photo, (plan, words) in enumerate(zip(plans, polygons, strict=True))
@@ -91,8 +100,8 @@ class Spotter:
         ]
         return self._embed(levels, regions, plans)
 
-    def _encode(self, images: Sequence[Image]) -> tuple[list[Tensor], list[ResizePlan]]:
-        plans = [self._resize.plan(*image.shape[:2]) for image in images]
+    def _encode(self, images: Sequence[Image], resize: Resize) -> tuple[list[Tensor], list[ResizePlan]]:
+        plans = [resize.plan(*image.shape[:2]) for image in images]
         pixels = self._stack([plan.forward(image) for plan, image in zip(plans, images, strict=True)])
         with self._autocast():
             return self._model.features(pixels), plans
@@ -162,6 +171,26 @@ def possible_readings(polygon: Polygon) -> list[Polygon]:
     if len(polygon) != 4 or height < TALL * width:
         return [polygon]
     return [polygon, turn_quad(polygon, 1), turn_quad(polygon, 3)]
+
+
+def keep_best(instances: Sequence[TextInstance]) -> list[TextInstance]:
+    """Of instances that overlap, keep the best: detected and read with the most certainty, a character.
+
+    Two overlap when they share more than half of the smaller one, so a fragment does not survive its word.
+    """
+    ordered = sorted(instances, key=_certainty, reverse=True)
+    polygons = [instance.polygon for instance in ordered]
+    areas, _, shared = overlap_areas(polygons, polygons)
+    same = shared > SAME_WORD * np.minimum(areas[:, None], areas)
+    kept: list[int] = []
+    for index in range(len(ordered)):
+        if not same[index, kept].any():
+            kept.append(index)
+    return [ordered[index] for index in kept]
+
+
+def _certainty(instance: TextInstance) -> float:
+    return instance.score * instance.confidence ** (1 / max(len(instance.transcript), 1))
 
 
 def fold_batch_norms(model: SceneTextModel) -> SceneTextModel:

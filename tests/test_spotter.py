@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +12,8 @@ from torch import Tensor, nn
 from stsearch.geometry import polygon_iou
 from stsearch.models.detector import DetectionMaps
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.spotter import Spotter, fold_batch_norms, possible_readings
-from stsearch.types import Scene
+from stsearch.spotter import Spotter, fold_batch_norms, keep_best, possible_readings
+from stsearch.types import Scene, TextInstance
 from stsearch.weights import Card
 
 
@@ -62,6 +64,27 @@ def test_only_a_tall_quad_is_read_in_three_directions() -> None:
     tall = np.array([[0, 0], [10, 0], [10, 40], [0, 40]], np.float32)
     assert len(possible_readings(wide)) == 1
     assert [reading[0].tolist() for reading in possible_readings(tall)] == [[0, 0], [10, 0], [0, 40]]
+
+
+def instance(left: float, width: float, transcript: str, confidence: float) -> TextInstance:
+    box = np.array([[left, 0], [left + width, 0], [left + width, 20], [left, 20]], np.float32)
+    return TextInstance(box, 1.0, transcript, confidence, np.zeros(4, np.float32))
+
+
+def test_of_overlapping_instances_the_most_certain_a_character_stays() -> None:
+    whole, fragment, beside = (
+        instance(0, 100, "heroes", 0.7),
+        instance(40, 20, "r", 0.8),
+        instance(100, 30, "of", 0.4),
+    )
+    assert [kept.transcript for kept in keep_best([fragment, beside, whole])] == ["heroes", "of"]
+
+
+def test_reading_at_two_sizes_gives_a_word_once(micro_model: SceneTextModel, word_scene: Scene) -> None:
+    micro_model.detector = KnowingDetector()  # type: ignore[assignment]  # a stand-in for the trained head
+    micro_model.config = dataclasses.replace(micro_model.config, scales=(1.0, 1.0))
+    [found] = Spotter(micro_model, Card(micro_model.config).info).spot([word_scene.image])
+    assert len(found) == 1
 
 
 def test_folding_norms_changes_no_output(micro_model: SceneTextModel) -> None:
