@@ -177,8 +177,15 @@ _CR50 = ModelConfig(
     ),
 )
 
+# Thresholds and sizes were chosen on the validation photographs (weights/README.md).
+_TINY = ModelConfig(
+    detector=DetectorConfig(binarize_threshold=0.75, score_threshold=0.85, unclip_ratio=2.2),
+    scales=(1.0, 0.5, 0.3),
+    fusion=0.75,
+)
+
 PRESETS: dict[str, Preset] = {
-    "tiny": Preset(ModelConfig(), (_WORDS, _SCENES)),
+    "tiny": Preset(_TINY, (_WORDS, _SCENES)),
     "cr50": Preset(
         _CR50,
         (
