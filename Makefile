@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	mkdir -p $(DEMO)
 	cp -r examples/gallery $(DEMO)/photos
 	$(BIN)/stsearch index $(DEMO)/photos
-	$(BIN)/stsearch search "pharmacy"
+	$(BIN)/stsearch search "garden"
 	$(BIN)/stsearch search "delicatessen" --group photo
 
 # Set up, then run every check.

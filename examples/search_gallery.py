@@ -1,6 +1,6 @@
 """Index a folder of photographs and search it, with Python.
 
-python examples/search_gallery.py examples/gallery pharmacy
+python examples/search_gallery.py examples/gallery garden
 """
 
 from __future__ import annotations

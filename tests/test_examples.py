@@ -18,16 +18,16 @@ def run(script: str, *arguments: str | Path) -> str:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("tiny_weights")
-def test_search_gallery_finds_the_photograph_that_carries_the_word(rendered_gallery: Path) -> None:
-    best = run("search_gallery.py", rendered_gallery, "headquarters").splitlines()[0]
-    assert best.split()[-1] == "street-04.jpg"
+def test_search_gallery_finds_the_two_photographs_that_carry_the_word(rendered_gallery: Path) -> None:
+    best = run("search_gallery.py", rendered_gallery, "headquarters").splitlines()[:2]
+    assert {line.split()[-1] for line in best} == {"street-04.jpg", "street-11.jpg"}
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("tiny_weights")
 def test_spot_words_reads_a_photograph(rendered_gallery: Path) -> None:
     words = run("spot_words.py", rendered_gallery / "street-07.jpg").lower().split()
-    assert {"taxi", "music"} <= set(words)
+    assert {"garden", "music"} <= set(words)
 
 
 @pytest.mark.slow
