@@ -54,7 +54,7 @@ class IndexOptions:
         max_megapixels: larger photographs are refused.
     """
 
-    batch: int = 8
+    batch: int = 1
     threads: int = 4
     max_megapixels: float = MAX_MEGAPIXELS
 

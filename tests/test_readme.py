@@ -48,7 +48,7 @@ def test_every_console_example_succeeds_and_finds_the_photographs_it_shows(folde
 
 
 def photographs(output: str) -> list[str]:
-    # Sorted: scores that differ in the third digit change places between processors with and without bfloat16.
+    # Sorted: scores that differ in the third digit change places between processors with and without bf16.
     return sorted(re.findall(r"[\w-]+\.jpg", output))
 
 
