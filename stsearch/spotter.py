@@ -190,7 +190,7 @@ def keep_best(instances: Sequence[TextInstance]) -> list[TextInstance]:
 
 
 def _certainty(instance: TextInstance) -> float:
-    return instance.score * instance.confidence ** (1 / max(len(instance.transcript), 1))
+    return float(instance.score * instance.confidence ** (1 / max(len(instance.transcript), 1)))
 
 
 def fold_batch_norms(model: SceneTextModel) -> SceneTextModel:
