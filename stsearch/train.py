@@ -49,6 +49,7 @@ class TrainOptions:
     workers: int = 1
     device: str = "auto"
     seed: int = 0
+    compile: bool = False  # the backbone, by torch.compile: minutes to start, for long runs on a GPU
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,8 @@ class _Run:
         self.options, self.data, self.val, self.report = options, data, val, report
         self.device = pick_device(options.device)
         self.model = self._first_model(preset).to(self.device)
+        if options.compile:
+            self.model.backbone.compile()
         self.started = time.monotonic()
         self.saved = self.started
         self.images = 0  # seen in this run

@@ -166,6 +166,7 @@ def training(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 
 def test_train_hands_its_options_to_the_training_loop(training: dict[str, object]) -> None:
     line = "train --out runs/a --preset cr50 --stage words --resume --data a --data b --val c --seed 7"
+    line += " --compile"
     assert app.run(app.app, line.split()) == 0
     assert training == {
         "out": Path("runs/a"),
@@ -185,6 +186,7 @@ def test_train_hands_its_options_to_the_training_loop(training: dict[str, object
         "workers": 2,
         "device": "auto",
         "seed": 7,
+        "compile": True,
     }
 
 

@@ -263,3 +263,18 @@ def test_measuring_norms_takes_the_plain_mean_over_batches(
     assert norm.running_mean is not None
     assert torch.allclose(norm.running_mean, (means[0] + means[1]) / 2, atol=1e-5)
     assert norm.momentum == 0.1
+
+
+def test_a_compiled_backbone_trains_validates_and_saves_under_the_same_names(
+    options: TrainOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[str] = []
+
+    def compile_eagerly(module: torch.nn.Module) -> None:
+        compiled.append(type(module).__name__)
+        module._compiled_call_impl = torch.compile(module._call_impl, backend="eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_eagerly)
+    train(dataclasses.replace(options, steps=1, compile=True), silent)
+    assert compiled == ["ClipResNet"]
+    assert load_model(str(options.out / "last"), "cpu")[1].training["stages"]["words"]["done"] == 1

@@ -44,6 +44,9 @@ def train(
     workers: Annotated[int, Option(help="Processes that render and load.", min=0)] = 2,
     device: Annotated[str, Option(help="auto, cpu or cuda[:N].")] = "auto",
     seed: Annotated[int, Option(help="Seed of everything random.")] = 1,
+    compiled: Annotated[
+        bool, Option("--compile", help="Compile the backbone: slow to start, for long runs.")
+    ] = False,
     as_json: Annotated[bool, Option("--json", help="Write progress to stdout as JSON Lines.")] = False,
 ) -> None:
     """Train the network on rendered scenes mixed with labelled photographs."""
@@ -68,6 +71,7 @@ def train(
         workers=workers,
         device=device,
         seed=seed,
+        compile=compiled,
     )
     with _reporter(as_json) as report:
         run_training(options, report)
