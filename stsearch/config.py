@@ -73,9 +73,8 @@ class ModelConfig:
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
     longer_side: int = 1280  # pixels a photograph is read at
-    scales: tuple[float, ...] = (
-        1.0,
-    )  # it is read again at this many times that size; huge words show when small
+    # It is read at each of these times that size: huge words are found where they are small.
+    scales: tuple[float, ...] = (1.0,)
     fusion: float = 0.5  # share of the transcript's edit similarity in the ranking, chosen on validation
 
 
