@@ -276,6 +276,8 @@ class _Run:
         random = np.random.default_rng([self.options.seed, step])
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             losses = joint_loss(self.model, batch, stage, random)
+        if not losses:  # no word in the batch, and only words are judged
+            return {}
         total = torch.stack([value.float() for value in losses.values()]).sum()
         values = dict(
             zip(losses, torch.stack([v.detach().float() for v in losses.values()]).tolist(), strict=True)
@@ -298,7 +300,7 @@ class _Run:
             result = validate(
                 self.model, self.val[:: stage.validate_stride], detect=stage.validates_detection
             )
-        self.model.train()
+        training_mode(self.model, stage.freeze_norms)
         self._log(
             {"event": "validation", "stage": stage.name, "step": step + 1, **dataclasses.asdict(result)}
         )

@@ -141,6 +141,14 @@ def test_an_unknown_stage_lists_the_known_ones(options: TrainOptions) -> None:
         train(dataclasses.replace(options, stage="sleep"), silent)
 
 
+def test_a_step_without_a_term_leaves_the_weights_as_they_are(
+    options: TrainOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stsearch.train.joint_loss", lambda *args: {})
+    train(dataclasses.replace(options, steps=1, val=()), silent)
+    assert read_card(options.out / "last").training["stages"]["words"]["done"] == 1
+
+
 def test_an_empty_data_folder_is_named(options: TrainOptions, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     with pytest.raises(DataError, match="nothing"):
@@ -245,6 +253,25 @@ def test_frozen_norms_are_measured_once_and_then_stay(options: TrainOptions) -> 
     name = "backbone.trunk.bn1.running_mean"
     assert torch.equal(one.state_dict()[name], two.state_dict()[name])
     assert one.state_dict()[name].abs().sum() > 0
+
+
+@pytest.mark.slow
+def test_frozen_norms_stay_frozen_after_a_validation(
+    options: TrainOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stsearch.train.NORM_BATCHES", 2)
+    assert options.config is not None
+    options.config.write_text(
+        MICRO.replace("[stages.scenes]", "[stages.scenes]\nfreeze_norms = true\nvalidate_every = 1")
+    )
+    run = dataclasses.replace(options, stage="scenes", steps=2)
+    train(dataclasses.replace(run, val=(), out=options.out / "unwatched"), silent)
+    train(dataclasses.replace(run, out=options.out / "watched"), silent)
+    unwatched, watched = (
+        load_model(str(options.out / n / "last"), "cpu")[0] for n in ("unwatched", "watched")
+    )
+    name = "backbone.trunk.bn1.running_mean"
+    assert torch.equal(unwatched.state_dict()[name], watched.state_dict()[name])
 
 
 def test_measuring_norms_takes_the_plain_mean_over_batches(
