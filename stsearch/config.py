@@ -24,6 +24,8 @@ T = TypeVar("T")
 class BackboneConfig:
     """A CLIP ModifiedResNet, as open_clip builds it."""
 
+    clip_name: str = ""  # open_clip's name of the model these numbers are; empty: no public weights fit
+
     layers: tuple[int, ...] = (2, 2, 3, 2)  # bottlenecks a stage
     width: int = 32  # channels of the stem; C2..C5 have 4, 8, 16 and 32 times as many
     input_size: int = 224  # pixels a side the attention pool's position table is made for
@@ -32,6 +34,38 @@ class BackboneConfig:
     attention_pool: bool = False  # carried only where something reads the pooled embedding
     mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
     std: tuple[float, ...] = (0.269, 0.261, 0.276)
+
+
+@dataclass(frozen=True)
+class TextTowerConfig:
+    """A CLIP text transformer, as open_clip builds it."""
+
+    tokenizer: str = "bytes"  # bytes: 256 values, start, end; clip: the byte pairs of CLIP
+    vocab_size: int = 258
+    context_length: int = 96  # tokens, the longest prompt with its learned vectors
+    width: int = 128
+    heads: int = 4
+    layers: int = 3
+    quick_gelu: bool = False  # what OpenAI's weights were trained with
+
+
+@dataclass(frozen=True)
+class PromptConfig:
+    """How language conditions the detector (TCM and FastTCM)."""
+
+    text: TextTowerConfig = field(default_factory=TextTowerConfig)
+    phrase: str = "the pixels of many arbitrary-shape text instances."  # the predefined prompt
+    context_vectors: int = 4  # learned tokens after the start; 18 and 32 in the paper's ablation
+    # What the language prompt generator asks: "meta", a learned vector (FastTCM); "image", the pooled
+    # embedding (TCM); "none", no generator.
+    query: str = "meta"
+    bimodal: bool = True  # bimodal similarity matching
+    visual_layers: int = 3  # of the visual prompt generator; 0: none
+    visual_width: int = 128
+    visual_heads: int = 4
+    dropout: float = 0.1
+    temperature: float = 0.07
+    frozen: bool = False  # the text side of trained weights is one vector, without the tower that made it
 
 
 @dataclass(frozen=True)
@@ -65,10 +99,11 @@ class EmbedderConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The joint network: backbone, neck, detector, embedder."""
+    """The joint network: backbone, prompts, neck, detector, embedder."""
 
     name: str = "tiny"
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    prompts: PromptConfig | None = None  # needs the backbone's attention pool
     neck_channels: int = 64
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
@@ -87,6 +122,8 @@ class LossWeights:
     binary: float = 1.0
     similarity: float = 3.0  # each of the three TDSL terms
     ctc: float = 5.0  # with less, the detection terms drown it and reading starts late (weights/README.md)
+    matching: float = 1.0  # of the instance-language map; counts where the model has prompts
+    contrastive: float = 0.0  # between word pictures and their strings
 
 
 @dataclass(frozen=True)
@@ -119,6 +156,8 @@ class StageConfig:
     # Batch normalisation keeps statistics measured on the stage's scenes before its first step. Those of a
     # mixture of word canvases and scenes fit neither: with them detection fell apart on whole photographs.
     freeze_norms: bool = False
+    backbone_rate: float = 1.0  # times the learning rate, for the image tower
+    text_rate: float = 1.0  # for the text tower of the prompts; 0 leaves it as it is
     weight_decay: float = 0.02
     clip_norm: float = 5.0
     ema_decay: float = 0.998
@@ -136,6 +175,13 @@ class Preset:
     stages: tuple[StageConfig, ...]
 
 
+_CONTRAST = StageConfig(
+    "contrast",
+    canvases=(Canvas("words", 32, 128, batch=128),),
+    steps=3_000,
+    crop_share=0.15,
+    weights=LossWeights(contrastive=1.0),
+)
 _WORDS = StageConfig(
     "words",
     canvases=(
@@ -168,7 +214,13 @@ _SCENES = StageConfig(
 )
 _CR50 = ModelConfig(
     name="cr50",
-    backbone=BackboneConfig(layers=(3, 4, 6, 3), width=64, output_dim=1024, heads=32, attention_pool=True),
+    backbone=BackboneConfig(
+        "RN50", layers=(3, 4, 6, 3), width=64, output_dim=1024, heads=32, attention_pool=True
+    ),
+    prompts=PromptConfig(
+        TextTowerConfig("clip", 49_408, context_length=77, width=512, heads=8, layers=12, quick_gelu=True),
+        visual_width=256,
+    ),
     neck_channels=256,
     detector=DetectorConfig(channels=64),
     embedder=EmbedderConfig(
@@ -184,12 +236,12 @@ _TINY = ModelConfig(
 )
 
 PRESETS: dict[str, Preset] = {
-    "tiny": Preset(_TINY, (_WORDS, _SCENES)),
-    "cr50": Preset(
+    "tiny": Preset(_TINY, (_CONTRAST, _WORDS, _SCENES)),
+    "cr50": Preset(  # its towers come from CLIP: the image side moves slowly, the text side not at all
         _CR50,
         (
-            dataclasses.replace(_WORDS, learning_rate=3e-4),
-            dataclasses.replace(_SCENES, learning_rate=1e-4),
+            dataclasses.replace(_WORDS, learning_rate=3e-4, backbone_rate=0.1, text_rate=0.0),
+            dataclasses.replace(_SCENES, learning_rate=1e-4, backbone_rate=0.1, text_rate=0.0),
         ),
     ),
 }
@@ -261,7 +313,8 @@ def _build(kind: Any, value: Any, where: str) -> Any:  # Any: a type expression 
         return _build_tuple(kind, value, where)
     if isinstance(kind, types.UnionType):
         options = [option for option in typing.get_args(kind) if option is not type(None)]
-        return None if value is None else _build(options[0], value, where)
+        # TOML has no null: there, false leaves an optional part out.
+        return None if value is None or value is False else _build(options[0], value, where)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

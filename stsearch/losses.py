@@ -50,6 +50,36 @@ def threshold_loss(logits: Tensor, targets: DetectionTargets) -> Tensor:
     return distance.sum() / (targets.border_care.sum() + 1e-6)
 
 
+def matching_loss(text_map: Tensor, targets: DetectionTargets) -> Tensor:
+    """Return the balanced cross-entropy of the instance-language map (FastTCM, section 3.5).
+
+    Args:
+        text_map: (B, h, w) logits.
+        targets: at the detector's stride; a cell of the map is text where any kernel touches it, and is not
+            judged where a cell inside it is not and no kernel is.
+    """
+    size = text_map.shape[-2:]
+    text = F.adaptive_max_pool2d(targets.kernel, size)
+    care = torch.maximum(text, 1 - F.adaptive_max_pool2d(1 - targets.care, size))
+    return balanced_bce(text_map, text, care)
+
+
+def contrastive_loss(images: Tensor, texts: Tensor, same: Tensor, temperature: float) -> Tensor:
+    """Return the symmetric cross-entropy of matching pictures with strings (CLIP, figure 3).
+
+    Args:
+        images: (N, D) embeddings of pictures.
+        texts: (N, D) embeddings of what is written in them, in the same order.
+        same: (N, N) bool, whether picture i shows string j; true on the diagonal.
+        temperature: that cosines are divided by; CLIP learns it, starting from 0.07.
+    """
+    cosines = F.normalize(images.float(), dim=1) @ F.normalize(texts.float(), dim=1).T
+    logits, matches = cosines / temperature, same.float()
+    by_image = F.cross_entropy(logits, matches / matches.sum(dim=1, keepdim=True))
+    by_text = F.cross_entropy(logits.T, matches.T / matches.T.sum(dim=1, keepdim=True))
+    return (by_image + by_text) / 2
+
+
 def edit_similarities(a: Sequence[str], b: Sequence[str]) -> Tensor:
     """Return the (len(a), len(b)) matrix of 1 - edit distance / longer length (TDSL, section 3.3)."""
     return torch.from_numpy(cdist(a, b, scorer=Levenshtein.normalized_similarity, dtype=np.float32))

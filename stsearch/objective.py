@@ -5,22 +5,28 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from stsearch.charset import Charset
 from stsearch.config import LossWeights, StageConfig
 from stsearch.data.dataset import Batch
+from stsearch.errors import UsageError
 from stsearch.losses import (
     balanced_bce,
+    contrastive_loss,
     ctc_loss,
     dice_loss,
     edit_similarities,
+    matching_loss,
     misspell,
     similarity_loss,
     threshold_loss,
 )
 from stsearch.models.detector import binary_map
 from stsearch.models.embedder import RegionReadings
+from stsearch.models.prompts import TextPrompt
 from stsearch.models.scene_text import SceneTextModel
+from stsearch.models.text_encoder import tokenize
 
 PADDING = 32
 """Regions and words of a step are padded to a multiple of it: oneDNN compiles for a second per shape."""
@@ -31,17 +37,26 @@ def joint_loss(
 ) -> dict[str, Tensor]:
     """Return the weighted terms of the loss for ``batch``; their sum is minimised.
 
-    Terms whose weight is 0 are not computed, nor are those of regions when the batch has none.
+    Terms whose weight is 0 are not computed, nor are those of regions when the batch has none. A stage with
+    a contrastive term has no other: it prepares the two towers of the prompts.
 
     Args:
         model: in training mode.
         batch: on the model's device.
         stage: says what each term counts.
         random: draws the pseudo-words.
+
+    Raises:
+        UsageError: the contrastive term is on, and the model has no text tower.
     """
     weights = stage.weights
-    levels = model.features(batch.images)
+    if weights.contrastive:
+        return {"contrastive": weights.contrastive * _contrastive_loss(model, batch)} if batch.words else {}
+    features = model.features(batch.images)
+    levels = features.levels
     losses = _detection_losses(model, levels, batch, weights) if weights.probability else {}
+    if features.text_map is not None and weights.matching:
+        losses["matching"] = weights.matching * matching_loss(features.text_map, batch.detection)
     if batch.words and (weights.similarity or weights.ctc):
         readings = _read_padded(model, levels, batch)
         if weights.ctc:
@@ -51,6 +66,24 @@ def joint_loss(
         if weights.similarity:
             losses |= _similarity_losses(model, readings.embeddings.float(), batch.words, stage, random)
     return losses
+
+
+def _contrastive_loss(model: SceneTextModel, batch: Batch) -> Tensor:
+    """Match pictures of words with their strings, as oCLIP does (Xue et al. 2022).
+
+    A picture matches every string in it, and every picture of a string.
+    """
+    if model.matcher is None or not isinstance(model.matcher.prompt, TextPrompt):
+        raise UsageError(f"{model.config.name} has no text tower to train: contrastive must be 0")
+    encoder = model.matcher.prompt.encoder
+    _, pooled = model.backbone.embed(model.stages(batch.images)[-1])
+    tokens = tokenize(batch.words, encoder.config)
+    tokens = F.pad(tokens, (0, -tokens.shape[1] % PADDING))[:, : encoder.config.context_length]
+    texts = encoder(tokens.to(pooled.device))
+    strings = np.array(batch.words)
+    equal = torch.from_numpy(strings[:, None] == strings).to(pooled.device)
+    same = equal | (batch.owner[:, None] == batch.owner)
+    return contrastive_loss(pooled[batch.owner], texts, same, model.matcher.temperature)
 
 
 def _read_padded(model: SceneTextModel, levels: list[Tensor], batch: Batch) -> RegionReadings:

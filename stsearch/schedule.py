@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -48,6 +49,29 @@ def learning_rate(stage: StageConfig, share: float, step: int) -> float:
     return stage.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
 
 
+def parameter_groups(model: SceneTextModel, stage: StageConfig) -> list[dict[str, Any]]:  # Any: torch's own
+    """Group parameters by ``rate``, what the learning rate is multiplied by, and by whether they decay.
+
+    What has rate 0 is in no group, and asks for no gradient.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        rate = _rate(name, stage)
+        parameter.requires_grad_(rate > 0)
+        if rate > 0:
+            decay = stage.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
+    return [
+        {"params": members, "weight_decay": decay, "rate": rate} for (rate, decay), members in groups.items()
+    ]
+
+
+def _rate(name: str, stage: StageConfig) -> float:
+    if name.startswith("backbone."):
+        return stage.backbone_rate
+    return stage.text_rate if name.startswith("matcher.prompt.encoder.") else 1.0
+
+
 def norms_of(model: SceneTextModel) -> list[nn.BatchNorm2d]:
     """Return the batch normalisations of ``model``."""
     return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -73,7 +97,7 @@ def measure_norms(model: SceneTextModel, batches: Iterable[Batch]) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # cumulative
     for batch in batches:
-        levels = model.features(batch.images)
+        levels = model.features(batch.images).levels
         model.detect(levels)
         if batch.words:
             model.read_regions(levels, batch.edges, batch.owner)

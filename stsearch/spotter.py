@@ -18,7 +18,7 @@ from stsearch.config import DetectorConfig
 from stsearch.geometry import overlap_areas, polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
 from stsearch.models.embedder import decode_ctc
-from stsearch.models.scene_text import SceneTextModel
+from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
 SAME_WORD = 0.5
@@ -45,6 +45,7 @@ class Spotter:
         self.info = info
         self.device = next(model.parameters()).device
         self._model = fold_batch_norms(model)
+        freeze_prompts(self._model)
         self._config = model.config
         self._charset = Charset(info.charset)
         self._resizes = [Resize(round(info.longer_side * scale)) for scale in model.config.scales]
@@ -69,15 +70,17 @@ class Spotter:
 
     def _spot_at(self, images: Sequence[Image], resize: Resize) -> list[list[TextInstance]]:
         levels, plans = self._encode(images, resize)
+        return self._embed(levels, self._detect(levels, plans), plans)
+
+    def _detect(self, levels: list[Tensor], plans: list[ResizePlan]) -> list[_Region]:
         with self._autocast():
             maps = self._model.detect(levels).probability
         probability = maps.float().sigmoid().cpu().numpy()
-        regions = [
+        return [
             region
             for photo, plan in enumerate(plans)
             for region in self._find_regions(probability[photo], plan, photo)
         ]
-        return self._embed(levels, regions, plans)
 
     @torch.inference_mode()
     def read(
@@ -104,7 +107,7 @@ class Spotter:
         plans = [resize.plan(*image.shape[:2]) for image in images]
         pixels = self._stack([plan.forward(image) for plan, image in zip(plans, images, strict=True)])
         with self._autocast():
-            return self._model.features(pixels), plans
+            return self._model.features(pixels).levels, plans
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset
 
+from stsearch.clip import load_clip
 from stsearch.config import Preset, StageConfig, load_preset, to_dict
 from stsearch.data.dataset import Batch, BatchDataset, TrainingData
 from stsearch.data.readers import read_dataset, read_words
@@ -22,10 +23,10 @@ from stsearch.data.synth import load_assets
 from stsearch.errors import DataError, TrainingError, UsageError, WriteError
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import joint_loss
-from stsearch.schedule import MovingAverage, learning_rate, measure_norms, training_mode
+from stsearch.schedule import MovingAverage, learning_rate, measure_norms, parameter_groups, training_mode
 from stsearch.types import Sample
 from stsearch.validation import Validation, card_metrics, measure, validate
-from stsearch.weights import Card, find_weights, load_model, pick_device, read_card, save_model
+from stsearch.weights import Card, find_weights, load_model, pick_device, read_card, save_model, start_from
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class TrainOptions:
     config: Path | None = None  # TOML put over the preset
     stage: str = "all"
     init: Path | None = None  # weights to start from
+    clip_pretrained: str | None = None  # openai or a file: CLIP weights to start from
     resume: bool = False
     data: tuple[Path, ...] = ()  # labelled photographs
     val: tuple[Path, ...] = ()
@@ -77,13 +79,11 @@ def train(options: TrainOptions, report: Report) -> Card:
         TrainingError: a loss is no longer finite.
         WriteError: a checkpoint cannot be written; what was written before is intact.
     """
+    if options.clip_pretrained is not None and (options.resume or options.init is not None):
+        other = "--resume" if options.resume else "--init"
+        raise UsageError(f"{other} brings weights of its own: drop it, or drop --clip-pretrained")
     preset = load_preset(options.preset, options.config)
-    stages = [stage for stage in preset.stages if options.stage in ("all", stage.name)]
-    if not stages:
-        names = ", ".join(stage.name for stage in preset.stages)
-        raise UsageError(
-            f"preset {options.preset!r} has no stage {options.stage!r}; choose from all, {names}"
-        )
+    stages = _chosen_stages(preset, options.stage)
     data = load_training_data(options)
     val = tuple(sample for folder in options.val for sample in read_dataset(folder))
     run = _Run(options, preset, data, val, report)
@@ -93,6 +93,17 @@ def train(options: TrainOptions, report: Report) -> Card:
         if run.out_of_time():
             break
     return run.finish()
+
+
+def _chosen_stages(preset: Preset, name: str) -> list[StageConfig]:
+    """Return the stages called ``name``; ``all`` are those that the model has the parts for."""
+    if name == "all":
+        return [s for s in preset.stages if preset.model.prompts is not None or not s.weights.contrastive]
+    chosen = [stage for stage in preset.stages if stage.name == name]
+    if not chosen:
+        names = ", ".join(stage.name for stage in preset.stages)
+        raise UsageError(f"preset {preset.model.name} has no stage {name!r}; choose from all, {names}")
+    return chosen
 
 
 def load_training_data(options: TrainOptions) -> TrainingData:
@@ -112,6 +123,7 @@ def _describe(options: TrainOptions, data: TrainingData) -> dict[str, Any]:  # A
     return {
         "seed": options.seed,
         "photographs": {folder.name: len(read_dataset(folder)) for folder in options.data},
+        "clip": Path(options.clip_pretrained or "").name,
         "crops": {folder.name: len(read_words(folder)) for folder in options.crops},
         "fonts": len(data.assets.fonts),
         "backgrounds": len(data.assets.backgrounds),
@@ -146,6 +158,7 @@ class _Run:
         if options.resume or options.init is not None:
             before = read_card(options.out / "last" if options.resume else find_weights(str(options.init)))
             self.card.training["stages"] = before.training.get("stages", {})
+            self.card.training["clip"] = before.training.get("clip", "")
             self.earlier_minutes = float(before.training.get("minutes", 0.0))
 
     def _first_model(self, preset: Preset) -> SceneTextModel:
@@ -154,17 +167,22 @@ class _Run:
             return load_model(str(last), "cpu")[0]
         if last.exists():
             raise UsageError(f"{last} exists: go on with --resume, or choose another --out")
-        if self.options.init is not None:
-            loaded = load_model(str(self.options.init), "cpu")[0]
-            if dataclasses.replace(loaded.config, fusion=0, name="") != dataclasses.replace(
-                preset.model, fusion=0, name=""
-            ):
-                raise UsageError(
-                    f"{self.options.init} has another architecture than preset {self.options.preset!r}"
-                )
-            return loaded
         torch.manual_seed(self.options.seed)
-        return build_model(preset.model)
+        if self.options.init is None:
+            if preset.model.prompts is not None and preset.model.prompts.frozen:
+                raise UsageError("prompts.frozen is of trained weights: name them with --init, or drop it")
+            model = build_model(preset.model)
+            if self.options.clip_pretrained is not None:
+                load_clip(model, self.options.clip_pretrained)
+            elif preset.model.prompts is not None and not all(s.text_rate for s in preset.stages):
+                message = "the text tower is random and some stages leave it so: see --clip-pretrained"
+                self.report(Progress(0, 0, message=message))
+            return model
+        model, fresh = start_from(preset.model, str(self.options.init))
+        if fresh:
+            message = f"not in {self.options.init}, so random at first: {', '.join(fresh)}"
+            self.report(Progress(0, 0, message=message))
+        return model
 
     def start(self) -> None:
         """Open the log and, on resuming, read where the run stood."""
@@ -195,7 +213,7 @@ class _Run:
         An interrupt leaves a checkpoint to go on from, and goes on up.
         """
         optimizer = torch.optim.AdamW(
-            self._parameter_groups(stage), lr=stage.learning_rate, betas=(0.9, 0.98)
+            parameter_groups(self.model, stage), lr=stage.learning_rate, betas=(0.9, 0.98)
         )
         average = MovingAverage(self.model, stage.ema_decay)
         if self.options.resume:
@@ -218,7 +236,7 @@ class _Run:
         for step, batch in enumerate(self._batches(stage, first), start=first):
             share = self._share(stage, step, begun, fraction)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(stage, share, step)
+                group["lr"] = group["rate"] * learning_rate(stage, share, step)
             losses = self._step(batch, stage, optimizer, step)
             average.update(self.model, step)
             self.done[stage.name] = step + 1
@@ -232,14 +250,6 @@ class _Run:
                 self._save(stage, optimizer, average)
             if over:
                 return
-
-    def _parameter_groups(self, stage: StageConfig) -> list[dict[str, Any]]:  # Any: torch's own type
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        plain = [p for p in self.model.parameters() if p.ndim <= 1]
-        return [
-            {"params": decayed, "weight_decay": stage.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
 
     def _batches(self, stage: StageConfig, first: int) -> Iterator[Batch]:
         dataset = BatchDataset(self.data, self.model.config, stage, stage.steps)
@@ -294,7 +304,7 @@ class _Run:
         return values
 
     def _validate(self, stage: StageConfig, average: MovingAverage, step: int) -> None:
-        if not self.val:
+        if not self.val or stage.weights.contrastive:  # which says nothing of detecting and reading
             return
         with average.applied(self.model):
             result = validate(

@@ -15,7 +15,7 @@ from stsearch.evaluate import BENCHMARKS, Predictions, Report, predict, score
 from stsearch.geometry import word_size
 from stsearch.image import Resize, read_image
 from stsearch.metrics import match_detections
-from stsearch.models.scene_text import SceneTextModel
+from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.spotter import Spotter
 from stsearch.types import ModelInfo, Sample
 from stsearch.weights import Card, QueryEncoder, load_model, save_model
@@ -97,12 +97,15 @@ def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> 
 def measure(folder: Path, sets: Sequence[Path], device: str = "auto") -> tuple[Card, Validation]:
     """Measure the weights in ``folder`` on labelled ``sets``; write figures and fusion to their card.
 
+    The weights are made ready for use: their prompt is frozen.
+
     Raises:
         WeightsError, DataError: the weights or a set cannot be read.
         WriteError: the card cannot be written.
     """
     model, card = load_model(str(folder), device)
     result = validate(model, [sample for path in sets for sample in read_dataset(path)], detect=True)
+    freeze_prompts(model)
     model.config = dataclasses.replace(model.config, fusion=result.fusion or 0.0)
     metrics = card_metrics(result, sets)
     card = dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)

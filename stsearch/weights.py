@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from stsearch.charset import Charset, normalize
 from stsearch.config import ModelConfig, from_dict, to_dict
-from stsearch.errors import DeviceError, StsearchError, WeightsError, WriteError
+from stsearch.errors import DeviceError, StsearchError, UsageError, WeightsError, WriteError
 from stsearch.models.embedder import TextEmbedder
 from stsearch.types import ModelInfo
 
@@ -119,6 +120,50 @@ def load_model(name_or_path: str = "tiny", device: str = "auto") -> tuple[SceneT
     model = build_model(card.config)
     _load_strictly(model, _read_tensors(folder, card, ""), folder)
     return model.eval().to(pick_device(device)), card
+
+
+def start_from(config: ModelConfig, name_or_path: str) -> tuple[SceneTextModel, list[str]]:
+    """Build the network of ``config`` on what it shares with weights.
+
+    A prompt that is frozen there stays frozen: the tower that made it is gone.
+
+    Returns:
+        The network, and the names of its parts that the weights do not have: they are random.
+
+    Raises:
+        WeightsError: missing or damaged.
+        UsageError: a tensor has another shape there.
+    """
+    from stsearch.models.scene_text import build_model
+
+    folder = find_weights(name_or_path)
+    card = read_card(folder)
+    there = _read_tensors(folder, card, "")
+    if config.prompts is not None and card.config.prompts is not None and card.config.prompts.frozen:
+        config = dataclasses.replace(config, prompts=dataclasses.replace(config.prompts, frozen=True))
+    model = build_model(config)
+    own = model.state_dict()
+    shared = {name: value for name, value in there.items() if name in own}
+    unlike = [name for name, value in shared.items() if own[name].shape != value.shape]
+    if unlike:
+        name = unlike[0]
+        raise UsageError(
+            f"{folder} has another architecture than {config.name}: {name} is {tuple(there[name].shape)} "
+            f"there and {tuple(own[name].shape)} here"
+        )
+    model.load_state_dict(shared, strict=False)
+    return model, _parts_missing(own, shared)
+
+
+def _parts_missing(own: Iterable[str], shared: Iterable[str]) -> list[str]:
+    """Return the largest parts of a network, by name, of which nothing is shared."""
+    known = {prefix for name in shared for prefix in _prefixes(name)}
+    return sorted({next(p for p in _prefixes(name) if p not in known) for name in set(own) - set(shared)})
+
+
+def _prefixes(name: str) -> list[str]:
+    """Return ``a``, ``a.b``, ``a.b.c`` for ``a.b.c``."""
+    return list(itertools.accumulate(name.split("."), "{}.{}".format))
 
 
 def load_spotter(name_or_path: str = "tiny", device: str = "auto") -> Spotter:

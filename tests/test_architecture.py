@@ -15,7 +15,17 @@ SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "e
 LAYERS = (
     {"errors", "types", "config", "charset", "geometry", "image", "metrics"},
     {"models", "index", "data"},
-    {"weights", "spotter", "search", "losses", "objective", "data.dataset", "data.augment", "data.targets"},
+    {
+        "weights",
+        "clip",
+        "spotter",
+        "search",
+        "losses",
+        "objective",
+        "data.dataset",
+        "data.augment",
+        "data.targets",
+    },
     {"train", "schedule", "validation", "evaluate", "indexing"},
     {"cli"},
 )

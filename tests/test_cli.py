@@ -174,6 +174,7 @@ def test_train_hands_its_options_to_the_training_loop(training: dict[str, object
         "config": None,
         "stage": "words",
         "init": None,
+        "clip_pretrained": None,
         "resume": True,
         "data": (Path("a"), Path("b")),
         "val": (Path("c"),),

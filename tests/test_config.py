@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from stsearch.config import PRESETS, ModelConfig, from_dict, load_preset, overlay, to_dict
+from stsearch.config import (
+    PRESETS,
+    ModelConfig,
+    PromptConfig,
+    TextTowerConfig,
+    from_dict,
+    load_preset,
+    overlay,
+    to_dict,
+)
 from stsearch.errors import UsageError
 
 
@@ -48,8 +57,9 @@ def test_a_file_overlays_the_model_and_single_stages(tmp_path: Path) -> None:
     )
     preset = load_preset("tiny", path)
     assert preset.model.longer_side == 960
-    assert (preset.stages[0].steps, preset.stages[0].weights.ctc) == (5, 2.0)
-    assert preset.stages[1] == PRESETS["tiny"].stages[1]
+    contrast, words, scenes = preset.stages
+    assert (words.steps, words.weights.ctc) == (5, 2.0)
+    assert (contrast, scenes) == (PRESETS["tiny"].stages[0], PRESETS["tiny"].stages[2])
 
 
 @pytest.mark.parametrize(
@@ -75,3 +85,46 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_an_unknown_preset_lists_the_known_ones() -> None:
     with pytest.raises(UsageError, match="choose from cr50, tiny"):
         load_preset("huge")
+
+
+def test_false_leaves_the_prompts_out(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("[model]\nprompts = false\n")
+    assert PRESETS["cr50"].model.prompts is not None
+    assert load_preset("cr50", path).model.prompts is None
+
+
+def test_a_model_without_prompts_survives_json() -> None:
+    config = overlay(PRESETS["cr50"].model, {"prompts": None})
+    assert from_dict(ModelConfig, json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_prompts_that_are_named_in_part_get_defaults_for_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("[model.prompts]\ncontext_vectors = 32\ntext = {layers = 2}\n")
+    expected = PromptConfig(TextTowerConfig(layers=2), context_vectors=32)
+    assert load_preset("tiny", path).model.prompts == expected
+
+
+def test_prompts_that_are_there_keep_what_is_not_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('[model.prompts]\nquery = "image"\n')
+    prompts = load_preset("cr50", path).model.prompts
+    assert prompts is not None
+    assert (prompts.query, prompts.visual_width, prompts.text.tokenizer) == ("image", 256, "clip")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        pytest.param({"phrases": "text"}, "config.prompts has no phrases", id="unknown name"),
+        pytest.param(
+            {"text": {"widht": 8}}, "config.prompts.text has no widht", id="unknown name of the tower"
+        ),
+        pytest.param({"temperature": "low"}, "config.prompts.temperature must be float", id="wrong type"),
+        pytest.param(True, "config.prompts must be a table, not True", id="true"),
+    ],
+)
+def test_overlay_names_what_it_refuses_of_prompts(values: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        overlay(ModelConfig(), {"prompts": values})

@@ -10,9 +10,11 @@ from stsearch.charset import edit_similarity
 from stsearch.losses import (
     DetectionTargets,
     balanced_bce,
+    contrastive_loss,
     ctc_loss,
     dice_loss,
     edit_similarities,
+    matching_loss,
     misspell,
     similarity_loss,
     threshold_loss,
@@ -85,3 +87,83 @@ def test_misspelling_stays_near_and_never_empty() -> None:
     words = [misspell("coffee", random) for _ in range(200)]
     assert 0.5 < np.mean([edit_similarity("coffee", word) for word in words]) < 0.85
     assert all(misspell("a", random) for _ in range(50))
+
+
+def maps_of(kernel: torch.Tensor, care: torch.Tensor) -> DetectionTargets:
+    return DetectionTargets(kernel, care, torch.zeros_like(kernel), torch.zeros_like(kernel))
+
+
+def kernel_at(*cells: tuple[int, int]) -> torch.Tensor:
+    """Return a (1, 8, 16) map, 1 at the given cells: 2 by 4 blocks of 4 by 4 of them make a text map."""
+    kernel = torch.zeros(1, 8, 16)
+    for row, column in cells:
+        kernel[0, row, column] = 1
+    return kernel
+
+
+def test_matching_loss_is_small_for_a_perfect_map_and_large_for_an_inverted_one() -> None:
+    kernel = kernel_at((1, 1), (1, 2), (6, 13))
+    sure = torch.tensor([[[10.0, -10, -10, -10], [-10, -10, -10, 10]]])
+    targets = maps_of(kernel, torch.ones_like(kernel))
+    assert matching_loss(sure, targets).item() < 1e-3
+    assert matching_loss(-sure, targets).item() > 9
+
+
+def test_one_kernel_cell_makes_its_block_text() -> None:
+    kernel = kernel_at((7, 4))  # the lower left corner of block (1, 1)
+    sure = torch.full((1, 2, 4), -10.0)
+    assert matching_loss(sure, maps_of(kernel, torch.ones_like(kernel))).item() > 1
+    sure[0, 1, 1] = 10
+    assert matching_loss(sure, maps_of(kernel, torch.ones_like(kernel))).item() < 1e-3
+
+
+def test_a_block_with_an_ignored_cell_does_not_count() -> None:
+    kernel, care = kernel_at((1, 1)), torch.ones(1, 8, 16)
+    care[0, 4, 8] = 0  # in block (1, 2)
+    sure = torch.tensor([[[10.0, -10, -10, -10], [-10, -10, 10, -10]]])
+    assert matching_loss(sure, maps_of(kernel, care)).item() < 1e-3
+
+
+def test_a_block_with_a_kernel_counts_though_a_cell_is_ignored() -> None:
+    kernel, care = kernel_at((1, 1)), torch.ones(1, 8, 16)
+    care[0, 3, 3] = 0
+    assert matching_loss(torch.full((1, 2, 4), -10.0), maps_of(kernel, care)).item() > 1
+
+
+def test_a_map_of_which_nothing_counts_costs_nothing() -> None:
+    kernel = torch.zeros(1, 8, 16)
+    assert matching_loss(torch.full((1, 2, 4), 10.0), maps_of(kernel, kernel)).item() == 0
+
+
+def equal(strings: str) -> torch.Tensor:
+    return torch.tensor([[a == b for b in strings] for a in strings])
+
+
+def test_contrastive_loss_is_near_zero_when_each_picture_is_nearest_to_its_string() -> None:
+    rows = torch.eye(3) * 5  # length does not count
+    assert contrastive_loss(rows, torch.eye(3), equal("abc"), 0.01).item() == pytest.approx(0, abs=1e-3)
+    assert contrastive_loss(rows, rows.roll(1, 0), equal("abc"), 0.01).item() > 50
+
+
+def test_embeddings_that_are_all_the_same_cost_the_logarithm_of_their_number() -> None:
+    same = torch.ones(4, 8)
+    assert contrastive_loss(same, same, equal("abcd"), 0.07).item() == pytest.approx(1.3863, abs=1e-4)
+
+
+def test_equal_strings_can_be_exchanged() -> None:
+    images, texts = torch.eye(3), torch.tensor([[1.0, 0.2, 0], [0.3, 1, 0.1], [0, 0.4, 1]])
+    strings = equal("oso")
+    before = contrastive_loss(images, texts, strings, 0.07).item()
+    assert contrastive_loss(images, texts[[2, 1, 0]], strings, 0.07).item() == pytest.approx(before)
+    assert contrastive_loss(images, texts[[1, 0, 2]], strings, 0.07).item() != pytest.approx(before)
+
+
+def test_equal_strings_share_the_match() -> None:
+    rows = torch.tensor([[1.0, 0], [1, 0], [0, 1]])
+    assert contrastive_loss(rows, rows, equal("aab"), 0.01).item() == pytest.approx(0.4621, abs=1e-4)
+
+
+def test_contrastive_loss_takes_pictures_and_strings_alike() -> None:
+    images, texts = torch.eye(3)[:, :2] + 0.1, torch.eye(3)[:, 1:] + 0.2
+    one = contrastive_loss(images, texts, equal("aba"), 0.2)
+    assert one.item() == pytest.approx(contrastive_loss(texts, images, equal("aba"), 0.2).item())

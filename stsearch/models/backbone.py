@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from open_clip.modified_resnet import ModifiedResNet
-from torch import Tensor, nn
+from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
+from torch import Tensor, cat, nn
+from torch.nn import functional as F
 
 from stsearch.config import BackboneConfig
 
@@ -12,7 +13,7 @@ STRIDES = (4, 8, 16, 32)
 
 
 class ClipResNet(nn.Module):
-    """The convolutional stages of a CLIP ResNet (FastTCM, section 3.1)."""
+    """The image tower of a CLIP ResNet (FastTCM, section 3.1)."""
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
@@ -35,3 +36,47 @@ class ClipResNet(nn.Module):
             features = layer(features)
             stages.append(features)
         return stages
+
+    def embed(self, c5: Tensor) -> tuple[Tensor, Tensor]:
+        """Evaluate CLIP's attention pool at every position of C5 (FastTCM, section 3.1).
+
+        Args:
+            c5: (B, C, H/32, W/32).
+
+        Returns:
+            The dense embedding I, (B, D, H/32, W/32), and the pooled one, (B, D): what CLIP itself returns.
+            Neither is normalised.
+
+        Raises:
+            ValueError: the tower was built without its attention pool.
+        """
+        if self.trunk.attnpool is None:
+            raise ValueError("this backbone has no attention pool: set backbone.attention_pool")
+        return _attend_everywhere(self.trunk.attnpool, c5)
+
+
+def _attend_everywhere(pool: AttentionPool2d, c5: Tensor) -> tuple[Tensor, Tensor]:
+    height, width = c5.shape[2:]
+    cells = c5.flatten(2).transpose(1, 2)
+    tokens = cat([cells.mean(dim=1, keepdim=True), cells], dim=1) + _positions(pool, height, width)
+
+    def split_heads(projection: nn.Linear) -> Tensor:
+        heads: Tensor = projection(tokens).unflatten(2, (pool.num_heads, -1))
+        return heads.transpose(1, 2)
+
+    attended = F.scaled_dot_product_attention(
+        split_heads(pool.q_proj), split_heads(pool.k_proj), split_heads(pool.v_proj)
+    )
+    embedded = pool.c_proj(attended.transpose(1, 2).flatten(2))
+    return embedded[:, 1:].transpose(1, 2).unflatten(2, (height, width)), embedded[:, 0]
+
+
+def _positions(pool: AttentionPool2d, height: int, width: int) -> Tensor:
+    """Return (1, 1 + height * width, C) position embeddings, the learned grid resized to any input."""
+    mean, grid = pool.positional_embedding[:1], pool.positional_embedding[1:]
+    side = round(len(grid) ** 0.5)
+    if (height, width) != (side, side):
+        square = grid.T.unflatten(1, (side, side))[None].float()
+        resized = F.interpolate(square, size=(height, width), mode="bilinear", align_corners=False)
+        grid = resized[0].flatten(1).T
+    return cat([mean, grid])[None]

@@ -21,14 +21,24 @@ def conv_norm_relu(
 class FeaturePyramid(nn.Module):
     """Bring C2..C5 to one width and add them from coarse to fine (FPN, Lin et al. 2017, section 3)."""
 
-    def __init__(self, inputs: tuple[int, ...], channels: int) -> None:
+    def __init__(self, inputs: tuple[int, ...], channels: int, joins_map: bool = False) -> None:
         super().__init__()
         self.lateral = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in inputs)
         self.smooth = nn.ModuleList(conv_norm_relu(channels, channels) for _ in inputs)
+        # A 1x1 convolution over C5 joined with the map is the sum of one over each: weights without the map
+        # stay usable as a start.
+        self.join = nn.Conv2d(1, channels, 1, bias=False) if joins_map else None
 
-    def forward(self, stages: list[Tensor]) -> list[Tensor]:
-        """Return P2..P5, each (B, C, H/stride, W/stride) at strides 4, 8, 16, 32, from C2..C5."""
+    def forward(self, stages: list[Tensor], text_map: Tensor | None = None) -> list[Tensor]:
+        """Return P2..P5, each (B, C, H/stride, W/stride) at strides 4, 8, 16, 32.
+
+        Args:
+            stages: C2..C5.
+            text_map: (B, H/32, W/32) in [0, 1], joined to C5 by a neck that was built for it.
+        """
         maps = [lateral(stage) for lateral, stage in zip(self.lateral, stages, strict=True)]
+        if self.join is not None and text_map is not None:
+            maps[-1] = maps[-1] + self.join(text_map[:, None].to(maps[-1].dtype))
         for fine in range(len(maps) - 2, -1, -1):
             maps[fine] = maps[fine] + F.interpolate(
                 maps[fine + 1], size=maps[fine].shape[-2:], mode="nearest"

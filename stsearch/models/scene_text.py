@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from stsearch.config import ModelConfig
+from stsearch.errors import UsageError
 from stsearch.models.backbone import STRIDES, ClipResNet
 from stsearch.models.detector import DbDetector, DetectionMaps
 from stsearch.models.embedder import ImageEmbedder, RegionReadings, TextEmbedder
 from stsearch.models.layers import FeaturePyramid, sample_regions
+from stsearch.models.prompts import LanguageMatcher, build_matcher, freeze_prompt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneFeatures:
+    """What the heads look at."""
+
+    levels: list[Tensor]  # P2..P5
+    text_map: Tensor | None = None  # (B, H/32, W/32) logits that a cell holds text; None without prompts
 
 
 class SceneTextModel(nn.Module):
-    """Detect words and embed them in the space of query strings (TDSL, section 3)."""
+    """Detect words and embed them in the space of query strings (TDSL, section 3).
+
+    With a matcher, language conditions the features (FastTCM, section 3).
+    """
 
     def __init__(
         self,
@@ -23,6 +39,7 @@ class SceneTextModel(nn.Module):
         detector: DbDetector,
         image_embedder: ImageEmbedder,
         text_embedder: TextEmbedder,
+        matcher: LanguageMatcher | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -31,6 +48,7 @@ class SceneTextModel(nn.Module):
         self.detector = detector
         self.image_embedder = image_embedder
         self.text_embedder = text_embedder
+        self.matcher = matcher
         mean, std = (
             torch.tensor(values)[:, None, None] * 255
             for values in (config.backbone.mean, config.backbone.std)
@@ -38,13 +56,19 @@ class SceneTextModel(nn.Module):
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
 
-    def features(self, images: Tensor) -> list[Tensor]:
-        """Return P2..P5 for (B, 3, H, W) images, RGB in [0, 255]; H and W are multiples of 32."""
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Return C2..C5 for (B, 3, H, W) images, RGB in [0, 255]; H and W are multiples of 32."""
         normalised = (images.float() - self.get_buffer("mean")) / self.get_buffer("std")
-        levels: list[Tensor] = self.neck(
-            self.backbone(normalised.contiguous(memory_format=torch.channels_last))
-        )
-        return levels
+        stages: list[Tensor] = self.backbone(normalised.contiguous(memory_format=torch.channels_last))
+        return stages
+
+    def features(self, images: Tensor) -> SceneFeatures:
+        """Return what the heads look at, for images as :meth:`stages` takes them."""
+        stages = self.stages(images)
+        if self.matcher is None:
+            return SceneFeatures(self.neck(stages))
+        text_map = self.matcher(*self.backbone.embed(stages[-1]))
+        return SceneFeatures(self.neck(stages, text_map.sigmoid()), text_map)
 
     def detect(self, levels: list[Tensor]) -> DetectionMaps:
         """Return the detection maps of pyramid ``levels``."""
@@ -70,13 +94,33 @@ class SceneTextModel(nn.Module):
 
 
 def build_model(config: ModelConfig) -> SceneTextModel:
-    """Build the network of ``config`` with random weights."""
+    """Build the network of ``config`` with random weights.
+
+    Raises:
+        UsageError: it has prompts and no attention pool, whose embeddings they meet.
+    """
+    if config.prompts is not None and not config.backbone.attention_pool:
+        raise UsageError(f"model {config.name}: prompts need backbone.attention_pool = true")
     backbone = ClipResNet(config.backbone)
+    prompts = config.prompts
     return SceneTextModel(
         config,
         backbone,
-        FeaturePyramid(backbone.channels, config.neck_channels),
+        FeaturePyramid(backbone.channels, config.neck_channels, joins_map=prompts is not None),
         DbDetector(config.neck_channels, config.detector),
         ImageEmbedder(config.neck_channels, config.embedder),
         TextEmbedder(config.embedder),
+        build_matcher(prompts, config.backbone.output_dim) if prompts is not None else None,
     ).to(memory_format=torch.channels_last)
+
+
+def freeze_prompts(model: SceneTextModel) -> None:
+    """Compute the text side of ``model`` once and keep the result alone; outputs stay the same.
+
+    Nothing changes where there is no text side, or where the prompt asks each image (TCM).
+    """
+    prompts = model.config.prompts
+    if model.matcher is None or prompts is None or prompts.frozen or prompts.query == "image":
+        return
+    freeze_prompt(model.matcher)
+    model.config = dataclasses.replace(model.config, prompts=dataclasses.replace(prompts, frozen=True))
