@@ -230,7 +230,7 @@ _CR50 = ModelConfig(
 
 # Thresholds and sizes were chosen on the validation photographs (weights/README.md).
 _TINY = ModelConfig(
-    detector=DetectorConfig(binarize_threshold=0.75, score_threshold=0.85, unclip_ratio=2.2),
+    detector=DetectorConfig(binarize_threshold=0.78, score_threshold=0.87, unclip_ratio=2.3),
     scales=(1.0, 0.5, 0.3),
     fusion=0.75,
 )

@@ -129,6 +129,7 @@ def _describe(options: TrainOptions, data: TrainingData) -> dict[str, Any]:  # A
         "backgrounds": len(data.assets.backgrounds),
         "words": len(data.assets.words),
         "stages": {},
+        "history": [],  # steps a stage of the weights each earlier run ended with
     }
 
 
@@ -157,7 +158,11 @@ class _Run:
         self.earlier_minutes = 0.0
         if options.resume or options.init is not None:
             before = read_card(options.out / "last" if options.resume else find_weights(str(options.init)))
-            self.card.training["stages"] = before.training.get("stages", {})
+            stages = self.card.training["stages"] = before.training.get("stages", {})
+            self.card.training["history"] = before.training.get("history", [])
+            if not options.resume:  # a stage trained again would hide what it had before
+                steps = {name: stage["done"] for name, stage in stages.items()}
+                self.card.training["history"] = [*self.card.training["history"], steps]
             self.card.training["clip"] = before.training.get("clip", "")
             self.earlier_minutes = float(before.training.get("minutes", 0.0))
 

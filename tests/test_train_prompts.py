@@ -149,7 +149,9 @@ def test_a_start_from_contrast_weights_keeps_both_towers(options: TrainOptions, 
     kept = ("backbone.", "matcher.prompt.encoder.")
     assert [n for n in sorted(changed) if n.startswith(kept) and "running" not in n and "num_" not in n] == []
     assert not [message for message in messages if "random" in message]
-    assert list(read_card(words.out / "last").training["stages"]) == ["contrast", "words"]
+    training = read_card(words.out / "last").training
+    assert list(training["stages"]) == ["contrast", "words"]
+    assert training["history"] == [{"contrast": 1}]
 
 
 def test_a_start_from_weights_without_prompts_names_what_is_random(
