@@ -12,6 +12,9 @@ from rapidfuzz.distance import Levenshtein
 ALPHANUMERIC = string.digits + string.ascii_lowercase
 """The 36 characters of the scene-text benchmarks, and of TDSL and its queries."""
 
+PRINTABLE = string.digits + string.ascii_letters + string.punctuation
+"""The 94 characters that CLIP4STR reads: printable ASCII without the space."""
+
 # Letters that carry no combining mark, so Unicode decomposition leaves them whole.
 _SPELLED_OUT = str.maketrans(
     {

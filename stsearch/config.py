@@ -1,4 +1,4 @@
-"""Every hyper-parameter, as frozen dataclasses with strict conversion from and to plain dictionaries.
+"""Every hyper-parameter, as frozen dataclasses.
 
 The model part travels in the card beside the weights; the training part is a preset that a TOML file may
 overlay. Nothing here knows about files of weights or datasets.
@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-import types
-import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
-from stsearch.charset import ALPHANUMERIC
+from stsearch.charset import ALPHANUMERIC, PRINTABLE
+from stsearch.conversion import overlay
 from stsearch.errors import UsageError
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -98,8 +94,37 @@ class EmbedderConfig:
 
 
 @dataclass(frozen=True)
+class RecognizerConfig:
+    """A reader of word crops: two CLIP towers and a decoder for each branch (CLIP4STR)."""
+
+    clip_name: str = ""  # open_clip's name of the model these numbers are; empty: no public weights fit
+    size: tuple[int, int] = (32, 128)  # pixels a crop is stretched to, height and width
+    patch: tuple[int, int] = (32, 4)  # pixels a token of the image tower stands for
+    # Channels of 3x3 convolutions before the patches, each halving what is left of a patch; none in CLIP. A
+    # small tower learns from far fewer words with them (Xiao et al. 2021, Early Convolutions Help
+    # Transformers See Better).
+    stem: tuple[int, ...] = (32, 64, 128, 256)
+    width: int = 256
+    layers: int = 6
+    heads: int = 4
+    output_dim: int = 256  # of the tokens of both towers, and of the decoders
+    decoder_heads: int = 8
+    dropout: float = 0.1  # in the decoders
+    text: TextTowerConfig = field(default_factory=lambda: TextTowerConfig(context_length=28))
+    frozen_text_layers: int = 0  # the text tower's first layers, and its embeddings, keep CLIP's values
+    characters: str = PRINTABLE  # class order; 0 is the end of a word
+    max_length: int = 25  # characters of a word
+    margin: float = 0.12  # of the word's height, added around its polygon
+    cross_modal: bool = True  # False: the visual branch has the last word
+    autoregressive: bool = True  # False: all characters at once
+    refinements: int = 1  # cloze passes of both branches over what they read
+    mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
+    std: tuple[float, ...] = (0.269, 0.261, 0.276)
+
+
+@dataclass(frozen=True)
 class ModelConfig:
-    """The joint network: backbone, prompts, neck, detector, embedder."""
+    """The joint network: backbone, prompts, neck, detector, embedder; and the reader of what it finds."""
 
     name: str = "tiny"
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
@@ -107,6 +132,7 @@ class ModelConfig:
     neck_channels: int = 64
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
+    recognizer: RecognizerConfig | None = None  # without one the embedder's CTC reading is the transcript
     longer_side: int = 1280  # pixels a photograph is read at
     # It is read at each of these times that size: huge words are found where they are small.
     scales: tuple[float, ...] = (1.0,)
@@ -124,13 +150,17 @@ class LossWeights:
     ctc: float = 5.0  # with less, the detection terms drown it and reading starts late (weights/README.md)
     matching: float = 1.0  # of the instance-language map; counts where the model has prompts
     contrastive: float = 0.0  # between word pictures and their strings
+    # On word crops the recognizer is trained, and these three count alone:
+    reading: float = 1.0  # permuted language modelling, both branches
+    columns: float = 0.5  # CTC over the image tokens: it aligns them with characters early
+    upright: float = 0.2  # whether a crop stands on its head
 
 
 @dataclass(frozen=True)
 class Canvas:
     """A training image size and how often it is drawn."""
 
-    source: str  # "words": one word in its surroundings; "scenes": whole scenes
+    source: str  # "words": one word in its surroundings; "scenes": whole scenes; "crops": rectified words
     height: int
     width: int
     batch: int  # images a step
@@ -147,11 +177,13 @@ class StageConfig:
     learning_rate: float = 1.5e-3
     warmup_steps: int = 60
     real_share: float = 0.15  # of the samples, cut from real training photographs
-    crop_share: float = 0.1  # of the samples on word canvases, real word crops (transcripts only)
+    crop_share: float = 0.1  # of the samples on word canvases and of crops, real crops (transcripts only)
     difficulty: tuple[float, float] = (0.5, 1.0)  # of rendered scenes, first and last step
     weights: LossWeights = field(default_factory=LossWeights)
     jitter: float = 0.06  # of the word's height, noise on the corners of training regions
     max_regions: int = 192  # a step; the rest take part in detection only
+    permutations: int = 6  # orders in which the decoders learn to spell; the first two are fixed
+    turned_share: float = 0.06  # of the crops stand on their heads
     hardest: int = 8  # pairs a row that the similarity loss averages; the paper takes 1
     # Batch normalisation keeps statistics measured on the stage's scenes before its first step. Those of a
     # mixture of word canvases and scenes fit neither: with them detection fell apart on whole photographs.
@@ -165,6 +197,11 @@ class StageConfig:
     validate_stride: int = 1  # every such photograph of the validation sets takes part
     validates_detection: bool = True  # False: labelled words are read, detection is not run
     checkpoint_minutes: float = 4.0
+
+    @property
+    def reads_crops(self) -> bool:
+        """Whether the stage trains the recognizer, on crops, and nothing else."""
+        return all(canvas.source == "crops" for canvas in self.canvases)
 
 
 @dataclass(frozen=True)
@@ -212,6 +249,19 @@ _SCENES = StageConfig(
     freeze_norms=True,
     validate_stride=5,
 )
+_READ = StageConfig(
+    "read",
+    canvases=(Canvas("crops", 32, 128, batch=128),),
+    steps=20_000,
+    learning_rate=1.2e-3,
+    warmup_steps=300,
+    real_share=0.15,
+    crop_share=0.25,
+    jitter=0.05,
+    clip_norm=5.0,
+    ema_decay=0.999,
+    validate_every=1_000,
+)
 _CR50 = ModelConfig(
     name="cr50",
     backbone=BackboneConfig(
@@ -226,45 +276,49 @@ _CR50 = ModelConfig(
     embedder=EmbedderConfig(
         region=(4, 15), channels=(256, 256), hidden=256, frames=15, frame_dim=128, character_dim=256
     ),
+    recognizer=RecognizerConfig(
+        "ViT-B-16",
+        size=(224, 224),
+        patch=(16, 16),
+        stem=(),
+        width=768,
+        layers=12,
+        heads=12,
+        output_dim=512,
+        text=TextTowerConfig(
+            "clip", 49_408, context_length=16, width=512, heads=8, layers=12, quick_gelu=True
+        ),
+        frozen_text_layers=6,
+    ),
 )
 
 # Thresholds and sizes were chosen on the validation photographs (weights/README.md).
 _TINY = ModelConfig(
     detector=DetectorConfig(binarize_threshold=0.78, score_threshold=0.87, unclip_ratio=2.3),
     scales=(1.0, 0.5, 0.3),
+    recognizer=RecognizerConfig(),
     fusion=0.75,
 )
 
 PRESETS: dict[str, Preset] = {
-    "tiny": Preset(_TINY, (_CONTRAST, _WORDS, _SCENES)),
+    "tiny": Preset(_TINY, (_CONTRAST, _WORDS, _SCENES, _READ)),
     "cr50": Preset(  # its towers come from CLIP: the image side moves slowly, the text side not at all
         _CR50,
         (
             dataclasses.replace(_WORDS, learning_rate=3e-4, backbone_rate=0.1, text_rate=0.0),
             dataclasses.replace(_SCENES, learning_rate=1e-4, backbone_rate=0.1, text_rate=0.0),
+            dataclasses.replace(  # the paper's rates for a batch of 256: decoders learn 19 times as fast
+                _READ,
+                canvases=(Canvas("crops", 224, 224, batch=256),),
+                learning_rate=8e-4,
+                backbone_rate=1 / 19,
+                text_rate=1 / 19,
+                weight_decay=0.2,
+                clip_norm=20.0,
+            ),
         ),
     ),
 }
-
-
-def to_dict(config: Any) -> dict[str, Any]:  # Any: every dataclass of this module
-    """Return ``config`` as nested plain dictionaries, ready for JSON."""
-    return dataclasses.asdict(config)
-
-
-def from_dict(kind: type[T], values: dict[str, Any], where: str = "config") -> T:
-    """Build ``kind`` from nested dictionaries; unknown names and wrong types are errors.
-
-    Raises:
-        UsageError: a name is unknown or a value has the wrong type; the message gives its place.
-    """
-    return typing.cast("T", _build(kind, values, where))
-
-
-def overlay(config: T, values: dict[str, Any], where: str = "config") -> T:
-    """Return ``config`` with ``values`` (nested) put over it, as strictly as :func:`from_dict`."""
-    merged = _merge(to_dict(config), values)
-    return from_dict(type(config), merged, where)
 
 
 def load_preset(name: str, path: Path | None = None) -> Preset:
@@ -298,47 +352,3 @@ def load_preset(name: str, path: Path | None = None) -> Preset:
         overlay(s, stage_values.get(s.name, {}), f"{path}: stages.{s.name}") for s in preset.stages
     )
     return Preset(model, stages)
-
-
-def _merge(base: Any, values: Any) -> Any:  # Any: JSON-like
-    if isinstance(base, dict) and isinstance(values, dict):
-        return base | {key: _merge(base.get(key), value) for key, value in values.items()}
-    return values
-
-
-def _build(kind: Any, value: Any, where: str) -> Any:  # Any: a type expression and JSON-like values
-    if dataclasses.is_dataclass(kind):
-        return _build_dataclass(kind, value, where)
-    if typing.get_origin(kind) is tuple:
-        return _build_tuple(kind, value, where)
-    if isinstance(kind, types.UnionType):
-        options = [option for option in typing.get_args(kind) if option is not type(None)]
-        # TOML has no null: there, false leaves an optional part out.
-        return None if value is None or value is False else _build(options[0], value, where)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise UsageError(f"{where} must be {kind.__name__}, not {value!r}")
-    return value
-
-
-def _build_dataclass(kind: Any, value: Any, where: str) -> Any:  # Any: as above
-    if not isinstance(value, dict):
-        raise UsageError(f"{where} must be a table, not {value!r}")
-    hints = typing.get_type_hints(kind)
-    known = {f.name for f in dataclasses.fields(kind)}
-    unknown = sorted(set(value) - known)
-    if unknown:
-        raise UsageError(f"{where} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-    return kind(**{name: _build(hints[name], item, f"{where}.{name}") for name, item in value.items()})
-
-
-def _build_tuple(kind: Any, value: Any, where: str) -> Any:  # Any: as above
-    if not isinstance(value, list | tuple):
-        raise UsageError(f"{where} must be a list, not {value!r}")
-    kinds = typing.get_args(kind)
-    if kinds[-1] is Ellipsis:
-        kinds = (kinds[0],) * len(value)
-    if len(kinds) != len(value):
-        raise UsageError(f"{where} must have {len(kinds)} values, not {len(value)}")
-    return tuple(_build(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))

@@ -14,7 +14,9 @@ import pyclipper
 import shapely
 from numpy.typing import NDArray
 
-from stsearch.types import Polygon, Quad
+from stsearch.types import Image, Polygon, Quad
+
+_MOST_SAMPLES = 8  # a pixel of a rectified crop and axis; words of thousands of pixels need no more
 
 Edges = NDArray[np.float32]  # (2, K, 2): the upper and the lower edge, both in reading direction
 
@@ -159,6 +161,35 @@ def region_edges(polygon: Polygon, columns: int, margin: float) -> Edges:
     """
     edges = expand_edges(polygon_edges(polygon, 2 * columns + 1), margin)
     return np.ascontiguousarray(edges[:, 1::2])
+
+
+def rectify(image: Image, polygon: Polygon, size: tuple[int, int], margin: float) -> Image:
+    """Return the crop of one word, straightened and stretched to ``size``.
+
+    Args:
+        image: HWC uint8; what lies beyond it continues its border.
+        polygon: (P, 2) in its pixels, from where reading starts.
+        size: (height, width) of the crop.
+        margin: share of the word's height added on every side.
+    """
+    height, width = size
+    across, along = word_size(polygon)
+    # As many samples as there are pixels, then their mean: a large word must not alias.
+    rows, columns = (
+        n * int(np.clip(np.ceil(extent / n), 1, _MOST_SAMPLES))
+        for n, extent in ((height, across), (width, along))
+    )
+    upper, lower = region_edges(polygon, columns, margin)
+    share = ((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None, None]
+    grid = upper + share * (lower - upper) - 0.5  # cv2 counts from pixel centres, we from corners
+    low = np.clip(np.floor(grid.min(axis=(0, 1))).astype(int) - 1, 0, np.array(image.shape[1::-1]) - 1)
+    high = np.maximum(np.ceil(grid.max(axis=(0, 1))).astype(int) + 2, low + 1)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    x, y = np.ascontiguousarray(np.moveaxis((grid - low).astype(np.float32), 2, 0))
+    sampled = cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if (rows, columns) != size:
+        sampled = cv2.resize(sampled, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(sampled, np.uint8)
 
 
 def polygons_from_map(

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from stsearch.charset import Charset
 from stsearch.config import LossWeights, StageConfig
+from stsearch.data.crops import CropBatch
 from stsearch.data.dataset import Batch
 from stsearch.errors import UsageError
 from stsearch.losses import (
@@ -30,6 +31,43 @@ from stsearch.models.text_encoder import tokenize
 
 PADDING = 32
 """Regions and words of a step are padded to a multiple of it: oneDNN compiles for a second per shape."""
+
+
+def total_loss(
+    model: SceneTextModel, batch: Batch | CropBatch, stage: StageConfig, random: np.random.Generator
+) -> dict[str, Tensor]:
+    """Return the weighted terms of the loss for ``batch``: of the recognizer on crops, else of the rest.
+
+    Args and errors are those of :func:`joint_loss`.
+    """
+    if isinstance(batch, CropBatch):
+        return _reading_losses(model, batch, stage, random)
+    return joint_loss(model, batch, stage, random)
+
+
+def _reading_losses(
+    model: SceneTextModel, batch: CropBatch, stage: StageConfig, random: np.random.Generator
+) -> dict[str, Tensor]:
+    """Return CLIP4STR's loss: both branches spell every word in several orders (section 3.3)."""
+    recognizer, weights = model.recognizer, stage.weights
+    if recognizer is None:
+        raise UsageError(f"model {model.config.name} has no recognizer to train")
+    features = recognizer.features(batch.images)
+    losses: dict[str, Tensor] = {}
+    if weights.upright:
+        upright = recognizer.upright(features).float()
+        answer = (torch.arange(len(upright), device=upright.device) < len(batch.words)).float()
+        losses["upright"] = weights.upright * F.binary_cross_entropy_with_logits(upright, answer)
+    readable = features[: len(batch.words)]
+    if weights.columns:
+        classes = [recognizer.charset.encode(word) for word in batch.words]
+        losses["columns"] = weights.columns * ctc_loss(recognizer.columns(readable), classes)
+    if weights.reading:
+        logits = recognizer.teach(readable, batch.words, stage.permutations, random)
+        for name, branch in (("visual", logits.visual), ("cross", logits.cross)):
+            loss = F.cross_entropy(branch.float().flatten(0, 2), logits.targets.flatten())
+            losses[name] = weights.reading * loss
+    return losses
 
 
 def joint_loss(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stsearch.config import StageConfig
+from stsearch.config import ModelConfig, StageConfig
 from stsearch.data.dataset import Batch
 from stsearch.models.scene_text import SceneTextModel
 
@@ -56,7 +56,7 @@ def parameter_groups(model: SceneTextModel, stage: StageConfig) -> list[dict[str
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        rate = _rate(name, stage)
+        rate = 0.0 if _is_frozen(name, model.config) else _rate(name, stage)
         parameter.requires_grad_(rate > 0)
         if rate > 0:
             decay = stage.weight_decay if parameter.ndim > 1 else 0.0
@@ -67,9 +67,18 @@ def parameter_groups(model: SceneTextModel, stage: StageConfig) -> list[dict[str
 
 
 def _rate(name: str, stage: StageConfig) -> float:
-    if name.startswith("backbone."):
+    if name.startswith(("backbone.", "recognizer.image.")):
         return stage.backbone_rate
-    return stage.text_rate if name.startswith("matcher.prompt.encoder.") else 1.0
+    return stage.text_rate if name.startswith(("matcher.prompt.encoder.", "recognizer.text.")) else 1.0
+
+
+def _is_frozen(name: str, config: ModelConfig) -> bool:
+    """Whether a parameter is of the layers that the recognizer's text tower keeps (CLIP4STR, section 3.4)."""
+    count = config.recognizer.frozen_text_layers if config.recognizer is not None else 0
+    tower = "recognizer.text.tower."
+    layers = tuple(f"{tower}transformer.resblocks.{layer}." for layer in range(count))
+    embeddings = (f"{tower}token_embedding.", f"{tower}positional_embedding")
+    return count > 0 and name.startswith((*layers, *embeddings))
 
 
 def norms_of(model: SceneTextModel) -> list[nn.BatchNorm2d]:

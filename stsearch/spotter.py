@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,10 +20,13 @@ from stsearch.geometry import overlap_areas, polygons_from_map, region_edges, tu
 from stsearch.image import Resize, ResizePlan
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
+from stsearch.reader import Reader
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
 SAME_WORD = 0.5
 """Share of the smaller of two instances above which they are taken for one word."""
+
+Module = TypeVar("Module", bound=nn.Module)
 
 TALL = 1.5
 """A quad this much taller than wide may be turned text: it is read in all three directions."""
@@ -39,9 +43,16 @@ class _Region:
 
 
 class Spotter:
-    """Detects, embeds and reads the words of photographs."""
+    """Detects, embeds and reads the words of photographs.
 
-    def __init__(self, model: SceneTextModel, info: ModelInfo) -> None:
+    Attributes:
+        info: Of the weights.
+        device: Where it computes.
+        reader: Reads what was found, from its own pixels; None: the embedder's CTC reading stays.
+    """
+
+    def __init__(self, model: SceneTextModel, info: ModelInfo, reads: bool = True) -> None:
+        """Take a model as it is; a folded copy is what runs. Without ``reads`` no recognizer does."""
         self.info = info
         self.device = next(model.parameters()).device
         self._model = fold_batch_norms(model)
@@ -49,7 +60,9 @@ class Spotter:
         self._config = model.config
         self._charset = Charset(info.charset)
         self._resizes = [Resize(round(info.longer_side * scale)) for scale in model.config.scales]
-        self._half = self.device.type == "cuda" or _cpu_has_bfloat16()
+        self._half = computes_in_bfloat16(self.device)
+        recognizer = self._model.recognizer
+        self.reader = Reader(recognizer, self._half) if reads and recognizer is not None else None
 
     @torch.inference_mode()
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
@@ -65,8 +78,14 @@ class Spotter:
             return []
         found = [self._spot_at(images, resize) for resize in self._resizes]
         if len(found) == 1:
-            return found[0]
-        return [keep_best(list(itertools.chain(*sizes))) for sizes in zip(*found, strict=True)]
+            return self._read_again(images, found[0])
+        kept = [keep_best(list(itertools.chain(*sizes))) for sizes in zip(*found, strict=True)]
+        return self._read_again(images, kept)
+
+    def _read_again(
+        self, images: Sequence[Image], found: list[list[TextInstance]]
+    ) -> list[list[TextInstance]]:
+        return found if self.reader is None else self.reader.read_instances(images, found)
 
     def _spot_at(self, images: Sequence[Image], resize: Resize) -> list[list[TextInstance]]:
         levels, plans = self._encode(images, resize)
@@ -101,7 +120,7 @@ class Spotter:
             for photo, (plan, words) in enumerate(zip(plans, polygons, strict=True))
             for word, polygon in enumerate(words)
         ]
-        return self._embed(levels, regions, plans)
+        return self._read_again(images, self._embed(levels, regions, plans))
 
     def _encode(self, images: Sequence[Image], resize: Resize) -> tuple[list[Tensor], list[ResizePlan]]:
         plans = [resize.plan(*image.shape[:2]) for image in images]
@@ -196,7 +215,7 @@ def _certainty(instance: TextInstance) -> float:
     return float(instance.score * instance.confidence ** (1 / max(len(instance.transcript), 1)))
 
 
-def fold_batch_norms(model: SceneTextModel) -> SceneTextModel:
+def fold_batch_norms(model: Module) -> Module:
     """Return a copy of ``model`` with batch normalisations folded into the convolutions before them."""
     folded = copy.deepcopy(model).eval()
     for module in folded.modules():
@@ -209,7 +228,8 @@ def fold_batch_norms(model: SceneTextModel) -> SceneTextModel:
     return folded
 
 
-def _cpu_has_bfloat16() -> bool:
-    # torch has no public question for this; without the instructions bfloat16 is slower than float32.
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether ``device`` is faster in bfloat16; a CPU without the instructions is slower."""
+    # torch has no public question for this.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(supported is not None and supported())
+    return device.type == "cuda" or bool(supported is not None and supported())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -15,18 +14,20 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset
 
+from stsearch.checkpoint import RunFolder, first_card
 from stsearch.clip import load_clip
-from stsearch.config import Preset, StageConfig, load_preset, to_dict
+from stsearch.config import Preset, StageConfig, load_preset
 from stsearch.data.dataset import Batch, BatchDataset, TrainingData
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.data.synth import load_assets
-from stsearch.errors import DataError, TrainingError, UsageError, WriteError
+from stsearch.errors import TrainingError, UsageError
+from stsearch.evaluate_words import WordReport
 from stsearch.models.scene_text import SceneTextModel, build_model
-from stsearch.objective import joint_loss
+from stsearch.objective import total_loss
 from stsearch.schedule import MovingAverage, learning_rate, measure_norms, parameter_groups, training_mode
 from stsearch.types import Sample
-from stsearch.validation import Validation, card_metrics, measure, validate
-from stsearch.weights import Card, find_weights, load_model, pick_device, read_card, save_model, start_from
+from stsearch.validation import Validation, card_metrics, measure, validate, validate_reading
+from stsearch.weights import Card, load_model, pick_device, start_from
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,11 @@ class TrainOptions:
     config: Path | None = None  # TOML put over the preset
     stage: str = "all"
     init: Path | None = None  # weights to start from
-    clip_pretrained: str | None = None  # openai or a file: CLIP weights to start from
+    clip_pretrained: tuple[str, ...] = ()  # openai, or files: CLIP weights to start from
     resume: bool = False
     data: tuple[Path, ...] = ()  # labelled photographs
     val: tuple[Path, ...] = ()
+    val_crops: tuple[Path, ...] = ()
     crops: tuple[Path, ...] = ()  # folders of word crops with labels.tsv
     fonts: Path | None = None
     backgrounds: Path | None = None
@@ -79,14 +81,15 @@ def train(options: TrainOptions, report: Report) -> Card:
         TrainingError: a loss is no longer finite.
         WriteError: a checkpoint cannot be written; what was written before is intact.
     """
-    if options.clip_pretrained is not None and (options.resume or options.init is not None):
+    if options.clip_pretrained and (options.resume or options.init is not None):
         other = "--resume" if options.resume else "--init"
         raise UsageError(f"{other} brings weights of its own: drop it, or drop --clip-pretrained")
     preset = load_preset(options.preset, options.config)
     stages = _chosen_stages(preset, options.stage)
     data = load_training_data(options)
     val = tuple(sample for folder in options.val for sample in read_dataset(folder))
-    run = _Run(options, preset, data, val, report)
+    val_crops = tuple(item for folder in options.val_crops for item in read_words(folder))
+    run = _Run(options, preset, data, val, val_crops, report)
     run.start()
     for stage in stages:
         run.train_stage(dataclasses.replace(stage, steps=options.steps or stage.steps))
@@ -98,7 +101,13 @@ def train(options: TrainOptions, report: Report) -> Card:
 def _chosen_stages(preset: Preset, name: str) -> list[StageConfig]:
     """Return the stages called ``name``; ``all`` are those that the model has the parts for."""
     if name == "all":
-        return [s for s in preset.stages if preset.model.prompts is not None or not s.weights.contrastive]
+        model = preset.model
+        return [
+            stage
+            for stage in preset.stages
+            if (model.prompts is not None or not stage.weights.contrastive)
+            and (model.recognizer is not None or not stage.reads_crops)
+        ]
     chosen = [stage for stage in preset.stages if stage.name == name]
     if not chosen:
         names = ", ".join(stage.name for stage in preset.stages)
@@ -123,7 +132,7 @@ def _describe(options: TrainOptions, data: TrainingData) -> dict[str, Any]:  # A
     return {
         "seed": options.seed,
         "photographs": {folder.name: len(read_dataset(folder)) for folder in options.data},
-        "clip": Path(options.clip_pretrained or "").name,
+        "clip": ", ".join(Path(source).name for source in options.clip_pretrained),
         "crops": {folder.name: len(read_words(folder)) for folder in options.crops},
         "fonts": len(data.assets.fonts),
         "backgrounds": len(data.assets.backgrounds),
@@ -142,29 +151,21 @@ class _Run:
         preset: Preset,
         data: TrainingData,
         val: tuple[Sample, ...],
+        val_crops: tuple[tuple[Path, str], ...],
         report: Report,
     ) -> None:
-        self.options, self.data, self.val, self.report = options, data, val, report
+        self.options, self.data, self.report = options, data, report
+        self.val, self.val_crops = val, val_crops
         self.device = pick_device(options.device)
         self.model = self._first_model(preset).to(self.device)
         if options.compile:
             self.model.backbone.compile()
-        self.started = time.monotonic()
-        self.saved = self.started
         self.images = 0  # seen in this run
         self.done: dict[str, int] = {}  # steps done, a stage
         self.best: dict[str, float] = {}  # validation figure, a stage
-        self.card = Card(self.model.config, training=_describe(options, data))
-        self.earlier_minutes = 0.0
-        if options.resume or options.init is not None:
-            before = read_card(options.out / "last" if options.resume else find_weights(str(options.init)))
-            stages = self.card.training["stages"] = before.training.get("stages", {})
-            self.card.training["history"] = before.training.get("history", [])
-            if not options.resume:  # a stage trained again would hide what it had before
-                steps = {name: stage["done"] for name, stage in stages.items()}
-                self.card.training["history"] = [*self.card.training["history"], steps]
-            self.card.training["clip"] = before.training.get("clip", "")
-            self.earlier_minutes = float(before.training.get("minutes", 0.0))
+        card = Card(self.model.config, training=_describe(options, data))
+        resumed = options.out / "last" if options.resume else None
+        self.folder = RunFolder(options.out, *first_card(card, resumed, options.init))
 
     def _first_model(self, preset: Preset) -> SceneTextModel:
         last = self.options.out / "last"
@@ -177,7 +178,7 @@ class _Run:
             if preset.model.prompts is not None and preset.model.prompts.frozen:
                 raise UsageError("prompts.frozen is of trained weights: name them with --init, or drop it")
             model = build_model(preset.model)
-            if self.options.clip_pretrained is not None:
+            if self.options.clip_pretrained:
                 load_clip(model, self.options.clip_pretrained)
             elif preset.model.prompts is not None and not all(s.text_rate for s in preset.stages):
                 message = "the text tower is random and some stages leave it so: see --clip-pretrained"
@@ -190,27 +191,23 @@ class _Run:
         return model
 
     def start(self) -> None:
-        """Open the log and, on resuming, read where the run stood."""
-        try:
-            self.options.out.mkdir(parents=True, exist_ok=True)
-            self._log({"event": "start", "options": {k: str(v) for k, v in vars(self.options).items()}})
-        except OSError as error:
-            raise WriteError(f"cannot write to {self.options.out}: {error}") from error
+        """Open the log."""
+        self.folder.open(self.options)
 
     def finish(self) -> Card:
         """Measure the best checkpoint on all validation photographs; its card gets figures and ranking."""
         best = self.options.out / "best"
         if not self.val or not best.exists():
-            return self.card
-        card, result = measure(best, self.options.val, str(self.device))
+            return self.folder.card
+        card, result = measure(best, self.options.val, self.options.val_crops, str(self.device))
         self.report(Progress(0, 0, message=result.summary()))
-        self._log({"event": "final", **dataclasses.asdict(result)})
+        self.folder.log({"event": "final", **dataclasses.asdict(result)})
         return card
 
     def out_of_time(self) -> bool:
         """Whether the run has used its minutes."""
         limit = self.options.max_minutes
-        return limit is not None and self._minutes() >= limit
+        return limit is not None and self.folder.minutes() >= limit
 
     def train_stage(self, stage: StageConfig) -> None:
         """Train one stage from where it stands to its last step or to the end of the run's time.
@@ -251,7 +248,7 @@ class _Run:
             over = step + 1 == stage.steps or share >= 1
             if over or (step + 1) % stage.validate_every == 0:
                 self._validate(stage, average, step)
-            if over or time.monotonic() - self.saved > 60 * stage.checkpoint_minutes:
+            if over or time.monotonic() - self.folder.saved > 60 * stage.checkpoint_minutes:
                 self._save(stage, optimizer, average)
             if over:
                 return
@@ -282,7 +279,7 @@ class _Run:
         if self.options.max_minutes is None:
             return by_steps
         # Checkpoints and the last validation need their time too, so a run of M minutes ends at M.
-        allowed = self.options.max_minutes * 60 - (begun - self.started)
+        allowed = self.options.max_minutes * 60 - (begun - self.folder.started)
         return max(by_steps, fraction + (1 - fraction) * (time.monotonic() - begun) / max(allowed, 1))
 
     def _step(
@@ -290,7 +287,7 @@ class _Run:
     ) -> dict[str, float]:
         random = np.random.default_rng([self.options.seed, step])
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            losses = joint_loss(self.model, batch, stage, random)
+            losses = total_loss(self.model, batch, stage, random)
         if not losses:  # no word in the batch, and only words are judged
             return {}
         total = torch.stack([value.float() for value in losses.values()]).sum()
@@ -309,47 +306,44 @@ class _Run:
         return values
 
     def _validate(self, stage: StageConfig, average: MovingAverage, step: int) -> None:
-        if not self.val or stage.weights.contrastive:  # which says nothing of detecting and reading
-            return
         with average.applied(self.model):
-            result = validate(
-                self.model, self.val[:: stage.validate_stride], detect=stage.validates_detection
-            )
+            result = self._judge(stage)
         training_mode(self.model, stage.freeze_norms)
-        self._log(
+        if result is None:
+            return
+        self.folder.log(
             {"event": "validation", "stage": stage.name, "step": step + 1, **dataclasses.asdict(result)}
         )
         self.report(Progress(step + 1, stage.steps, message=result.summary()))
         if result.figure > self.best.get(stage.name, -1.0):
             self.best[stage.name] = result.figure
-            self._write("best", stage, average, result)
+            sets = self.options.val_crops if stage.reads_crops else self.options.val
+            self._write("best", stage, average, card_metrics(result, sets))
+
+    def _judge(self, stage: StageConfig) -> Validation | WordReport | None:
+        """Measure what the stage trains, on what there is to validate with."""
+        if stage.reads_crops:
+            return validate_reading(self.model, self.val_crops) if self.val_crops else None
+        if not self.val or stage.weights.contrastive:  # which says nothing of detecting and reading
+            return None
+        return validate(self.model, self.val[:: stage.validate_stride], detect=stage.validates_detection)
 
     def _save(self, stage: StageConfig, optimizer: torch.optim.Optimizer, average: MovingAverage) -> None:
         """Write last/: averaged weights that can be searched with, and the state to go on from."""
-        self.saved = time.monotonic()
-        self._write("last", stage, average, None)
-        state = {
-            "stage": stage.name,
-            "done": self.done,
-            "best": self.best,
-            "model": self.model.state_dict(),
-            "average": average.state,
-            "optimizer": optimizer.state_dict(),
-        }
-        part = self.options.out / "last" / "optimizer.pt.part"
-        try:
-            torch.save(state, part)
-            part.replace(part.with_suffix(""))
-        except (OSError, RuntimeError) as error:
-            raise WriteError(f"cannot write {part}: {error}") from error
+        self._write("last", stage, average)
+        self.folder.save_state(
+            {
+                "stage": stage.name,
+                "done": self.done,
+                "best": self.best,
+                "model": self.model.state_dict(),
+                "average": average.state,
+                "optimizer": optimizer.state_dict(),
+            }
+        )
 
     def _restore(self, stage: StageConfig, optimizer: torch.optim.Optimizer, average: MovingAverage) -> None:
-        path = self.options.out / "last" / "optimizer.pt"
-        if not path.is_file():
-            raise DataError(
-                f"{path} is missing: this run cannot be resumed; start a new one with --init {path.parent}"
-            )
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        state = self.folder.load_state(self.device)
         self.done, self.best = state["done"], state["best"]
         if state["stage"] == stage.name:
             self.model.load_state_dict(state["model"])
@@ -357,24 +351,17 @@ class _Run:
             average.state = state["average"]
 
     def _write(
-        self, name: str, stage: StageConfig, average: MovingAverage, result: Validation | None
+        self,
+        name: str,
+        stage: StageConfig,
+        average: MovingAverage,
+        metrics: dict[str, Any] | None = None,  # Any: JSON
     ) -> None:
-        stages = {
-            **self.card.training.get("stages", {}),
-            stage.name: to_dict(stage) | {"done": self.done[stage.name]},
-        }
-        training = {
-            **self.card.training,
-            "stages": stages,
-            "minutes": round(self.earlier_minutes + self._minutes(), 1),
-        }
-        metrics = self.card.metrics if result is None else card_metrics(result, self.options.val)
-        card = dataclasses.replace(self.card, training=training, metrics=metrics)
         with average.applied(self.model):
-            self.card = save_model(self.options.out / name, self.model, card)
+            self.folder.write(name, self.model, stage, self.done[stage.name], metrics)
 
     def _report(self, stage: StageConfig, step: int, losses: dict[str, float], share: float) -> None:
-        elapsed = time.monotonic() - self.started
+        elapsed = 60 * self.folder.minutes()
         rounded = {name: round(value, 4) for name, value in losses.items()}
         rate = round(self.images / max(elapsed, 1e-6), 1)
         row = {
@@ -384,12 +371,5 @@ class _Run:
             "seconds": round(elapsed, 1),
             "images_per_s": rate,
         }
-        self._log(row | rounded)
+        self.folder.log(row | rounded)
         self.report(Progress(step, stage.steps, rounded, rate, elapsed * (1 - share) / max(share, 1e-6)))
-
-    def _minutes(self) -> float:
-        return (time.monotonic() - self.started) / 60
-
-    def _log(self, row: dict[str, Any]) -> None:  # Any: JSON
-        with (self.options.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stsearch.data.readers import read_dataset
+from stsearch.data.readers import read_dataset, read_words
+from stsearch.errors import UsageError
 from stsearch.evaluate import BENCHMARKS, Predictions, Report, predict, score
+from stsearch.evaluate_words import WORD_RULE, WordReport, evaluate_words
 from stsearch.geometry import word_size
 from stsearch.image import Resize, read_image
 from stsearch.metrics import match_detections
@@ -94,10 +96,21 @@ def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> 
     )
 
 
-def measure(folder: Path, sets: Sequence[Path], device: str = "auto") -> tuple[Card, Validation]:
+def validate_reading(model: SceneTextModel, items: Sequence[tuple[Path, str]]) -> WordReport:
+    """Measure the recognizer of ``model`` on word crops and their labels."""
+    spotter = Spotter(model, Card(model.config).info)
+    if spotter.reader is None:
+        raise UsageError(f"model {model.config.name} has no recognizer to measure")
+    return evaluate_words(spotter.reader, items)
+
+
+def measure(
+    folder: Path, sets: Sequence[Path], word_sets: Sequence[Path] = (), device: str = "auto"
+) -> tuple[Card, Validation]:
     """Measure the weights in ``folder`` on labelled ``sets``; write figures and fusion to their card.
 
-    The weights are made ready for use: their prompt is frozen.
+    Their recognizer, if they have one, is measured on crops as well. The weights are made ready for use:
+    their prompt is frozen.
 
     Raises:
         WeightsError, DataError: the weights or a set cannot be read.
@@ -108,16 +121,19 @@ def measure(folder: Path, sets: Sequence[Path], device: str = "auto") -> tuple[C
     freeze_prompts(model)
     model.config = dataclasses.replace(model.config, fusion=result.fusion or 0.0)
     metrics = card_metrics(result, sets)
+    if word_sets and model.recognizer is not None:
+        items = [item for path in word_sets for item in read_words(path)]
+        metrics |= card_metrics(validate_reading(model, items), word_sets)
     card = dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
     return save_model(folder, model, card), result
 
 
-def card_metrics(result: Validation, sets: Sequence[Path]) -> dict[str, Any]:  # Any: JSON
-    """Return ``result`` as a card holds it: with the names of the sets and the query rule."""
-    rule = BENCHMARKS["folder"].query_rule
-    return {
-        "validation": {"sets": [path.name for path in sets], "query_rule": rule, **dataclasses.asdict(result)}
-    }
+def card_metrics(result: Validation | WordReport, sets: Sequence[Path]) -> dict[str, Any]:  # Any: JSON
+    """Return ``result`` as a card holds it: with the names of the sets and the rule."""
+    figures = {"sets": [path.name for path in sets]} | dataclasses.asdict(result)
+    if isinstance(result, WordReport):
+        return {"words": {"rule": WORD_RULE} | figures}
+    return {"validation": {"query_rule": BENCHMARKS["folder"].query_rule} | figures}
 
 
 def recall_by_height(

@@ -23,17 +23,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from stsearch.charset import Charset, normalize
-from stsearch.config import ModelConfig, from_dict, to_dict
+from stsearch.config import ModelConfig
+from stsearch.conversion import from_dict, to_dict
 from stsearch.errors import DeviceError, StsearchError, UsageError, WeightsError, WriteError
 from stsearch.models.embedder import TextEmbedder
 from stsearch.types import ModelInfo
 
 if TYPE_CHECKING:  # the image model costs seconds to import, and a search does without it
     from stsearch.models.scene_text import SceneTextModel
+    from stsearch.reader import Reader
     from stsearch.spotter import Spotter
 
 CARD_FORMAT = 1
 _TEXT_PREFIX = "text_embedder."
+_READER_PREFIX = "recognizer."
+_MODEL_FILE, _READER_FILE = "model.safetensors", "reader.safetensors"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Card:
 
     config: ModelConfig
     sha256: str = ""  # of model.safetensors
+    reader_sha256: str = ""  # of reader.safetensors; empty without a recognizer
     parameters: int = 0
     training: dict[str, Any] = field(default_factory=dict)  # Any: JSON; data, licences, seeds, steps
     metrics: dict[str, Any] = field(default_factory=dict)  # Any: JSON; figures with their protocol
@@ -53,7 +58,13 @@ class Card:
         """What a gallery must know of these weights."""
         c = self.config
         dim = c.embedder.frames * c.embedder.frame_dim
-        return ModelInfo(c.name, self.sha256, c.embedder.characters, dim, c.longer_side, c.fusion)
+        return ModelInfo(c.name, self.identity, c.embedder.characters, dim, c.longer_side, c.fusion)
+
+    @property
+    def identity(self) -> str:
+        """One checksum of all tensors: that of the only file, or of the checksums of both."""
+        both = self.sha256 + self.reader_sha256
+        return hashlib.sha256(both.encode()).hexdigest() if self.reader_sha256 else self.sha256
 
 
 def weights_folder() -> Path:
@@ -118,7 +129,7 @@ def load_model(name_or_path: str = "tiny", device: str = "auto") -> tuple[SceneT
     folder = find_weights(name_or_path)
     card = read_card(folder)
     model = build_model(card.config)
-    _load_strictly(model, _read_tensors(folder, card, ""), folder)
+    _load_strictly(model, _read_all(folder, card), folder)
     return model.eval().to(pick_device(device)), card
 
 
@@ -138,7 +149,7 @@ def start_from(config: ModelConfig, name_or_path: str) -> tuple[SceneTextModel, 
 
     folder = find_weights(name_or_path)
     card = read_card(folder)
-    there = _read_tensors(folder, card, "")
+    there = _read_all(folder, card)
     if config.prompts is not None and card.config.prompts is not None and card.config.prompts.frozen:
         config = dataclasses.replace(config, prompts=dataclasses.replace(config.prompts, frozen=True))
     model = build_model(config)
@@ -166,12 +177,39 @@ def _prefixes(name: str) -> list[str]:
     return list(itertools.accumulate(name.split("."), "{}.{}".format))
 
 
-def load_spotter(name_or_path: str = "tiny", device: str = "auto") -> Spotter:
-    """Load everything that finds and embeds words in photographs; raises as :func:`load_model` does."""
+def load_spotter(name_or_path: str = "tiny", device: str = "auto", reads: bool = True) -> Spotter:
+    """Load everything that finds, embeds and reads words in photographs.
+
+    Args:
+        name_or_path: Of the weights.
+        device: auto, cpu or cuda[:N].
+        reads: Whether the recognizer reads what is found; without it transcripts are rougher.
+
+    Raises:
+        WeightsError, DeviceError: as :func:`load_model` does.
+    """
     from stsearch.spotter import Spotter
 
     model, card = load_model(name_or_path, device)
-    return Spotter(model, card.info)
+    return Spotter(model, card.info, reads)
+
+
+def load_reader(name_or_path: str = "tiny", device: str = "auto") -> Reader:
+    """Load the recognizer alone; raises as :func:`load_model` does, and WeightsError where there is none."""
+    from stsearch.models.recognizer import build_recognizer
+    from stsearch.reader import Reader
+    from stsearch.spotter import computes_in_bfloat16, fold_batch_norms
+
+    folder = find_weights(name_or_path)
+    card = read_card(folder)
+    if card.config.recognizer is None:
+        raise WeightsError(f"{folder} has no recognizer: train one with stsearch train --stage read")
+    recognizer = build_recognizer(card.config.recognizer)
+    _load_strictly(
+        recognizer, _read_tensors(folder / _READER_FILE, card.reader_sha256, _READER_PREFIX), folder
+    )
+    place = pick_device(device)
+    return Reader(fold_batch_norms(recognizer.eval()).to(place), computes_in_bfloat16(place))
 
 
 class QueryEncoder:
@@ -196,7 +234,7 @@ def load_query_encoder(name_or_path: str = "tiny") -> QueryEncoder:
     folder = find_weights(name_or_path)
     card = read_card(folder)
     embedder = TextEmbedder(card.config.embedder)
-    _load_strictly(embedder, _read_tensors(folder, card, _TEXT_PREFIX), folder)
+    _load_strictly(embedder, _read_tensors(folder / _MODEL_FILE, card.sha256, _TEXT_PREFIX), folder)
     return QueryEncoder(embedder.eval(), card.info)
 
 
@@ -212,20 +250,31 @@ def save_model(folder: Path, model: SceneTextModel, card: Card) -> Card:
         name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous().cpu()
         for name, value in model.state_dict().items()
     }
+    reader = {name: value for name, value in tensors.items() if name.startswith(_READER_PREFIX)}
+    rest = {name: value for name, value in tensors.items() if name not in reader}
+    count = sum(p.numel() for p in model.parameters())
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / "model.safetensors.part"
-        save_file(tensors, part)
-        part.chmod(0o644)  # safetensors writes for the owner alone; weights are for everybody
-        count = sum(p.numel() for p in model.parameters())
-        card = dataclasses.replace(card, config=model.config, sha256=_sha256(part), parameters=count)
-        part.replace(folder / "model.safetensors")
+        sha256 = _write_tensors(folder / _MODEL_FILE, rest)
+        reader_sha256 = _write_tensors(folder / _READER_FILE, reader) if reader else ""
+        card = dataclasses.replace(
+            card, config=model.config, sha256=sha256, reader_sha256=reader_sha256, parameters=count
+        )
         part = folder / "card.json.part"
         part.write_text(json.dumps(to_dict(card), indent=1) + "\n", encoding="utf-8")
         part.replace(folder / "card.json")
     except (OSError, SafetensorError) as error:
         raise WriteError(f"cannot write weights to {folder}: {error}") from error
     return card
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
+    part = path.with_name(f"{path.name}.part")
+    save_file(tensors, part)
+    part.chmod(0o644)  # safetensors writes for the owner alone; weights are for everybody
+    digest = _sha256(part)
+    part.replace(path)
+    return digest
 
 
 def pick_device(name: str) -> torch.device:
@@ -245,12 +294,18 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def _read_tensors(folder: Path, card: Card, prefix: str) -> dict[str, Tensor]:
+def _read_all(folder: Path, card: Card) -> dict[str, Tensor]:
+    tensors = _read_tensors(folder / _MODEL_FILE, card.sha256)
+    if card.config.recognizer is not None:
+        tensors |= _read_tensors(folder / _READER_FILE, card.reader_sha256)
+    return tensors
+
+
+def _read_tensors(path: Path, sha256: str, prefix: str = "") -> dict[str, Tensor]:
     """Return the tensors whose names start with ``prefix``, that prefix removed, after checking the file."""
-    path = folder / "model.safetensors"
     if not path.is_file():
         raise WeightsError(f"{path} is missing; install the weights again")
-    if _sha256(path) != card.sha256:
+    if _sha256(path) != sha256:
         raise WeightsError(f"{path} does not match the checksum in its card: it is damaged or was exchanged")
     try:
         with safe_open(path, framework="pt") as file:

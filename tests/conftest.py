@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stsearch.config import BackboneConfig, DetectorConfig, EmbedderConfig, ModelConfig
+from stsearch.config import (
+    BackboneConfig,
+    DetectorConfig,
+    EmbedderConfig,
+    ModelConfig,
+    RecognizerConfig,
+    TextTowerConfig,
+)
 from stsearch.types import Scene, WordLabel
 
 if TYPE_CHECKING:
+    from stsearch.models.recognizer import Recognizer
     from stsearch.models.scene_text import SceneTextModel
 
 ROOT = Path(__file__).parent.parent
@@ -60,6 +68,31 @@ def micro_model(micro_config: ModelConfig) -> SceneTextModel:
 
     torch.manual_seed(0)
     return build_model(micro_config).eval()
+
+
+@pytest.fixture(scope="session")
+def micro_reader_config() -> RecognizerConfig:
+    """Return the configuration of a recognizer small enough to build and train in a test."""
+    return RecognizerConfig(
+        stem=(8, 8, 16, 16),
+        width=32,
+        layers=1,
+        heads=2,
+        output_dim=32,
+        decoder_heads=4,
+        text=TextTowerConfig(context_length=28, width=16, heads=2, layers=1),
+    )
+
+
+@pytest.fixture
+def micro_recognizer(micro_reader_config: RecognizerConfig) -> Recognizer:
+    """Return such a recognizer with random weights, in evaluation mode."""
+    import torch
+
+    from stsearch.models.recognizer import build_recognizer
+
+    torch.manual_seed(0)
+    return build_recognizer(micro_reader_config).eval()
 
 
 @pytest.fixture

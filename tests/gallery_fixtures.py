@@ -59,8 +59,9 @@ class ColourSpotter:
 
     WORDS = ("coffee", "bakery", "exit", "hotel")
 
-    def __init__(self, info: ModelInfo = MODEL) -> None:
+    def __init__(self, info: ModelInfo = MODEL, reads: bool = True) -> None:
         self.info = info
+        self.reads = reads
         self.device = SimpleNamespace(type="cpu")
         self.seen = 0
 

@@ -13,20 +13,22 @@ SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "e
 
 # A module imports from its own layer and the ones above it in this list; the most specific name counts.
 LAYERS = (
-    {"errors", "types", "config", "charset", "geometry", "image", "metrics"},
+    {"errors", "types", "config", "conversion", "charset", "geometry", "image", "metrics"},
     {"models", "index", "data"},
     {
         "weights",
         "clip",
+        "reader",
         "spotter",
         "search",
         "losses",
         "objective",
         "data.dataset",
         "data.augment",
+        "data.crops",
         "data.targets",
     },
-    {"train", "schedule", "validation", "evaluate", "indexing"},
+    {"train", "checkpoint", "schedule", "validation", "evaluate", "evaluate_words", "indexing"},
     {"cli"},
 )
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
@@ -42,7 +44,7 @@ HOMES = {
     "sqlite3": ("index.catalog",),
     "typer": ("cli",),
 }
-CALLS = {"print": ("cli",), "sys.exit": ("cli",), "torch.load": ("train",)}
+CALLS = {"print": ("cli",), "sys.exit": ("cli",), "torch.load": ("checkpoint",)}
 WITHOUT_TORCH = ("search", "index", "cli", "data.readers", *LAYERS[0])
 
 

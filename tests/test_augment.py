@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from stsearch.data.augment import crop_view, cut_scene, scene_view, vary_colours, word_view
+from stsearch.data.augment import _SPOILERS, crop_view, cut_scene, scene_view, spoil, vary_colours, word_view
 from stsearch.geometry import polygon_area, word_size
-from stsearch.types import Scene, WordLabel
+from stsearch.types import Image, Scene, WordLabel
+
+Spoiler = Callable[[Image, np.random.Generator], Image]
 
 CENTRE = np.array([64, 32], np.float32)
 
@@ -76,3 +80,21 @@ def test_cutting_keeps_illegible_words_illegible(word_scene: Scene) -> None:
     words = (WordLabel(word_scene.words[0].polygon, "", False),)
     cut = cut_scene(Scene(word_scene.image, words), (64, 128), 1.0, CENTRE, 0.0)
     assert not cut.words[0].legible
+
+
+def test_spoiling_leaves_some_crops_alone_and_no_two_of_the_rest_alike(word_scene: Scene) -> None:
+    random = np.random.default_rng(0)
+    spoiled = [spoil(word_scene.image, random) for _ in range(60)]
+    assert {crop.shape for crop in spoiled} == {word_scene.image.shape}
+    changed = {crop.tobytes() for crop in spoiled} - {word_scene.image.tobytes()}
+    assert 15 < len(changed) < 45
+
+
+@pytest.mark.parametrize("operation", _SPOILERS, ids=lambda operation: operation.__name__)
+def test_a_spoiled_word_is_still_dark_on_light(operation: Spoiler, word_scene: Scene) -> None:
+    random = np.random.default_rng(1)
+    for _ in range(5):
+        crop = operation(word_scene.image, random)
+        assert crop.dtype == np.uint8
+        left, right = crop[20:52, 22:62].mean(), crop[24:48, 84:116].mean()
+        assert left < right - 2

@@ -41,8 +41,8 @@ def run(
 ) -> Run:
     """Run the program in this process, in an empty folder, with the letter model for weights."""
 
-    def load_spotter(_name: str, _device: str) -> ColourSpotter:
-        return ColourSpotter(model[0])
+    def load_spotter(_name: str, _device: str, reads: bool) -> ColourSpotter:
+        return ColourSpotter(model[0], reads)
 
     weights = ModuleType("stsearch.weights")
     weights.load_spotter = load_spotter  # type: ignore[attr-defined]  # a stand-in for the module
@@ -103,6 +103,22 @@ def test_an_interrupted_index_says_what_is_safe_and_ends_with_130(
     done = run("index", photos)
     assert done.code == 130
     assert "Stopped. 0 photos safe. Run the same command to go on." in done.err
+
+
+def test_index_with_and_without_the_recognizer(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bool] = []
+
+    def spot(self: ColourSpotter, images: list[Image]) -> list[list[TextInstance]]:
+        read.append(self.reads)
+        return [[] for _ in images]
+
+    monkeypatch.setattr(ColourSpotter, "spot", spot)
+    assert run("index", photos, "--no-read").code == 0
+    (photos / "new.png").write_bytes(photo_bytes("hotel"))
+    assert run("index", photos).code == 0
+    assert read == [False, False, True]
 
 
 def test_index_into_a_folder_of_its_own(run: Run, photos: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from stsearch.clip import load_clip
-from stsearch.config import BackboneConfig, ModelConfig, PromptConfig, TextTowerConfig
+from stsearch.config import BackboneConfig, ModelConfig, PromptConfig, RecognizerConfig, TextTowerConfig
 from stsearch.errors import UsageError, WeightsError
 from stsearch.models.prompts import TextPrompt
 from stsearch.models.scene_text import SceneTextModel, build_model, freeze_prompts
@@ -27,6 +27,8 @@ NAME = "micro-clip"
 VISION = {"layers": [1, 1, 1, 1], "width": 8, "image_size": 224, "patch_size": None}
 TEXT = {"context_length": 96, "vocab_size": 258, "width": 64, "heads": 2, "layers": 1}
 TOWER = TextTowerConfig(width=64, heads=2, layers=1, quick_gelu=True)
+
+Save = Callable[[open_clip.CLIP, Path], Path]
 
 TRAINING = """
 [model]
@@ -120,19 +122,19 @@ def as_archive(clip: open_clip.CLIP, folder: Path) -> Path:
 
 def test_the_image_tower_is_that_of_the_clip(config: ModelConfig, fetched: open_clip.CLIP) -> None:
     model = build_model(config)
-    load_clip(model, "openai")
+    load_clip(model, ["openai"])
     assert equal(fetched.visual.state_dict(), model.backbone.trunk.state_dict())
 
 
 def test_the_text_tower_is_that_of_the_clip(config: ModelConfig, fetched: open_clip.CLIP) -> None:
     model = build_model(config)
-    load_clip(model, "openai")
+    load_clip(model, ["openai"])
     assert equal(text_tower(model).tower.state_dict(), fetched.state_dict())
 
 
 def test_the_pooled_embedding_is_that_of_the_clip(config: ModelConfig, fetched: open_clip.CLIP) -> None:
     model = build_model(config).eval()
-    load_clip(model, "openai")
+    load_clip(model, ["openai"])
     images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         pooled = model.backbone.embed(model.backbone(images)[-1])[1]
@@ -143,7 +145,7 @@ def test_the_pooled_embedding_is_that_of_the_clip(config: ModelConfig, fetched: 
 
 def test_the_embedding_of_a_string_is_that_of_the_clip(config: ModelConfig, fetched: open_clip.CLIP) -> None:
     model = build_model(config).eval()
-    load_clip(model, "openai")
+    load_clip(model, ["openai"])
     tokens = tokenize(["exit", "fire exit"], TOWER)
     padded = nn.functional.pad(tokens, (0, 96 - tokens.shape[1]))
     with torch.inference_mode():
@@ -156,7 +158,7 @@ def test_a_model_without_prompts_takes_the_image_tower_without_its_attention_poo
 ) -> None:
     backbone = dataclasses.replace(config.backbone, attention_pool=False)
     model = build_model(dataclasses.replace(config, backbone=backbone, prompts=None))
-    load_clip(model, "openai")
+    load_clip(model, ["openai"])
     assert equal(model.backbone.trunk.state_dict(), fetched.visual.state_dict())
 
 
@@ -165,17 +167,17 @@ def test_a_frozen_prompt_stays_as_it_is(config: ModelConfig, fetched: open_clip.
     freeze_prompts(model)
     assert model.matcher is not None
     before = {name: values.clone() for name, values in model.matcher.state_dict().items()}
-    load_clip(model, "openai")
+    load_clip(model, ["openai"])
     assert equal(before, model.matcher.state_dict())
     assert equal(fetched.visual.state_dict(), model.backbone.trunk.state_dict())
 
 
 @pytest.mark.parametrize("save", [as_state, as_training_checkpoint, as_safetensors, as_archive])
 def test_both_towers_are_read_from_a_file(
-    save: Callable[[open_clip.CLIP, Path], Path], config: ModelConfig, clip: open_clip.CLIP, tmp_path: Path
+    save: Save, config: ModelConfig, clip: open_clip.CLIP, tmp_path: Path
 ) -> None:
     model = build_model(config)
-    load_clip(model, str(save(clip, tmp_path)))
+    load_clip(model, [str(save(clip, tmp_path))])
     assert equal(model.backbone.trunk.state_dict(), clip.visual.state_dict())
     assert equal(text_tower(model).tower.state_dict(), clip.state_dict())
 
@@ -195,14 +197,14 @@ def test_a_file_that_is_no_checkpoint_is_named_with_the_reason(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(WeightsError, match=f"{name} is no checkpoint of CLIP's {NAME}: {reason}"):
-        load_clip(build_model(config), str(tmp_path / name))
+        load_clip(build_model(config), [str(tmp_path / name)])
 
 
 @pytest.mark.usefixtures("clip")
 def test_a_checkpoint_of_something_else_names_what_it_lacks(config: ModelConfig, tmp_path: Path) -> None:
     torch.save({"weight": torch.ones(2)}, tmp_path / "other.pt")
     with pytest.raises(WeightsError, match=r"other\.pt is no .* Missing key.*positional_embedding"):
-        load_clip(build_model(config), str(tmp_path / "other.pt"))
+        load_clip(build_model(config), [str(tmp_path / "other.pt")])
 
 
 @pytest.mark.usefixtures("clip")
@@ -211,7 +213,7 @@ def test_a_pickled_object_is_not_opened_nor_is_the_way_to_open_it_told(
 ) -> None:
     torch.save(nn.Linear(2, 2), tmp_path / "module.pt")
     with pytest.raises(WeightsError, match=r"module\.pt .*: UnpicklingError: Weights only load failed$"):
-        load_clip(build_model(config), str(tmp_path / "module.pt"))
+        load_clip(build_model(config), [str(tmp_path / "module.pt")])
 
 
 def test_a_file_called_like_public_weights_is_read_as_the_file_that_it_is(
@@ -221,18 +223,18 @@ def test_a_file_called_like_public_weights_is_read_as_the_file_that_it_is(
     monkeypatch.chdir(tmp_path)
     as_state(clip, tmp_path).rename("cc12m")
     model = build_model(config)
-    load_clip(model, "cc12m")
+    load_clip(model, ["cc12m"])
     assert equal(clip.visual.state_dict(), model.backbone.trunk.state_dict())
 
 
 def test_a_missing_file_is_named(config: ModelConfig, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"gone\.pt: no such file; give one of CLIP's micro-clip"):
-        load_clip(build_model(config), str(tmp_path / "gone.pt"))
+        load_clip(build_model(config), [str(tmp_path / "gone.pt")])
 
 
 def test_a_preset_without_public_weights_says_which_has_them(micro_model: SceneTextModel) -> None:
     with pytest.raises(UsageError, match="preset micro has no public CLIP weights; use --preset cr50"):
-        load_clip(micro_model, "openai")
+        load_clip(micro_model, ["openai"])
 
 
 def test_weights_that_cannot_be_fetched_say_why_and_the_way_out(
@@ -246,7 +248,7 @@ def test_weights_that_cannot_be_fetched_say_why_and_the_way_out(
 
     monkeypatch.setattr(open_clip, "create_model", offline)
     with pytest.raises(WeightsError, match="Name or service not known") as caught:
-        load_clip(build_model(config), "openai")
+        load_clip(build_model(config), ["openai"])
     assert "open_clip.create_model('micro-clip', pretrained='openai'" in str(caught.value)
     assert "--clip-pretrained FILE" in str(caught.value)
 
@@ -256,7 +258,7 @@ def test_a_text_tower_of_other_sizes_is_named(config: ModelConfig) -> None:
     prompts = PromptConfig(dataclasses.replace(TOWER, vocab_size=300), visual_layers=0)
     model = build_model(dataclasses.replace(config, prompts=prompts))
     with pytest.raises(UsageError, match=r"text tower .* size mismatch for token_embedding\.weight"):
-        load_clip(model, "openai")
+        load_clip(model, ["openai"])
 
 
 @pytest.mark.usefixtures("fetched")
@@ -264,7 +266,7 @@ def test_an_image_tower_of_other_sizes_is_named(config: ModelConfig) -> None:
     backbone = dataclasses.replace(config.backbone, layers=(2, 1, 1, 1))
     model = build_model(dataclasses.replace(config, backbone=backbone))
     with pytest.raises(UsageError, match=r"image tower .* Missing key.*layer1\.1\.conv1\.weight"):
-        load_clip(model, "openai")
+        load_clip(model, ["openai"])
 
 
 @pytest.mark.slow
@@ -274,7 +276,9 @@ def test_the_card_names_the_file_without_its_place_and_keeps_it_on_resuming(
     (tmp_path / "micro.toml").write_text(TRAINING)
     options = TrainOptions(tmp_path / "run", config=tmp_path / "micro.toml", stage="words", device="cpu")
     options = dataclasses.replace(options, workers=0, steps=1)
-    card = train(dataclasses.replace(options, clip_pretrained=str(as_state(clip, tmp_path))), lambda _: None)
+    card = train(
+        dataclasses.replace(options, clip_pretrained=(str(as_state(clip, tmp_path)),)), lambda _: None
+    )
     resumed = train(dataclasses.replace(options, resume=True, steps=2), lambda _: None)
     assert (card.training["clip"], resumed.training["clip"]) == ("clip.pt", "clip.pt")
 
@@ -282,6 +286,78 @@ def test_the_card_names_the_file_without_its_place_and_keeps_it_on_resuming(
 @pytest.mark.parametrize("other", ["--resume", "--init"])
 def test_a_run_starts_from_one_set_of_weights(other: str, tmp_path: Path) -> None:
     init = tmp_path if other == "--init" else None
-    options = TrainOptions(tmp_path, init=init, clip_pretrained="openai", resume=other == "--resume")
+    options = TrainOptions(tmp_path, init=init, clip_pretrained=("openai",), resume=other == "--resume")
     with pytest.raises(UsageError, match=f"{other} brings weights of its own: drop it, or drop --clip-pre"):
         train(options, lambda _: None)
+
+
+@pytest.fixture
+def reading_clip(monkeypatch: pytest.MonkeyPatch) -> open_clip.CLIP:
+    """Make a CLIP with a vision transformer, of a size that open_clip knows by name."""
+    vision = {"layers": 1, "width": 64, "image_size": 32, "patch_size": 16}
+    sizes = {"embed_dim": 32, "vision_cfg": vision, "text_cfg": TEXT}
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "micro-reader", sizes)
+    torch.manual_seed(2)
+    return open_clip.create_model("micro-reader", force_quick_gelu=True).eval()
+
+
+@pytest.fixture
+def reading_config(config: ModelConfig) -> ModelConfig:
+    text = dataclasses.replace(TOWER, context_length=16)
+    reader = RecognizerConfig(
+        "micro-reader",
+        size=(32, 32),
+        patch=(16, 16),
+        stem=(),
+        width=64,
+        layers=1,
+        heads=1,
+        output_dim=32,
+        text=text,
+    )
+    return dataclasses.replace(config, recognizer=reader)
+
+
+@pytest.mark.parametrize("save", [as_state, as_safetensors, as_training_checkpoint])
+def test_each_file_goes_to_the_part_it_fits(
+    clip: open_clip.CLIP,
+    reading_clip: open_clip.CLIP,
+    reading_config: ModelConfig,
+    tmp_path: Path,
+    save: Save,
+) -> None:
+    paths = []
+    for name, each in (("reader", reading_clip), ("detector", clip)):
+        (tmp_path / name).mkdir()
+        paths.append(str(save(each, tmp_path / name)))
+    model = build_model(reading_config)
+    load_clip(model, paths)
+    assert model.recognizer is not None
+    assert equal(reading_clip.visual.state_dict(), model.recognizer.image.tower.state_dict())
+    places = model.recognizer.text.tower.positional_embedding
+    assert torch.equal(places, reading_clip.positional_embedding[:16])
+    assert equal(clip.visual.state_dict(), model.backbone.trunk.state_dict())
+
+
+def test_an_archive_of_the_other_kind_is_not_taken_for_the_first(
+    reading_clip: open_clip.CLIP, clip: open_clip.CLIP, reading_config: ModelConfig, tmp_path: Path
+) -> None:
+    backbone = dataclasses.replace(reading_config.backbone, clip_name="")
+    model = build_model(dataclasses.replace(reading_config, backbone=backbone))
+    with pytest.raises(WeightsError, match="no checkpoint of CLIP's micro-reader"):
+        load_clip(model, [str(as_archive(clip, tmp_path))])
+
+
+def test_everything_that_openai_published_is_fetched(
+    clip: open_clip.CLIP,
+    reading_clip: open_clip.CLIP,
+    reading_config: ModelConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = {NAME: clip, "micro-reader": reading_clip}
+    monkeypatch.setattr(open_clip, "create_model", lambda name, **_: ready[name])
+    model = build_model(reading_config)
+    load_clip(model, ["openai"])
+    assert model.recognizer is not None
+    assert equal(reading_clip.visual.state_dict(), model.recognizer.image.tower.state_dict())
+    assert equal(clip.visual.state_dict(), model.backbone.trunk.state_dict())

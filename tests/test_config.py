@@ -7,16 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stsearch.config import (
-    PRESETS,
-    ModelConfig,
-    PromptConfig,
-    TextTowerConfig,
-    from_dict,
-    load_preset,
-    overlay,
-    to_dict,
-)
+from stsearch.config import PRESETS, ModelConfig, PromptConfig, TextTowerConfig, load_preset
+from stsearch.conversion import from_dict, overlay, to_dict
 from stsearch.errors import UsageError
 
 
@@ -57,9 +49,9 @@ def test_a_file_overlays_the_model_and_single_stages(tmp_path: Path) -> None:
     )
     preset = load_preset("tiny", path)
     assert preset.model.longer_side == 960
-    contrast, words, scenes = preset.stages
+    contrast, words, *others = preset.stages
     assert (words.steps, words.weights.ctc) == (5, 2.0)
-    assert (contrast, scenes) == (PRESETS["tiny"].stages[0], PRESETS["tiny"].stages[2])
+    assert (contrast, *others) == (PRESETS["tiny"].stages[0], *PRESETS["tiny"].stages[2:])
 
 
 @pytest.mark.parametrize(

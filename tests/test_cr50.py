@@ -10,19 +10,21 @@ import pytest
 import torch
 
 from stsearch.config import PRESETS
+from stsearch.data.crops import CropBatch
 from stsearch.data.dataset import collate
 from stsearch.models.scene_text import build_model, freeze_prompts
-from stsearch.objective import joint_loss
+from stsearch.objective import joint_loss, total_loss
+from stsearch.schedule import parameter_groups
 from stsearch.spotter import Spotter
 from stsearch.types import Scene
-from stsearch.weights import Card, load_model, save_model
+from stsearch.weights import Card, load_model, load_reader, save_model
 
 
 @pytest.mark.slow
 def test_the_published_size_takes_a_step_is_saved_loaded_and_spots(word_scene: Scene, tmp_path: Path) -> None:
     preset = PRESETS["cr50"]
-    stage = preset.stages[-1]
-    config = dataclasses.replace(preset.model, longer_side=128)
+    stage = next(stage for stage in preset.stages if stage.name == "scenes")
+    config = dataclasses.replace(preset.model, longer_side=128, recognizer=None)
     model = build_model(config).train()
     batch = collate([word_scene], config, stage, np.random.default_rng(0))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
@@ -43,3 +45,27 @@ def test_the_published_size_takes_a_step_is_saved_loaded_and_spots(word_scene: S
         before, after = (m.detect(m.features(image).levels).probability for m in (model, loaded))
     assert torch.allclose(before, after, atol=0.05)  # kept in half precision
     assert isinstance(Spotter(loaded, card.info).spot([word_scene.image])[0], list)
+
+
+@pytest.mark.slow
+def test_the_published_recognizer_takes_a_step_is_saved_loaded_and_reads(tmp_path: Path) -> None:
+    preset = PRESETS["cr50"]
+    stage = next(stage for stage in preset.stages if stage.name == "read")
+    small = PRESETS["tiny"].model  # the reader shares nothing with what finds the words
+    config = dataclasses.replace(small, recognizer=preset.model.recognizer)
+    model = build_model(config)
+    assert model.recognizer is not None
+    count = sum(p.numel() for p in model.recognizer.parameters())
+    assert 150e6 < count < 165e6  # CLIP4STR-B has 158 million
+    groups = parameter_groups(model, stage)
+    assert 105e6 < sum(p.numel() for p in model.recognizer.parameters() if p.requires_grad) < 120e6
+    images = torch.randint(0, 256, (2, 3, 224, 224), dtype=torch.uint8)
+    batch = CropBatch(images, ["Coffee", "24/7"])
+    losses = total_loss(model, batch, stage, np.random.default_rng(0))
+    torch.stack(list(losses.values())).sum().backward()
+    torch.optim.SGD([{"params": group["params"]} for group in groups], lr=1e-4).step()
+    assert set(losses) == {"upright", "columns", "visual", "cross"}
+    save_model(tmp_path, model, Card(config))
+    reader = load_reader(str(tmp_path), "cpu")
+    [reading] = reader.read([np.asarray(images[0].permute(1, 2, 0))])
+    assert 0 <= reading.best.confidence <= 1

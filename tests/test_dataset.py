@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stsearch.config import Canvas, ModelConfig, StageConfig
+from stsearch.config import Canvas, ModelConfig, RecognizerConfig, StageConfig
+from stsearch.data.crops import CropBatch
 from stsearch.data.dataset import Batch, BatchDataset, TrainingData, collate
 from stsearch.data.synth import load_assets
 from stsearch.errors import DataError
@@ -26,7 +27,9 @@ def photo(word_scene: Scene, tmp_path: Path) -> Sample:
 
 
 def draw(data: TrainingData, stage: StageConfig, config: ModelConfig, index: int = 3) -> Batch:
-    return BatchDataset(data, config, stage, stage.steps)[index]
+    batch = BatchDataset(data, config, stage, stage.steps)[index]
+    assert isinstance(batch, Batch)
+    return batch
 
 
 def test_a_batch_is_a_function_of_its_index(micro_config: ModelConfig) -> None:
@@ -83,3 +86,51 @@ def test_a_batch_without_words_is_a_batch(micro_config: ModelConfig) -> None:
     empty = Scene(np.zeros((32, 64, 3), np.uint8), ())
     batch = collate([empty], micro_config, STAGE, np.random.default_rng(0))
     assert (batch.words, batch.edges.shape) == ([], (0, 2, 32, 2))
+
+
+@pytest.mark.parametrize(
+    ("real_share", "crop_share", "words"),
+    [
+        pytest.param(4.0, 0.0, {"Hi"}, id="photographs"),  # drawn a quarter as often, for four words each
+        pytest.param(0.0, 1.0, {"EXIT"}, id="foreign crops"),
+    ],
+)
+def test_crops_are_cut_from_real_words(
+    photo: Sample,
+    micro_config: ModelConfig,
+    micro_reader_config: RecognizerConfig,
+    real_share: float,
+    crop_share: float,
+    words: set[str],
+) -> None:
+    data = TrainingData(load_assets(None, None, None), (photo,), ((photo.image, "EXIT"),))
+    batch = draw_crops(data, micro_config, micro_reader_config, real_share, crop_share)
+    assert batch.images.shape == (6, 3, 32, 128)
+    assert set(batch.words) == words
+
+
+def test_crops_are_cut_from_rendered_words(
+    micro_config: ModelConfig, micro_reader_config: RecognizerConfig
+) -> None:
+    data = TrainingData(load_assets(None, None, None))
+    one, other = (draw_crops(data, micro_config, micro_reader_config, 0.0, 0.0) for _ in range(2))
+    assert len(one.words) == 6
+    assert one.words == other.words
+    assert one.images.equal(other.images)
+
+
+def draw_crops(
+    data: TrainingData, config: ModelConfig, reader: RecognizerConfig, real_share: float, crop_share: float
+) -> CropBatch:
+    stage = StageConfig(
+        "read",
+        (Canvas("crops", 32, 128, 6),),
+        steps=10,
+        real_share=real_share,
+        crop_share=crop_share,
+        turned_share=0,
+    )
+    config = dataclasses.replace(config, recognizer=reader)
+    batch = BatchDataset(data, config, stage, stage.steps)[3]
+    assert isinstance(batch, CropBatch)
+    return batch

@@ -27,6 +27,7 @@ from stsearch.evaluate import (
     retrieval_queries,
     score,
 )
+from stsearch.evaluate_words import WordReport
 from stsearch.index.catalog import Failed, Linked, PhotoFile, Spotted
 from stsearch.index.gallery import Gallery
 from stsearch.metrics import DetectionCounts
@@ -276,8 +277,17 @@ def test_predictions_that_cannot_be_written_are_reported(tmp_path: Path) -> None
 @pytest.fixture
 def fake_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``stsearch eval`` find WIDE10 in the photograph of ``labelled``, whatever the weights."""
-    monkeypatch.setattr("stsearch.weights.load_spotter", lambda name, device: FakeSpotter())
+    monkeypatch.setattr("stsearch.weights.load_spotter", lambda name, device, reads=True: FakeSpotter())
     monkeypatch.setattr("stsearch.weights.load_query_encoder", lambda name: FakeEncoder())
+
+
+@pytest.fixture
+def crops(tmp_path: Path) -> Path:
+    """Return a folder of two crops with labels."""
+    for name in ("a.png", "b.png"):
+        PIL.Image.new("RGB", (30, 10)).save(tmp_path / name)
+    (tmp_path / "labels.tsv").write_text("a.png\tup\nb.png\tdown\n")
+    return tmp_path
 
 
 @pytest.fixture
@@ -314,6 +324,28 @@ def test_eval_as_json_names_rule_weights_and_every_query(
     assert (row["type"], row["map"], row["queries"], row["weights_sha256"]) == ("eval", 1.0, 1, "5ha")
     assert row["average_precision"] == {"wide10": 1.0}
     assert "3 or more characters" in row["query_rule"]
+
+
+def test_eval_of_words_reports_accuracy_and_edit_distance(
+    crops: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stsearch.weights.load_reader", lambda name, device: object())
+    monkeypatch.setattr(
+        "stsearch.evaluate_words.evaluate_words",
+        lambda reader, items: WordReport(len(items), 0.5, 0.75, 9.0),
+    )
+    evaluate([crops, crops], "words", as_json=True)
+    row = json.loads(capsys.readouterr().out)
+    assert (row["type"], row["dataset"], row["words"]) == ("eval", "words", 4)
+    assert (row["accuracy"], row["ned"], len(row["weights_sha256"])) == (0.5, 0.75, 64)
+    evaluate([crops], "words")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["words: 2 crops", "reading    accuracy 50.0%, 1-NED 75.0%"]
+
+
+def test_eval_of_words_has_no_gallery_to_score_again(crops: Path) -> None:
+    with pytest.raises(UsageError, match="--dataset words takes none of"):
+        evaluate([crops], "words", min_map=50.0)
 
 
 @pytest.mark.usefixtures("fake_weights")

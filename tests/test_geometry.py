@@ -16,11 +16,13 @@ from stsearch.geometry import (
     polygon_iou,
     polygon_perimeter,
     polygons_from_map,
+    rectify,
     region_edges,
     shrink_distance,
     turn_quad,
     word_size,
 )
+from stsearch.types import Image
 
 RECTANGLE = np.array([[10, 10], [50, 10], [50, 20], [10, 20]], np.float32)
 
@@ -151,3 +153,47 @@ def test_weak_small_and_surplus_kernels_are_dropped() -> None:
     found = polygons_from_map(probability, 0.3, 0.5, 1.7, 4, 10)
     assert [round(score, 2) for _, score in found] == [0.9, 0.8]
     assert len(polygons_from_map(probability, 0.3, 0.5, 1.7, 4, 1)) == 1
+
+
+def picture() -> Image:
+    """Return a picture whose red grows to the right and whose green grows downwards."""
+    columns, rows = np.meshgrid(np.arange(200), np.arange(100))
+    return np.stack([columns, 2 * rows, np.zeros_like(rows)], axis=2).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        pytest.param(0, np.index_exp[:, :], id="as it lies"),
+        pytest.param(2, np.index_exp[::-1, ::-1], id="on its head"),
+    ],
+)
+def test_a_crop_of_its_own_size_is_the_pixels_themselves(turns: int, expected: tuple[slice, slice]) -> None:
+    quad = turn_quad(np.array([[40, 20], [80, 20], [80, 30], [40, 30]], np.float32), turns)
+    assert (rectify(picture(), quad, (10, 40), 0.0) == picture()[20:30, 40:80][expected]).all()
+
+
+def test_a_word_that_runs_down_comes_out_upright() -> None:
+    quad = np.array([[60, 20], [60, 60], [50, 60], [50, 20]], np.float32)  # begins at the top right
+    crop = rectify(picture(), quad, (10, 40), 0.0)
+    assert (crop == np.rot90(picture()[20:60, 50:60])).all()
+
+
+def test_a_large_word_is_averaged_not_picked() -> None:
+    stripes = np.zeros((80, 320, 3), np.uint8)
+    stripes[:, ::2] = 200
+    quad = np.array([[0, 0], [320, 0], [320, 80], [0, 80]], np.float32)
+    assert np.abs(rectify(stripes, quad, (20, 80), 0.0).astype(int) - 100).max() <= 1
+
+
+def test_the_margin_and_what_lies_beyond_the_picture_continue_its_border() -> None:
+    light = np.full((10, 40, 3), 90, np.uint8)
+    quad = np.array([[-20, -5], [60, -5], [60, 15], [-20, 15]], np.float32)
+    assert (rectify(light, quad, (8, 32), 0.5) == 90).all()
+    grown = rectify(picture(), np.array([[50, 40], [70, 40], [70, 50], [50, 50]], np.float32), (20, 40), 0.5)
+    assert (grown[0, 0, 0], grown[0, 0, 1]) == pytest.approx((45, 70), abs=2)
+
+
+def test_a_polygon_outside_the_picture_is_no_error() -> None:
+    quad = np.array([[500, 500], [540, 500], [540, 510], [500, 510]], np.float32)
+    assert rectify(picture(), quad, (8, 32), 0.1).shape == (8, 32, 3)

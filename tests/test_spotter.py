@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from stsearch.geometry import polygon_iou
 from stsearch.models.detector import DetectionMaps
+from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.spotter import Spotter, fold_batch_norms, keep_best, possible_readings
 from stsearch.types import Scene, TextInstance
@@ -85,6 +86,23 @@ def test_reading_at_two_sizes_gives_a_word_once(micro_model: SceneTextModel, wor
     micro_model.config = dataclasses.replace(micro_model.config, scales=(1.0, 1.0))
     [found] = Spotter(micro_model, Card(micro_model.config).info).spot([word_scene.image])
     assert len(found) == 1
+
+
+def test_a_recognizer_has_the_last_word_on_what_is_read(
+    micro_model: SceneTextModel, micro_recognizer: Recognizer, word_scene: Scene
+) -> None:
+    micro_model.detector = KnowingDetector()  # type: ignore[assignment]  # a stand-in for the trained head
+    [rough] = Spotter(micro_model, Card(micro_model.config).info).spot([word_scene.image])
+    micro_model.recognizer = micro_recognizer
+    spotter = Spotter(micro_model, Card(micro_model.config).info)
+    [read] = spotter.spot([word_scene.image])
+    assert spotter.reader is not None
+    [again] = spotter.reader.read_instances([word_scene.image], [rough])
+    assert [each.transcript for each in read] == [each.transcript for each in again]
+    assert [each.confidence for each in read] != [each.confidence for each in rough]
+    assert (read[0].embedding == rough[0].embedding).all()
+    [unread] = Spotter(micro_model, Card(micro_model.config).info, reads=False).spot([word_scene.image])
+    assert [each.transcript for each in unread] == [each.transcript for each in rough]
 
 
 def test_folding_norms_changes_no_output(micro_model: SceneTextModel) -> None:

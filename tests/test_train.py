@@ -29,6 +29,7 @@ MICRO = """
 name = "micro"
 neck_channels = 16
 longer_side = 128
+recognizer = false
 backbone = {layers = [1, 1, 1, 1], width = 8, heads = 4, output_dim = 32}
 detector = {channels = 8}
 embedder = {channels = [16, 16, 24], hidden = 16, frames = 8, frame_dim = 8, character_dim = 16}
@@ -137,14 +138,14 @@ def test_weights_of_another_architecture_are_no_start(options: TrainOptions) -> 
 
 
 def test_an_unknown_stage_lists_the_known_ones(options: TrainOptions) -> None:
-    with pytest.raises(UsageError, match="choose from all, contrast, words, scenes"):
+    with pytest.raises(UsageError, match="choose from all, contrast, words, scenes, read"):
         train(dataclasses.replace(options, stage="sleep"), silent)
 
 
 def test_a_step_without_a_term_leaves_the_weights_as_they_are(
     options: TrainOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stsearch.train.joint_loss", lambda *args: {})
+    monkeypatch.setattr("stsearch.train.total_loss", lambda *args: {})
     train(dataclasses.replace(options, steps=1, val=()), silent)
     assert read_card(options.out / "last").training["stages"]["words"]["done"] == 1
 
@@ -164,7 +165,7 @@ def test_a_run_that_cannot_be_written_is_refused(options: TrainOptions, tmp_path
 def test_a_loss_that_is_not_finite_names_its_batch(
     options: TrainOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stsearch.train.joint_loss", lambda *args: {"ctc": torch.tensor(float("nan"))})
+    monkeypatch.setattr("stsearch.train.total_loss", lambda *args: {"ctc": torch.tensor(float("nan"))})
     with pytest.raises(TrainingError, match="stage words, batch 0"):
         train(options, silent)
 

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from stsearch.indexing import Progress
 
 BELOW_GATE = 1
+WORDS = "words"
 
 
 def evaluate(
     data: Annotated[
-        list[Path], typer.Option(help="Folder of labelled photographs; several make one gallery.")
+        list[Path], typer.Option(help="Folder of labelled photographs or, for words, of crops; repeatable.")
     ],
-    dataset: Annotated[str, typer.Option(help="Benchmark whose rules apply.")] = "folder",
+    dataset: Annotated[
+        str, typer.Option(help="Benchmark whose rules apply; words: of reading crops.")
+    ] = "folder",
     model: Annotated[
         str, typer.Option(help="Shipped weights by name, or a folder with a card.json.")
     ] = "tiny",
@@ -38,7 +41,15 @@ def evaluate(
         bool, typer.Option("--json", help="Write the report to stdout as one JSON line.")
     ] = False,
 ) -> None:
-    """Measure retrieval, detection and reading on labelled photographs, through the code that search uses."""
+    """Measure retrieval, detection and reading on labelled photographs, through the code that search uses.
+
+    With --dataset words, measure reading alone, on folders of word crops with a labels.tsv.
+    """
+    if dataset == WORDS:
+        if rescore or predictions is not None or min_map is not None:
+            raise UsageError("--dataset words takes none of --predictions, --rescore and --min-map")
+        _evaluate_words(data, model, device, as_json)
+        return
     from stsearch.evaluate import Predictions, predict_by_indexing, score
     from stsearch.weights import load_query_encoder, load_spotter
 
@@ -61,11 +72,31 @@ def evaluate(
         raise typer.Exit(BELOW_GATE)
 
 
+def _evaluate_words(data: list[Path], model: str, device: str, as_json: bool) -> None:
+    from stsearch.data.readers import read_words
+    from stsearch.evaluate_words import WORD_RULE, evaluate_words
+    from stsearch.weights import find_weights, load_reader, read_card
+
+    items = [item for folder in data for item in read_words(folder)]
+    report = evaluate_words(load_reader(model, device), items)
+    sha256 = read_card(find_weights(model)).identity
+    if as_json:
+        row = {"type": "eval", "schema": 1, "dataset": WORDS, **dataclasses.asdict(report)}
+        print(json.dumps(row | {"weights_sha256": sha256, "rule": WORD_RULE}))
+        return
+    print(f"words: {report.words} crops")
+    print(f"reading    accuracy {report.accuracy:.1%}, 1-NED {report.ned:.1%}")
+    print(f"speed      {report.words_per_s:.1f} words/s")
+    print(f"weights    sha256 {sha256}")
+    print(f"scoring    {WORD_RULE}")
+
+
 def _find_benchmark(name: str, min_length: int) -> Benchmark:
     from stsearch.evaluate import BENCHMARKS
 
     if name not in BENCHMARKS:
-        raise UsageError(f"no dataset {name!r}; choose one of: {', '.join(sorted(BENCHMARKS))}")
+        names = ", ".join(sorted([*BENCHMARKS, WORDS]))
+        raise UsageError(f"no dataset {name!r}; choose one of: {names}")
     return dataclasses.replace(BENCHMARKS[name], min_length=min_length)
 
 

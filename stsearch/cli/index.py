@@ -31,6 +31,9 @@ def index(
     device: Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")] = "auto",
     model: Annotated[str, Option(help="Weights: a name or a folder.")] = "tiny",
     batch: Annotated[int | None, Option(min=1, help="Photos at once; default: 1, on a GPU 32.")] = None,
+    no_read: Annotated[
+        bool, Option("--no-read", help="Do without the recognizer: faster, rougher transcripts.")
+    ] = False,
     as_json: Annotated[bool, Option("--json", help="Print the summary as a JSON line.")] = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Show errors only.")] = False,
 ) -> None:
@@ -49,7 +52,7 @@ def index(
     home = registry.data_home(os.environ)
     place = _gallery_folder(folder, index, home)
     tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")
-    spotter = load_spotter(model, device)
+    spotter = load_spotter(model, device, reads=not no_read)
     tell(f"Device: {spotter.device} · weights: {spotter.info.name} (sha256 {spotter.info.sha256[:8]}…)")
     options = IndexOptions(batch or _default_batch(spotter), threads=max(2, len(os.sched_getaffinity(0))))
     with Gallery.create(place, folder, spotter.info, output.note) as gallery:

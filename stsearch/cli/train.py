@@ -24,21 +24,24 @@ QUIET_S = 30.0  # a log file gets a line this often: enough to see life, too few
 Option = typer.Option
 Folder: TypeAlias = Path | None
 Folders: TypeAlias = list[Path] | None
+ClipSources = Annotated[
+    list[str] | None,
+    Option("--clip-pretrained", help="Start cr50 from CLIP: openai, or files of RN50 and ViT-B-16."),
+]
 
 
 def train(
     out: Annotated[Path, Option(help="Folder for checkpoints and log.jsonl.")],
     preset: Annotated[str, Option(help="Size of the network: tiny or cr50.")] = "tiny",
     config: Annotated[Path | None, Option(help="TOML file laid over the preset.")] = None,
-    stage: Annotated[str, Option(help="Stage to train: contrast, words, scenes, or all.")] = "all",
+    stage: Annotated[str, Option(help="Stage to train: contrast, words, scenes, read, or all.")] = "all",
     init: Annotated[Folder, Option(help="Start from the weights in this folder.")] = None,
-    clip: Annotated[
-        str | None, Option("--clip-pretrained", help="Start cr50 from CLIP: openai or a file.")
-    ] = None,
+    clip: ClipSources = None,
     resume: Annotated[bool, Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     data: Annotated[Folders, Option(help="Labelled photographs to train on; repeatable.")] = None,
     val: Annotated[Folders, Option(help="Labelled photographs to validate on; repeatable.")] = None,
     crops: Annotated[Folders, Option(help="Labelled word crops to train on; repeatable.")] = None,
+    val_crops: Annotated[Folders, Option(help="Labelled word crops to validate on; repeatable.")] = None,
     fonts: Annotated[Folder, Option(help="Fonts to render with; default: the system's.")] = None,
     backgrounds: Annotated[Folder, Option(help="Photographs without text to render on.")] = None,
     words: Annotated[Path | None, Option(help="Words to render: lines of word<TAB>zipf frequency.")] = None,
@@ -59,11 +62,12 @@ def train(
         config=config,
         stage=stage,
         init=init,
-        clip_pretrained=clip,
+        clip_pretrained=tuple(clip or ()),
         resume=resume,
         data=tuple(data or ()),
         val=tuple(val or ()),
         crops=tuple(crops or ()),
+        val_crops=tuple(val_crops or ()),
         fonts=fonts,
         backgrounds=backgrounds,
         words=words,

@@ -121,3 +121,58 @@ def vary_colours(image: Image, random: np.random.Generator) -> Image:
     if random.random() < 0.25:
         varied = varied + random.normal(0, random.uniform(2, 12), varied.shape)
     return np.asarray(np.clip(varied, 0, 255), np.uint8)
+
+
+def spoil(crop: Image, random: np.random.Generator) -> Image:
+    """Spoil a (H, W, 3) word crop as cameras, encoders and distance do: none to two of six ways.
+
+    In the spirit of RandAugment (Cubuk et al. 2020): a few operations, drawn with their strengths.
+    """
+    for operation in random.permutation(len(_SPOILERS))[: random.choice(3, p=(0.55, 0.3, 0.15))]:
+        crop = _SPOILERS[operation](crop, random)
+    return crop
+
+
+def _compress(crop: Image, random: np.random.Generator) -> Image:
+    _, encoded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(12, 70))])
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+
+
+def _coarsen(crop: Image, random: np.random.Generator) -> Image:
+    height, width = crop.shape[:2]
+    share = random.uniform(0.25, 0.7)
+    small = cv2.resize(
+        crop, (max(4, round(width * share)), max(4, round(height * share))), interpolation=cv2.INTER_AREA
+    )
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _shake(crop: Image, random: np.random.Generator) -> Image:
+    length = crop.shape[0] * random.uniform(0.04, 0.16)
+    angle = random.uniform(0, np.pi)
+    reach = int(np.ceil(length / 2))
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    offset = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+    ends = (np.stack([reach - offset, reach + offset]) * 16).round().astype(int).tolist()
+    cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, shift=4)
+    return np.asarray(cv2.filter2D(crop, -1, kernel / max(float(kernel.sum()), 1e-6)), np.uint8)
+
+
+def _fade(crop: Image, random: np.random.Generator) -> Image:
+    mean = crop.mean(axis=(0, 1))
+    return np.asarray(np.clip(mean + (crop - mean) * random.uniform(0.35, 0.8), 0, 255), np.uint8)
+
+
+def _lose_colour(crop: Image, random: np.random.Generator) -> Image:
+    grey = crop @ random.dirichlet((2.0, 2.0, 2.0))
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _shade(crop: Image, random: np.random.Generator) -> Image:
+    height, width = crop.shape[:2]
+    slope = random.normal(0, 0.6, 2)
+    plane = np.linspace(-0.5, 0.5, height)[:, None] * slope[0] + np.linspace(-0.5, 0.5, width) * slope[1]
+    return np.asarray(np.clip(crop * (1 + plane[..., None]), 0, 255), np.uint8)
+
+
+_SPOILERS = (_compress, _coarsen, _shake, _fade, _lose_colour, _shade)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from stsearch.config import Canvas, ModelConfig, StageConfig
+from stsearch.config import Canvas, ModelConfig, RecognizerConfig, StageConfig
 from stsearch.data.augment import crop_view, scene_view, vary_colours, word_view
+from stsearch.data.crops import CropBatch, LabelledCrop, collate_crops, rendered_size, whole_picture, words_of
 from stsearch.data.synth import Renderer, SynthAssets
 from stsearch.data.targets import detection_target, region_targets
-from stsearch.errors import DataError
+from stsearch.errors import DataError, UsageError
 from stsearch.losses import DetectionTargets
 from stsearch.types import Image, Sample, Scene
 
@@ -63,7 +65,7 @@ class TrainingData:
         object.__setattr__(self, "readable", readable)
 
 
-class BatchDataset(Dataset[Batch]):
+class BatchDataset(Dataset[Batch | CropBatch]):
     """Batch ``index`` of a stage is a function of (seed, stage, index): a resumed run goes on exactly."""
 
     def __init__(self, data: TrainingData, model: ModelConfig, stage: StageConfig, steps: int) -> None:
@@ -76,10 +78,12 @@ class BatchDataset(Dataset[Batch]):
         """Return the number of steps of the stage."""
         return self.steps
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> Batch | CropBatch:
         """Build batch ``index``."""
         random = np.random.default_rng([self.data.seed, self.stage_key, index])
         canvas = self.stage.canvases[random.choice(len(self.shares), p=self.shares / self.shares.sum())]
+        if canvas.source == "crops":
+            return self._crops(canvas, index, random)
         scenes: list[Scene] = []
         while len(scenes) < canvas.batch:
             scenes += self._draw(canvas, index, len(scenes), random)[: canvas.batch - len(scenes)]
@@ -97,13 +101,42 @@ class BatchDataset(Dataset[Batch]):
             return self._photo_views(size, words, views, random)
         if self.data.crops and 1 - crop < kind:
             return [self._crop_view(size, random)]
-        if self._renderer is None:
-            self._renderer = Renderer(self.data.assets, self.data.seed)
         key = index * 1024 + position
         if words:
-            return [self._renderer.word(key, size)]
+            return [self._render().word(key, size)]
         start, end = self.stage.difficulty
-        return [self._renderer.scene(key, size, start + (end - start) * index / max(self.steps, 1))]
+        return [self._render().scene(key, size, start + (end - start) * index / max(self.steps, 1))]
+
+    def _render(self) -> Renderer:
+        if self._renderer is None:
+            self._renderer = Renderer(self.data.assets, self.data.seed)
+        return self._renderer
+
+    def _crops(self, canvas: Canvas, index: int, random: np.random.Generator) -> CropBatch:
+        config = self.model.recognizer
+        if config is None:
+            raise UsageError(f"stage {self.stage.name}: model {self.model.name} has no recognizer to train")
+        words: list[LabelledCrop] = []
+        for attempt in itertools.count():
+            words += self._draw_words(config, index * 1024 + attempt, random)
+            if len(words) >= canvas.batch:
+                break
+        return collate_crops(words[: canvas.batch], canvas, self.stage, random)
+
+    def _draw_words(
+        self, config: RecognizerConfig, key: int, random: np.random.Generator
+    ) -> list[LabelledCrop]:
+        """Draw a few words of one photograph, a crop, or the words of a rendered picture."""
+        kind = random.random()
+        if self.data.readable and kind < self.stage.real_share / VIEWS_A_PHOTO:
+            sample = self.data.readable[random.integers(len(self.data.readable))]
+            words = words_of(_load(sample.image), sample.words, config)
+            return [words[i] for i in random.permutation(len(words))[:VIEWS_A_PHOTO]]
+        if self.data.crops and 1 - self.stage.crop_share < kind:
+            path, transcript = self.data.crops[random.integers(len(self.data.crops))]
+            return whole_picture(_load(path), transcript, config)
+        scene = self._render().word(key, rendered_size(random))
+        return words_of(scene.image, scene.words, config)
 
     def _photo_views(
         self, size: tuple[int, int], words: bool, views: int, random: np.random.Generator

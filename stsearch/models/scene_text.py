@@ -1,4 +1,4 @@
-"""The joint network: wires backbone, neck, detector and embedder; the only place that builds them."""
+"""The joint network: wires backbone, neck, detector, embedder and recognizer; the only place that does."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from stsearch.models.detector import DbDetector, DetectionMaps
 from stsearch.models.embedder import ImageEmbedder, RegionReadings, TextEmbedder
 from stsearch.models.layers import FeaturePyramid, sample_regions
 from stsearch.models.prompts import LanguageMatcher, build_matcher, freeze_prompt
+from stsearch.models.recognizer import Recognizer, build_recognizer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,10 +29,11 @@ class SceneFeatures:
 class SceneTextModel(nn.Module):
     """Detect words and embed them in the space of query strings (TDSL, section 3).
 
-    With a matcher, language conditions the features (FastTCM, section 3).
+    With a matcher, language conditions the features (FastTCM, section 3). A recognizer, which reads crops of
+    what was detected (CLIP4STR), shares nothing with the rest but the weights they travel in.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument a part
         self,
         config: ModelConfig,
         backbone: ClipResNet,
@@ -40,6 +42,7 @@ class SceneTextModel(nn.Module):
         image_embedder: ImageEmbedder,
         text_embedder: TextEmbedder,
         matcher: LanguageMatcher | None = None,
+        recognizer: Recognizer | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -49,6 +52,7 @@ class SceneTextModel(nn.Module):
         self.image_embedder = image_embedder
         self.text_embedder = text_embedder
         self.matcher = matcher
+        self.recognizer = recognizer
         mean, std = (
             torch.tensor(values)[:, None, None] * 255
             for values in (config.backbone.mean, config.backbone.std)
@@ -111,6 +115,7 @@ def build_model(config: ModelConfig) -> SceneTextModel:
         ImageEmbedder(config.neck_channels, config.embedder),
         TextEmbedder(config.embedder),
         build_matcher(prompts, config.backbone.output_dim) if prompts is not None else None,
+        build_recognizer(config.recognizer) if config.recognizer is not None else None,
     ).to(memory_format=torch.channels_last)
 
 

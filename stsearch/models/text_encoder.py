@@ -1,4 +1,4 @@
-"""CLIP's text tower, built by open_clip, for strings and for soft prompts; and how strings become tokens."""
+"""CLIP's text tower, built by open_clip, for strings and soft prompts; and how strings become tokens."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ class ClipTextEncoder(nn.Module):
         last = tokens.argmax(dim=1)
         return self.encode_soft(self.tower.token_embedding(tokens), last)
 
+    def encode_all(self, tokens: Tensor) -> Tensor:
+        """Return (N, L, D) embeddings of all (N, L) int64 tokens (CLIP4STR, section 3.3)."""
+        projected: Tensor = (
+            self.tower.ln_final(self._states(self.embed_tokens(tokens))) @ self.tower.text_projection
+        )
+        return projected
+
     def encode_soft(self, embedded: Tensor, last: Tensor) -> Tensor:
         """Return (N, D) embeddings of tokens that are given as vectors: soft prompts.
 
@@ -44,12 +51,16 @@ class ClipTextEncoder(nn.Module):
             embedded: (N, L, W), without positions; L is at most the configured context length.
             last: (N,) int64, where each prompt's end token stands.
         """
-        length = embedded.shape[1]
-        states = embedded + self.tower.positional_embedding[:length]
-        states = self.tower.transformer(states, attn_mask=self.tower.attn_mask[:length, :length])
+        states = self._states(embedded)
         ends = states[torch.arange(len(states), device=states.device), last]
         projected: Tensor = self.tower.ln_final(ends) @ self.tower.text_projection
         return projected
+
+    def _states(self, embedded: Tensor) -> Tensor:
+        length = embedded.shape[1]
+        placed = embedded + self.tower.positional_embedding[:length]
+        states: Tensor = self.tower.transformer(placed, attn_mask=self.tower.attn_mask[:length, :length])
+        return states
 
     def embed_tokens(self, tokens: Tensor) -> Tensor:
         """Return the (N, L, W) vectors of (N, L) int64 tokens."""

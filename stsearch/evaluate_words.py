@@ -1,0 +1,73 @@
+"""The word recognition benchmark: how many crops of one word each are read right."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stsearch import metrics
+from stsearch.charset import normalize
+from stsearch.errors import DataError
+from stsearch.image import read_image
+from stsearch.reader import Reader
+
+WORD_RULE = (
+    "a word is right when it equals its label in lower case, letters and digits only; labels without any are"
+    " left out; ned is 1 - normalised edit distance, the mean over words"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WordReport:
+    """What was measured on word crops; ratios in [0, 1]."""
+
+    words: int
+    accuracy: float
+    ned: float  # 1 - normalised edit distance: 1 is perfect
+    words_per_s: float  # decoding of the pictures included
+
+    @property
+    def figure(self) -> float:
+        """What checkpoints are chosen by."""
+        return self.accuracy
+
+    def summary(self) -> str:
+        """Return one line for people."""
+        return f"{self.words} words: {self.accuracy:.1%} read right, 1-NED {self.ned:.1%}"
+
+
+def evaluate_words(
+    reader: Reader, items: Sequence[tuple[Path, str]], progress: Callable[[int], None] = lambda done: None
+) -> WordReport:
+    """Read labelled word crops, as the benchmarks do (PARSeq and CLIP4STR: 36 characters).
+
+    Args:
+        reader: Reads them.
+        items: Crop files and their labels.
+        progress: Told how many crops are read.
+
+    Raises:
+        DataError: No label holds a letter or digit.
+        ImageError: A crop cannot be read.
+    """
+    labels = [label for _, label in items]
+    counted = sum(1 for label in labels if normalize(label))
+    if not counted:
+        raise DataError("no label holds a letter or a digit: there is nothing to measure")
+    started = time.perf_counter()
+    transcripts = list(_read(reader, [path for path, _ in items], progress))
+    seconds = time.perf_counter() - started
+    return WordReport(
+        counted,
+        metrics.word_accuracy(labels, transcripts),
+        metrics.one_minus_ned(labels, transcripts),
+        round(len(items) / seconds, 1),
+    )
+
+
+def _read(reader: Reader, paths: Sequence[Path], progress: Callable[[int], None]) -> Iterator[str]:
+    for done, crop in enumerate(reader.read_pictures(map(read_image, paths)), start=1):
+        progress(done)
+        yield crop.best.text

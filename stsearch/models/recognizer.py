@@ -1,0 +1,208 @@
+"""CLIP4STR: two branches read a word crop, the second with the reading of the first as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stsearch.charset import Charset, normalize
+from stsearch.config import RecognizerConfig
+from stsearch.models.permuted_decoder import KeysValues, PermutedDecoder, allowed_by, draw_orders
+from stsearch.models.spelling import END
+from stsearch.models.text_encoder import ClipTextEncoder, tokenize
+from stsearch.models.vision_tower import VisionTower
+
+IGNORED = -100  # a target that is not judged
+_STEP = 4  # positions in training are padded to a multiple of it: oneDNN compiles anew for every shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpellingLogits:
+    """What the reader says in training of B crops, spelled in K orders; V classes, 0 ends a word."""
+
+    visual: Tensor  # (B, K, L, V)
+    cross: Tensor  # (B, K, L, V)
+    targets: Tensor  # (B, K, L) int64; IGNORED where an order does not spell
+
+
+class Recognizer(nn.Module):
+    """Read word crops (CLIP4STR, Zhao et al. 2024, section 3)."""
+
+    def __init__(
+        self,
+        config: RecognizerConfig,
+        image: VisionTower,
+        text: ClipTextEncoder,
+        visual: PermutedDecoder,
+        cross: PermutedDecoder,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.charset = Charset(config.characters)
+        self.image = image
+        self.text = text
+        self.visual = visual
+        self.cross = cross
+        self.to_columns = nn.Linear(config.output_dim, len(self.charset))
+        self.to_upright = nn.Linear(config.output_dim, 1)
+        mean, std = (torch.tensor(values)[:, None, None] * 255 for values in (config.mean, config.std))
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+
+    def teach(
+        self, features: Tensor, words: Sequence[str], orders: int, random: np.random.Generator
+    ) -> SpellingLogits:
+        """Spell ``words`` in K ``orders``, each character from those before it (PARSeq, section 3.2).
+
+        Args:
+            features: (B, M, D) image tokens.
+            words: B labels of 1 to ``max_length`` characters of the charset.
+            orders: K.
+            random: Draws them.
+        """
+        inputs, targets = self._as_classes(words, features.device)
+        length = targets.shape[1]
+        ranks = draw_orders(length, orders, random)
+        known = F.pad(targets[:, :-1] > END, (1, 0), value=True)  # the start and the characters, no padding
+        allowed = torch.from_numpy(allowed_by(ranks)).to(features.device) & known[:, None]
+        places = torch.arange(length, device=features.device).repeat(orders)
+        memory = self.visual.memory(features)
+        with torch.no_grad():
+            guess = self._spell(self.visual, memory, length)
+        # The image side learns from the visual branch alone.
+        cross_memory = self._cross_memory(features.detach(), guess)
+        visual, cross = (
+            decoder(offered, decoder.context(inputs), places, allowed).unflatten(1, (orders, length))
+            for decoder, offered in ((self.visual, memory), (self.cross, cross_memory))
+        )
+        # Right to left, the end comes first; in any other order but the natural one it is not asked for.
+        ends_left_out = torch.where(targets == END, IGNORED, targets)
+        judged = torch.stack([targets if k < 2 else ends_left_out for k in range(orders)], dim=1)
+        return SpellingLogits(visual, cross, judged)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the (B, M, D) image tokens of (B, 3, H, W) crops, RGB in [0, 255]."""
+        normalised = (images.float() - self.get_buffer("mean")) / self.get_buffer("std")
+        tokens: Tensor = self.image(normalised.contiguous(memory_format=torch.channels_last))
+        return tokens
+
+    def columns(self, features: Tensor) -> Tensor:
+        """Return the (B, C, V) CTC logits of the columns of image tokens; class 0 is the blank.
+
+        Not of the paper: in training they align tokens and characters long before the decoders can.
+        """
+        logits: Tensor = self.to_columns(self.image.columns(features))
+        return logits
+
+    def upright(self, features: Tensor) -> Tensor:
+        """Return the (B,) logits that crops stand the right way up, from their class tokens."""
+        logits: Tensor = self.to_upright(features[:, 0]).squeeze(1)
+        return logits
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict and refine, in both branches (CLIP4STR, section 3.4).
+
+        Args:
+            images: (B, 3, H, W) RGB in [0, 255].
+
+        Returns:
+            (B, L, V) float32 class probabilities at L positions, L as many as the longest word needs; and
+            (B,) float32 probabilities that a crop stands the right way up.
+        """
+        features = self.features(images)
+        upright = self.upright(features).float().sigmoid()
+        memory = self.visual.memory(features)
+        spelled = self._predict(self.visual, memory)
+        if not self.config.cross_modal:
+            for _ in range(self.config.refinements):
+                spelled = self._refine(self.visual, memory, spelled)
+            return spelled.float().softmax(dim=-1), upright
+        cross_memory = self._cross_memory(features, spelled)
+        answer = self._predict(self.cross, cross_memory)
+        for _ in range(self.config.refinements):
+            spelled = self._refine(self.visual, memory, spelled)
+            answer = self._refine(self.cross, self._cross_memory(features, spelled), answer)
+        return answer.float().softmax(dim=-1), upright
+
+    def _as_classes(self, words: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return (B, L) inputs, each a character late after the start, and (B, L) targets with ends."""
+        classes = [self.charset.encode(word) for word in words]
+        length = max(map(len, classes)) + 1
+        length = min(length + -length % _STEP, self.config.max_length + 1)
+        targets = torch.full((len(words), length), IGNORED)
+        for row, spelled in zip(targets, classes, strict=True):
+            row[: len(spelled) + 1] = torch.tensor([*spelled, END])
+        inputs = F.pad(targets[:, :-1].clamp(min=END), (1, 0), value=self.visual.start)
+        return inputs.to(device), targets.to(device)
+
+    def _predict(self, decoder: PermutedDecoder, memory: KeysValues) -> Tensor:
+        if self.config.autoregressive:
+            return self._spell(decoder, memory, self.config.max_length + 1)
+        start = self._starts(memory)
+        places = torch.arange(self.config.max_length + 1, device=start.device)
+        logits: Tensor = decoder(memory, decoder.context(start), places)
+        return logits
+
+    def _spell(self, decoder: PermutedDecoder, memory: KeysValues, length: int) -> Tensor:
+        """Return (B, L, V) logits, one position after the other until all words end or at ``length``."""
+        tokens = self._starts(memory)
+        ended = torch.zeros(len(tokens), 1, dtype=torch.bool, device=tokens.device)
+        context: list[KeysValues] = []
+        logits: list[Tensor] = []
+        for place in range(length):
+            context.append(decoder.context(tokens, first=place))
+            keys, values = (torch.cat(parts, dim=2) for parts in zip(*context, strict=True))
+            logits.append(decoder(memory, (keys, values), torch.tensor([place], device=tokens.device)))
+            tokens = logits[-1].argmax(dim=-1)
+            ended |= tokens == END
+            if ended.all():
+                break
+        return torch.cat(logits, dim=1)
+
+    def _refine(self, decoder: PermutedDecoder, memory: KeysValues, spelled: Tensor) -> Tensor:
+        """Return (B, L, V) logits of each position, all other characters of what was ``spelled`` given."""
+        classes = spelled.argmax(dim=-1)[:, :-1]
+        length = spelled.shape[1]
+        inside = (classes == END).cumsum(dim=1) == 0  # characters, no ends and nothing after them
+        others = ~torch.eye(length, length - 1, dtype=torch.bool, device=classes.device)
+        allowed = F.pad(others & inside[:, None], (1, 0), value=True)
+        context = decoder.context(torch.cat([self._starts(memory), classes], dim=1))
+        logits: Tensor = decoder(memory, context, torch.arange(length, device=classes.device), allowed)
+        return logits
+
+    def _cross_memory(self, features: Tensor, spelled: Tensor) -> KeysValues:
+        """Return the memory of the cross-modal branch: image tokens, then those of the string ``spelled``."""
+        words = [self._text_of(row) for row in spelled.argmax(dim=-1).tolist()]
+        tokens = tokenize(words, self.text.config)
+        tokens = F.pad(tokens, (0, self.text.config.context_length - tokens.shape[1]))
+        texts = self.text.encode_all(tokens.to(features.device))
+        return self.cross.memory(torch.cat([features, texts.to(features.dtype)], dim=1))
+
+    def _text_of(self, classes: list[int]) -> str:
+        end = classes.index(END) if END in classes else len(classes)
+        return normalize(self.charset.decode(classes[:end]))
+
+    def _starts(self, memory: KeysValues) -> Tensor:
+        return torch.full((len(memory[0]), 1), self.visual.start, device=memory[0].device)
+
+
+def build_recognizer(config: RecognizerConfig) -> Recognizer:
+    """Build the reader of ``config`` with random weights."""
+    visual, cross = (
+        PermutedDecoder(
+            len(config.characters) + 1,
+            config.output_dim,
+            config.decoder_heads,
+            config.max_length,
+            config.dropout,
+        )
+        for _ in range(2)
+    )
+    return Recognizer(
+        config, VisionTower(config), ClipTextEncoder(config.text, config.output_dim), visual, cross
+    )

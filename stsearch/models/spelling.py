@@ -1,0 +1,82 @@
+"""From class probabilities at the positions of a word to strings; class 0 ends a word."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stsearch.charset import Charset
+
+END = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read a word crop."""
+
+    text: str
+    probabilities: tuple[float, ...]  # of each character, then of the word's end
+
+    @property
+    def confidence(self) -> float:
+        """Return the product of the probabilities, in [0, 1]; 0 when nothing is read (PARSeq)."""
+        return math.prod(self.probabilities) if self.text else 0.0
+
+
+def best_reading(table: NDArray[np.float32], charset: Charset) -> Reading:
+    """Return the most probable reading of one crop.
+
+    Args:
+        table: (L, V) class probabilities at each position.
+        charset: The V classes; 0 ends a word.
+    """
+    return _reading(table, table.argmax(axis=1), charset)
+
+
+def n_best(table: NDArray[np.float32], charset: Charset, count: int) -> list[Reading]:
+    """Return the ``count`` most probable readings, best first, positions taken as independent.
+
+    The first may differ from :func:`best_reading`, which never weighs a short word against a long one.
+
+    Args:
+        table: (L, V) class probabilities at each position.
+        charset: The V classes; 0 ends a word.
+        count: 1 or more; fewer come back when there are no more.
+    """
+    costs = -np.log(np.maximum(table, 1e-12))
+    least = _least_costs(costs)
+    # A prefix waits with its cost and the least that what follows can cost, so whole words leave in order.
+    heap: list[tuple[float, float, tuple[int, ...]]] = [(float(least[0]), 0.0, ())]
+    readings: list[Reading] = []
+    while heap and len(readings) < count:
+        _, cost, prefix = heapq.heappop(heap)
+        place = len(prefix)
+        if place == len(table) or (prefix and prefix[-1] == END):
+            readings.append(_reading(table, prefix, charset))
+            continue
+        for c, step in enumerate(costs[place].tolist()):
+            rest = 0.0 if c == END else float(least[place + 1])
+            heapq.heappush(heap, (cost + step + rest, cost + step, (*prefix, c)))
+    return readings
+
+
+def _least_costs(costs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (L + 1,): what the cheapest end of a word costs from each position on."""
+    least = np.zeros(len(costs) + 1)
+    for place in range(len(costs) - 1, -1, -1):
+        least[place] = min(costs[place, END], costs[place, 1:].min() + least[place + 1])
+    return least
+
+
+def _reading(
+    table: NDArray[np.float32], classes: Sequence[int] | NDArray[np.int64], charset: Charset
+) -> Reading:
+    spelled = [int(c) for c in classes]
+    length = spelled.index(END) if END in spelled else len(spelled)
+    used = range(min(length + 1, len(spelled)))
+    return Reading(charset.decode(spelled[:length]), tuple(float(table[i, spelled[i]]) for i in used))

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from stsearch.config import Canvas, RecognizerConfig, StageConfig
+from stsearch.data.crops import collate_crops, cut, readable_label, rendered_size, whole_picture, words_of
+from stsearch.types import Scene
+
+CANVAS = Canvas("crops", 32, 128, batch=4)
+STAGE = StageConfig("read", (CANVAS,), 10, turned_share=0.5)
+READER = RecognizerConfig(max_length=8)
+
+
+@pytest.mark.parametrize(
+    ("transcript", "label"),
+    [
+        pytest.param("Open!", "Open!", id="as it is"),
+        pytest.param("Café", "Cafe", id="accents folded"),
+        pytest.param("1 Way", "1Way", id="spaces dropped"),
+        pytest.param("東京", "", id="nothing that can be read"),
+        pytest.param("unreadable", "", id="too long"),
+    ],
+)
+def test_what_is_taught(transcript: str, label: str) -> None:
+    assert readable_label(transcript, READER) == label
+
+
+def test_illegible_words_are_not_taught(word_scene: Scene) -> None:
+    assert [word.label for word in words_of(word_scene.image, word_scene.words, READER)] == ["Hi"]
+
+
+def test_a_foreign_crop_is_the_word_that_fills_its_picture() -> None:
+    [word] = whole_picture(np.zeros((20, 50, 3), np.uint8), "EXIT", READER)
+    assert word.polygon.tolist() == [[0, 0], [50, 0], [50, 20], [0, 20]]
+
+
+def test_a_cut_varies_around_the_word(word_scene: Scene) -> None:
+    [word] = words_of(word_scene.image, word_scene.words, READER)
+    random = np.random.default_rng(0)
+    crops = [cut(word, CANVAS, STAGE, random) for _ in range(8)]
+    assert {crop.shape for crop in crops} == {(32, 128, 3)}
+    assert all(crop.std() > 5 for crop in crops)  # the dark word stays on its light ground
+    assert len({crop.tobytes() for crop in crops}) == 8
+
+
+def test_the_last_crops_stand_on_their_heads_and_have_no_label(word_scene: Scene) -> None:
+    [word] = words_of(word_scene.image, word_scene.words, READER)
+    word, short = dataclasses.replace(word, label="Hello"), dataclasses.replace(word, label="a")
+    exact = StageConfig("read", (CANVAS,), 10, turned_share=0.5, jitter=0.0)
+    batch = collate_crops([word, short, word, short], CANVAS, exact, np.random.default_rng(0))
+    assert batch.images.shape == (4, 3, 32, 128)
+    assert batch.words == ["a", "a"]  # one or two characters are not turned while there are longer ones
+
+
+def test_the_same_seed_gives_the_same_batch(word_scene: Scene) -> None:
+    words = words_of(word_scene.image, word_scene.words, READER) * 4
+    one, other = (collate_crops(words, CANVAS, STAGE, np.random.default_rng(7)) for _ in range(2))
+    assert (one.images == other.images).all()
+
+
+def test_words_are_rendered_in_several_sizes() -> None:
+    random = np.random.default_rng(0)
+    assert len({rendered_size(random) for _ in range(40)}) == 3

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from stsearch.charset import Charset
+from stsearch.errors import DataError
+from stsearch.evaluate_words import evaluate_words
+from stsearch.models.spelling import best_reading
+from stsearch.reader import CropReading, Reader
+from stsearch.types import Image
+
+
+class GreyReader(Reader):
+    """Reads "a" in a dark picture and "b" in a light one."""
+
+    def __init__(self) -> None:
+        """Need no recognizer."""
+
+    def read_pictures(self, pictures: Iterable[Image]) -> Iterator[CropReading]:
+        for picture in pictures:
+            table = np.eye(3, dtype=np.float32)[[2 if picture.mean() > 100 else 1, 0]]
+            yield CropReading(table, best_reading(table, Charset("ab")), False)
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> list[tuple[Path, str]]:
+    labels = {"dark.png": ("A!", 20), "light.png": ("bb", 200), "sign.png": ("?!", 200)}
+    for name, (_, grey) in labels.items():
+        cv2.imwrite(str(tmp_path / name), np.full((10, 30, 3), grey, np.uint8))
+    return [(tmp_path / name, label) for name, (label, _) in labels.items()]
+
+
+def test_words_are_compared_in_36_characters_and_signs_left_out(items: list[tuple[Path, str]]) -> None:
+    done: list[int] = []
+    report = evaluate_words(GreyReader(), items, done.append)
+    assert (report.words, report.accuracy, report.ned) == (2, 0.5, 0.75)
+    assert done == [1, 2, 3]
+    assert "50.0% read right" in report.summary()
+
+
+def test_labels_without_a_letter_leave_nothing_to_measure(items: list[tuple[Path, str]]) -> None:
+    with pytest.raises(DataError, match="nothing to measure"):
+        evaluate_words(GreyReader(), items[2:])

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from stsearch.models.recognizer import Recognizer
+from stsearch.reader import BATCH, Reader
+from stsearch.types import Image, TextInstance
+
+
+@pytest.fixture
+def crops() -> list[Image]:
+    random = np.random.default_rng(0)
+    return list(random.integers(0, 256, (5, 32, 128, 3), dtype=np.uint8))
+
+
+class HeadReader(torch.nn.Module):
+    """A recognizer that reads "up" where a crop is lighter at the top, and "dn" elsewhere, surely or not."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        super().__init__()
+        self.config, self.charset = recognizer.config, recognizer.charset
+        self.register_buffer("mean", torch.zeros(1))
+
+    def read(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        upper, lower = (half.float().mean(dim=(1, 2, 3)) for half in images.split(16, dim=2))
+        upright = upper > lower
+        tables = torch.zeros(len(images), 3, 95)
+        for table, up in zip(tables, upright.tolist(), strict=True):
+            for place, c in enumerate([*self.charset.encode("up" if up else "dn"), 0]):
+                table[place, c] = 0.9 if up else 0.6
+        return tables, upright.float()
+
+
+def light_at_top() -> Image:
+    crop = np.zeros((32, 128, 3), np.uint8)
+    crop[:16] = 200
+    return crop
+
+
+def instance(x: float) -> TextInstance:
+    polygon = np.array([[x, 0], [x + 128, 0], [x + 128, 32], [x, 32]], np.float32)
+    return TextInstance(polygon, 0.7, "rough", 0.1, np.zeros(4, np.float32))
+
+
+def test_a_crop_reads_the_same_alone_and_among_others(
+    micro_recognizer: Recognizer, crops: list[Image]
+) -> None:
+    reader = Reader(micro_recognizer)
+    together = list(reader.read(crops))
+    [alone] = reader.read(crops[3:4])
+    assert len(together) == 5
+    assert together[3].best.text == alone.best.text
+    assert together[3].best.confidence == pytest.approx(alone.best.confidence, rel=1e-3)
+
+
+def test_more_crops_than_a_batch_come_back_in_order(micro_recognizer: Recognizer) -> None:
+    crops = [light_at_top() if i % 3 else np.zeros((32, 128, 3), np.uint8) for i in range(BATCH + 10)]
+    reader = Reader(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
+    assert [r.best.text for r in reader.read(crops)] == ["up" if i % 3 else "dn" for i in range(BATCH + 10)]
+
+
+def test_nothing_to_read_is_no_error(micro_recognizer: Recognizer) -> None:
+    assert list(Reader(micro_recognizer).read([])) == []
+
+
+def test_a_crop_on_its_head_is_turned_when_that_reads_better(micro_recognizer: Recognizer) -> None:
+    reader = Reader(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
+    up, down = reader.read([light_at_top(), light_at_top()[::-1]])
+    assert (up.best.text, up.turned) == ("up", False)
+    assert (down.best.text, down.turned) == ("up", True)
+
+
+def test_instances_are_read_from_their_own_pixels(micro_recognizer: Recognizer) -> None:
+    reader = Reader(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
+    photo = np.concatenate([light_at_top(), light_at_top()[::-1]], axis=1)
+    [[first, second], none] = reader.read_instances([photo, photo], [[instance(0), instance(128)], []])
+    assert (first.transcript, first.score) == ("up", 0.7)
+    assert first.confidence == pytest.approx(0.9**3, rel=1e-4)
+    assert first.polygon[0].tolist() == [0, 0]
+    assert second.polygon[0].tolist() == [256, 32]  # reading starts at the other end
+    assert none == []
+
+
+def test_the_n_best_begin_with_what_was_read(micro_recognizer: Recognizer) -> None:
+    reader = Reader(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
+    [crop] = reader.read([light_at_top()])
+    assert [reading.text for reading in reader.n_best(crop, 1)] == ["up"]
+
+
+def test_pictures_of_any_size_are_stretched(micro_recognizer: Recognizer) -> None:
+    reader = Reader(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
+    picture = np.repeat(np.repeat(light_at_top(), 3, axis=0), 2, axis=1)
+    assert [crop.best.text for crop in reader.read_pictures([picture])] == ["up"]

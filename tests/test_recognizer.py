@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from stsearch.config import RecognizerConfig
+from stsearch.models.recognizer import IGNORED, Recognizer, build_recognizer
+from stsearch.models.spelling import END
+
+
+@pytest.fixture
+def crops() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    coarse = torch.rand(4, 3, 4, 16, generator=generator) * 255
+    return torch.nn.functional.interpolate(coarse, size=(32, 128), mode="bilinear")
+
+
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_every_order_judges_the_characters_and_two_judge_the_end(
+    micro_recognizer: Recognizer, crops: torch.Tensor
+) -> None:
+    logits = micro_recognizer.teach(micro_recognizer.features(crops[:2]), ["ab", "Z"], 4, random())
+    a, b, z = micro_recognizer.charset.encode("abZ")
+    assert logits.targets.tolist() == [
+        [[a, b, END, IGNORED]] * 2 + [[a, b, IGNORED, IGNORED]] * 2,
+        [[z, END, IGNORED, IGNORED]] * 2 + [[z, IGNORED, IGNORED, IGNORED]] * 2,
+    ]
+    assert logits.visual.shape == logits.cross.shape == (2, 4, 4, 95)
+
+
+def test_a_label_is_not_seen_before_it_is_spelled(micro_recognizer: Recognizer, crops: torch.Tensor) -> None:
+    features = micro_recognizer.features(crops[:1])
+    one, other = (micro_recognizer.teach(features, [word], 1, random()) for word in ("abcd", "abxy"))
+    for left, right in ((one.visual, other.visual), (one.cross, other.cross)):
+        assert torch.allclose(left[0, 0, :3], right[0, 0, :3], atol=1e-5)
+        assert not torch.allclose(left[0, 0, 3], right[0, 0, 3])
+
+
+def test_padding_changes_nothing(micro_recognizer: Recognizer, crops: torch.Tensor) -> None:
+    features = micro_recognizer.features(crops[:2])
+    alone = micro_recognizer.teach(features[:1], ["ab"], 2, random())
+    beside = micro_recognizer.teach(features, ["ab", "longer-word"], 2, random())
+    assert torch.allclose(alone.visual[0, :, :3], beside.visual[0, :, :3], atol=1e-5)
+
+
+def test_the_image_side_learns_from_the_visual_branch_alone(
+    micro_recognizer: Recognizer, crops: torch.Tensor
+) -> None:
+    features = micro_recognizer.features(crops)
+    logits = micro_recognizer.teach(features, ["a", "b", "c", "d"], 2, random())
+    logits.cross.sum().backward()
+    assert all(p.grad is None for p in micro_recognizer.image.parameters())
+    assert all(p.grad is not None for p in micro_recognizer.cross.parameters())
+
+
+def test_the_losses_reach_every_parameter(micro_recognizer: Recognizer, crops: torch.Tensor) -> None:
+    micro_recognizer.train()
+    features = micro_recognizer.features(crops)
+    logits = micro_recognizer.teach(features, ["a", "b", "c", "d"], 2, random())
+    columns, upright = micro_recognizer.columns(features), micro_recognizer.upright(features)
+    (logits.visual.sum() + logits.cross.sum() + columns.sum() + upright.sum()).backward()
+    missing = [name for name, p in micro_recognizer.named_parameters() if p.grad is None]
+    assert missing == []
+
+
+@pytest.mark.parametrize("cross_modal", [True, False])
+@pytest.mark.parametrize("autoregressive", [True, False])
+@pytest.mark.parametrize("refinements", [0, 1, 2])
+def test_every_way_to_read_gives_probabilities_that_do_not_depend_on_the_batch(
+    micro_recognizer: Recognizer,
+    crops: torch.Tensor,
+    cross_modal: bool,
+    autoregressive: bool,
+    refinements: int,
+) -> None:
+    micro_recognizer.config = dataclasses.replace(
+        micro_recognizer.config,
+        cross_modal=cross_modal,
+        autoregressive=autoregressive,
+        refinements=refinements,
+    )
+    with torch.inference_mode():
+        together, upright = micro_recognizer.read(crops)
+        alone, _ = micro_recognizer.read(crops[2:3])
+    assert together.sum(dim=-1).allclose(torch.ones(together.shape[:2]))
+    assert ((upright >= 0) & (upright <= 1)).all()
+    length = min(alone.shape[1], together.shape[1])
+    assert torch.allclose(together[2:3, :length], alone[:, :length], atol=1e-5)
+
+
+def test_refining_fills_in_each_character_from_the_others(
+    micro_recognizer: Recognizer, crops: torch.Tensor
+) -> None:
+    memory = micro_recognizer.visual.memory(micro_recognizer.features(crops[:1]))
+    spelled = torch.zeros(1, 5, 95)
+    for place, character in enumerate([3, 7, 9, END, 5]):  # what follows the end is nothing
+        spelled[0, place, character] = 1.0
+    refined = micro_recognizer._refine(micro_recognizer.visual, memory, spelled)
+    for place, seen_by in ((1, [0, 2, 3, 4]), (4, [])):
+        changed = spelled.clone()
+        changed[0, place] = torch.eye(95)[20]
+        after = micro_recognizer._refine(micro_recognizer.visual, memory, changed)
+        differs = (refined - after).abs().amax(dim=-1)[0] > 1e-6
+        assert differs.nonzero().flatten().tolist() == seen_by
+
+
+def test_the_cross_branch_reads_the_text_that_the_visual_branch_read(
+    micro_recognizer: Recognizer, crops: torch.Tensor
+) -> None:
+    features = micro_recognizer.features(crops[:1])
+    keys = []
+    for word in ("Ab-9", "aB9", "xyz"):
+        spelled = torch.eye(95)[torch.tensor([*micro_recognizer.charset.encode(word), END])][None]
+        keys.append(micro_recognizer._cross_memory(features, spelled)[0])
+    assert torch.equal(keys[0], keys[1])  # folded to the 36 characters
+    assert not torch.allclose(keys[0], keys[2])
+    assert keys[0].shape[2] == features.shape[1] + 28
+
+
+@pytest.mark.slow
+def test_a_small_recognizer_learns_its_words_by_heart(
+    micro_reader_config: RecognizerConfig, crops: torch.Tensor
+) -> None:
+    torch.manual_seed(0)
+    recognizer = build_recognizer(dataclasses.replace(micro_reader_config, dropout=0.0)).train()
+    optimizer = torch.optim.AdamW(recognizer.parameters(), 3e-3)
+    words = ["one", "Two2", "(3)", "a"]
+    for _ in range(120):
+        logits = recognizer.teach(recognizer.features(crops), words, 4, random())
+        flat = logits.targets.flatten()
+        losses = [
+            torch.nn.functional.cross_entropy(branch.flatten(0, 2), flat)
+            for branch in (logits.visual, logits.cross)
+        ]
+        optimizer.zero_grad()
+        torch.stack(losses).sum().backward()
+        optimizer.step()
+    with torch.inference_mode():
+        tables, _ = recognizer.eval().read(crops)
+    classes = tables.argmax(dim=-1).tolist()
+    read = [recognizer.charset.decode(row[: row.index(END) if END in row else None]) for row in classes]
+    assert read == words

@@ -1,0 +1,180 @@
+"""Training the recognizer: its stage, what it touches, what validates it, what is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from test_train import MICRO, silent
+from torch import Tensor
+
+from stsearch.config import LossWeights, ModelConfig, RecognizerConfig, StageConfig
+from stsearch.data.crops import CropBatch
+from stsearch.errors import UsageError, WeightsError
+from stsearch.models.scene_text import SceneTextModel, build_model
+from stsearch.objective import total_loss
+from stsearch.schedule import parameter_groups
+from stsearch.train import TrainOptions, train
+from stsearch.types import Scene
+from stsearch.weights import load_model, load_reader, load_spotter, read_card
+
+READING = """\
+[model.recognizer]
+stem = [4, 4, 8, 8]
+width = 16
+layers = 1
+heads = 2
+output_dim = 16
+decoder_heads = 2
+text = {width = 16, heads = 2, layers = 1, context_length = 28}
+[stages.read]
+canvases = [{source = "crops", height = 32, width = 128, batch = 4, share = 1.0}]
+steps = 3
+warmup_steps = 1
+turned_share = 0.25
+validate_every = 2
+[stages.words]"""
+STAGE = StageConfig("read", (), 10)
+
+
+@pytest.fixture
+def crops(word_scene: Scene, tmp_path: Path) -> Path:
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "hi.png"), word_scene.image[20:52, 16:64])
+    (folder / "labels.tsv").write_text("hi.png\tHi\n")
+    return folder
+
+
+@pytest.fixture
+def options(crops: Path, tmp_path: Path) -> TrainOptions:
+    reading = MICRO.replace("recognizer = false\n", "").replace("[stages.words]", READING)
+    (tmp_path / "reading.toml").write_text(reading)
+    return TrainOptions(
+        out=tmp_path / "run",
+        config=tmp_path / "reading.toml",
+        stage="read",
+        crops=(crops,),
+        val_crops=(crops,),
+        workers=0,
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def reading_model(micro_config: ModelConfig, micro_reader_config: RecognizerConfig) -> SceneTextModel:
+    torch.manual_seed(0)
+    return build_model(dataclasses.replace(micro_config, recognizer=micro_reader_config))
+
+
+def batch() -> CropBatch:
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 3, 32, 128), dtype=np.uint8))
+    return CropBatch(images, ["One", "2", "three"])
+
+
+def losses_of(model: SceneTextModel, weights: LossWeights) -> dict[str, Tensor]:
+    stage = dataclasses.replace(STAGE, weights=weights)
+    return total_loss(model, batch(), stage, np.random.default_rng(0))
+
+
+@pytest.mark.slow
+def test_the_read_stage_trains_the_recognizer_alone_and_is_validated_on_crops(options: TrainOptions) -> None:
+    start = dataclasses.replace(options, steps=1, val_crops=())
+    train(start, silent)
+    go_on = dataclasses.replace(options, out=options.out / "next", init=options.out / "last")
+    card = train(go_on, silent)
+    before, _ = load_model(str(options.out / "last"), "cpu")
+    after, _ = load_model(str(go_on.out / "last"), "cpu")
+    new = after.state_dict()
+    changed = {name for name, value in before.state_dict().items() if not torch.equal(value, new[name])}
+    assert changed
+    assert all(name.startswith("recognizer.") for name in changed)
+    assert card.training["stages"]["read"]["done"] == 3
+    events = [json.loads(line) for line in (go_on.out / "log.jsonl").read_text().splitlines()]
+    assert [event["words"] for event in events if event["event"] == "validation"] == [1, 1]
+    metrics = read_card(go_on.out / "best").metrics["words"]
+    assert (metrics["sets"], metrics["words"]) == (["crops"], 1)
+
+
+@pytest.mark.slow
+def test_the_recognizer_is_kept_in_a_file_of_its_own(options: TrainOptions, word_scene: Scene) -> None:
+    train(dataclasses.replace(options, steps=1, val_crops=()), silent)
+    folder = options.out / "last"
+    card = read_card(folder)
+    assert card.identity not in (card.sha256, card.reader_sha256, "")
+    assert card.info.sha256 == card.identity
+    [reading] = load_reader(str(folder), "cpu").read_pictures([word_scene.image])
+    assert 0 <= reading.best.confidence <= 1
+    assert load_spotter(str(folder), "cpu", reads=False).reader is None
+    content = bytearray((folder / "reader.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "reader.safetensors").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"reader\.safetensors does not match the checksum"):
+        load_reader(str(folder), "cpu")
+    (folder / "reader.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"reader\.safetensors is missing"):
+        load_model(str(folder), "cpu")
+
+
+def test_the_read_stage_needs_a_recognizer(options: TrainOptions, tmp_path: Path) -> None:
+    (tmp_path / "none.toml").write_text("[model]\nrecognizer = false\n")
+    with pytest.raises(UsageError, match="no recognizer to train"):
+        train(dataclasses.replace(options, config=tmp_path / "none.toml", steps=1), silent)
+
+
+def test_weights_without_a_recognizer_say_how_to_get_one(options: TrainOptions, tmp_path: Path) -> None:
+    (tmp_path / "none.toml").write_text(MICRO)
+    scenes = dataclasses.replace(options, config=tmp_path / "none.toml", stage="scenes", steps=1, crops=())
+    train(dataclasses.replace(scenes, val_crops=()), silent)
+    with pytest.raises(WeightsError, match="--stage read"):
+        load_reader(str(options.out / "last"), "cpu")
+
+
+def test_each_term_of_reading_can_be_switched_off(reading_model: SceneTextModel) -> None:
+    assert set(losses_of(reading_model, LossWeights())) == {"upright", "columns", "visual", "cross"}
+    assert set(losses_of(reading_model, LossWeights(reading=0))) == {"upright", "columns"}
+    assert set(losses_of(reading_model, LossWeights(upright=0, columns=0))) == {"visual", "cross"}
+
+
+def test_the_weight_of_a_term_multiplies_it(reading_model: SceneTextModel) -> None:
+    reading_model.eval()
+    once, twice = (losses_of(reading_model, LossWeights(columns=w, reading=w)) for w in (1.0, 2.0))
+    for name in ("columns", "visual", "cross"):
+        assert torch.allclose(2 * once[name], twice[name], rtol=1e-4)
+
+
+def test_crops_on_their_heads_teach_uprightness_only(reading_model: SceneTextModel) -> None:
+    reading_model.eval()
+    other = batch()
+    other.images[3:] = 255 - other.images[3:]
+    stage = dataclasses.replace(STAGE, weights=LossWeights())
+    one = total_loss(reading_model, batch(), stage, np.random.default_rng(0))
+    two = total_loss(reading_model, other, stage, np.random.default_rng(0))
+    assert torch.allclose(one["visual"], two["visual"], atol=1e-5)
+    assert not torch.equal(one["upright"], two["upright"])
+
+
+def test_the_first_text_layers_are_frozen_and_towers_have_rates_of_their_own(
+    micro_config: ModelConfig, micro_reader_config: RecognizerConfig
+) -> None:
+    text = dataclasses.replace(micro_reader_config.text, layers=2)
+    reader = dataclasses.replace(micro_reader_config, text=text, frozen_text_layers=1)
+    model = build_model(dataclasses.replace(micro_config, recognizer=reader))
+    stage = dataclasses.replace(STAGE, backbone_rate=0.5, text_rate=0.25)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    rates = {
+        names[id(parameter)]: group["rate"]
+        for group in parameter_groups(model, stage)
+        for parameter in group["params"]
+    }
+    tower = "recognizer.text.tower."
+    assert not any(name.startswith(f"{tower}transformer.resblocks.0.") for name in rates)
+    assert f"{tower}token_embedding.weight" not in rates
+    assert rates[f"{tower}transformer.resblocks.1.ln_1.weight"] == 0.25
+    assert rates["recognizer.image.tower.class_embedding"] == 0.5
+    assert rates["recognizer.cross.positions"] == 1.0
