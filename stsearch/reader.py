@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -113,6 +112,7 @@ def _with_reading(instance: TextInstance, reading: CropReading) -> TextInstance:
     polygon: Polygon = instance.polygon
     if reading.turned:
         polygon = np.roll(polygon, -(len(polygon) // 2), axis=0)
-    return dataclasses.replace(
-        instance, polygon=polygon, transcript=reading.best.text, confidence=reading.best.confidence
+    best = reading.best
+    return TextInstance(
+        polygon, instance.score, best.text, best.confidence, instance.embedding, best.characters
     )

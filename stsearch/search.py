@@ -93,6 +93,7 @@ class Hit:
         polygon: (P, 2) float32, in original pixels.
         transcript: what was read.
         confidence: of the transcript, in [0, 1].
+        characters: confidence of each of its characters, in [0, 1]; empty where no recognizer read it.
     """
 
     query: str
@@ -103,6 +104,7 @@ class Hit:
     polygon: Polygon
     transcript: str
     confidence: float
+    characters: tuple[float, ...] = ()
 
     @property
     def box(self) -> Quad:
@@ -174,7 +176,7 @@ def search(
     good = takewhile(lambda row: row.score >= options.min_score, _rank(table, scores, options.group))
     rows = list(islice(good, options.top))
     photos = gallery.photos_of({int(table.contents[row.instance]) for row in rows})
-    polygons = gallery.polygons_of(int(table.ids[row.instance]) for row in rows)
+    details = gallery.details_of(int(table.ids[row.instance]) for row in rows)
     hits = [
         Hit(
             query=query.text,
@@ -182,12 +184,13 @@ def search(
             score=row.score,
             similarity=float(np.clip(table.embeddings[row.instance] @ embeddings[row.word], -1.0, 1.0)),
             path=path,
-            polygon=polygons[instance],
+            polygon=details[instance].polygon,
             transcript=table.transcripts[row.instance],
             confidence=float(table.confidences[row.instance]),
+            characters=details[instance].characters,
         )
         for row in rows
-        if (instance := int(table.ids[row.instance])) in polygons  # else removed by another process just now
+        if (instance := int(table.ids[row.instance])) in details  # else removed by another process just now
         for path in photos.get(int(table.contents[row.instance]), ())
     ]
     return merge_hits([hits], options.top)

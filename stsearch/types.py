@@ -54,6 +54,7 @@ class TextInstance:
     transcript: str  # "" when nothing is legible
     confidence: float  # product of character probabilities in [0, 1]
     embedding: Embedding  # (D,) float32, unit length
+    characters: tuple[float, ...] = ()  # confidence of each character of the transcript; empty: not known
 
 
 @dataclass(frozen=True, slots=True)

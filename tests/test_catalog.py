@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -30,8 +32,32 @@ def test_an_instance_comes_back_as_it_was_stored(catalog: Catalog) -> None:
     assert table.transcripts == ("Café",)
     assert table.confidences.tolist() == pytest.approx([0.8])
     np.testing.assert_allclose(table.embeddings, embed("Café")[None], atol=1e-3)
-    polygon = catalog.polygons_of(table.ids.tolist())[int(table.ids[0])]
-    np.testing.assert_array_equal(polygon, instance("Café", x=0).polygon)
+    detail = catalog.details_of(table.ids.tolist())[int(table.ids[0])]
+    np.testing.assert_array_equal(detail.polygon, instance("Café", x=0).polygon)
+    assert detail.characters == ()
+
+
+def test_the_confidence_of_each_character_is_kept_to_a_byte(catalog: Catalog) -> None:
+    read = dataclasses.replace(instance("abc"), characters=(1.0, 0.5, 0.0))
+    catalog.add([Spotted(PhotoFile("a.jpg", 1, 1), "sha", 48, 64, [read])])
+    [detail] = catalog.details_of(catalog.instance_ids()).values()
+    assert detail.characters == pytest.approx((1.0, 0.5, 0.0), abs=0.003)
+
+
+def test_a_catalog_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite3"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1")
+        database.execute("INSERT INTO contents VALUES (1, 'sha', 48, 64)")
+        database.execute(
+            "INSERT INTO instances VALUES (1, 1, ?, 0.5, 'Exit', 'exit', 0.9, ?)",
+            (instance("Exit").polygon.tobytes(), embed("Exit").astype(np.float16).tobytes()),
+        )
+        database.commit()
+    catalog = Catalog(path)
+    assert catalog.instances(DIM).transcripts == ("Exit",)
+    assert catalog.details_of([1])[1].characters == ()
+    catalog.close()
 
 
 def test_an_empty_catalog_has_empty_columns(catalog: Catalog) -> None:
@@ -44,7 +70,7 @@ def test_instances_can_be_picked_by_id_and_gone_ids_are_left_out(catalog: Catalo
     catalog.add([spotted("a.jpg", "one", "two", "three")])
     first, _, third = catalog.instance_ids().tolist()
     assert catalog.instances(DIM, [third, 999, first]).transcripts == ("one", "three")
-    assert list(catalog.polygons_of([999])) == []
+    assert list(catalog.details_of([999])) == []
 
 
 def test_more_ids_than_a_statement_takes_can_be_picked(catalog: Catalog) -> None:

@@ -78,6 +78,7 @@ def print_json(hits: Sequence[Hit]) -> None:
             "box": hit.box.round(1).tolist(),
             "transcript": hit.transcript,
             "confidence": round(hit.confidence, 4),
+            "characters": [round(confidence, 3) for confidence in hit.characters],
         }
         print(json.dumps(match))
 

@@ -53,6 +53,8 @@ MIGRATIONS = (
     CREATE INDEX instances_content ON instances (content_id);
     CREATE INDEX instances_folded ON instances (folded);
     """,
+    # A byte for each character of the transcript, its confidence times 255; empty when it is not known
+    "ALTER TABLE instances ADD COLUMN characters BLOB NOT NULL DEFAULT x''",
 )
 """One script a format; a catalog of format n has run the first n of them."""
 
@@ -121,6 +123,14 @@ class InstanceTable:
     transcripts: tuple[str, ...]
     confidences: NDArray[np.float32]
     embeddings: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detail:
+    """What a hit shows of an instance and no score needs."""
+
+    polygon: Polygon  # (P, 2) float32
+    characters: tuple[float, ...]  # confidence of each character of the transcript; empty: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +229,15 @@ class Catalog:
             paths.setdefault(content, []).append(os.fsdecode(path))
         return paths
 
-    def polygons_of(self, ids: Iterable[int]) -> dict[int, Polygon]:
-        """Return the polygon (P, 2) of each of the instances ``ids``; one that is gone has no entry."""
-        rows = self._rows_among("SELECT id, polygon FROM instances WHERE id IN ({})", ids)
+    def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
+        """Return the outline and spelling of each of the instances ``ids``; one that is gone has no entry."""
+        rows = self._rows_among("SELECT id, polygon, characters FROM instances WHERE id IN ({})", ids)
         return {
-            instance: self._array(blob, np.float32, (-1, 2)).astype(np.float32) for instance, blob in rows
+            instance: Detail(
+                self._array(polygon, np.float32, (-1, 2)).astype(np.float32),
+                tuple(byte / 255 for byte in characters),
+            )
+            for instance, polygon, characters in rows
         }
 
     def instance_ids(self, after: int = 0) -> NDArray[np.int64]:
@@ -307,8 +321,9 @@ class Catalog:
             (photo.sha256, photo.height, photo.width),
         ).lastrowid
         self._database.executemany(
-            "INSERT INTO instances (content_id, polygon, score, transcript, folded, confidence, vector)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO instances"
+            " (content_id, polygon, score, transcript, folded, confidence, vector, characters)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     content,
@@ -318,6 +333,7 @@ class Catalog:
                     normalize(instance.transcript),
                     float(instance.confidence),
                     instance.embedding.astype(np.float16).tobytes(),
+                    bytes(round(255 * confidence) for confidence in instance.characters),
                 )
                 for instance in photo.instances
             ],

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from stsearch.errors import UsageError, WeightsError
 from stsearch.index import registry
-from stsearch.index.catalog import Catalog, InstanceTable, Record
+from stsearch.index.catalog import Catalog, Detail, InstanceTable, Record
 from stsearch.index.files import Lock, file_sha256, make_private_folder, replacing
 from stsearch.index.manifest import Manifest, StoreRecord
 from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
-from stsearch.types import ModelInfo, Polygon
+from stsearch.types import ModelInfo
 
 EXACT_LIMIT = 50_000
 """Up to so many words every one is compared with the query: 0.1 s on one core, and no store to keep."""
@@ -198,9 +198,9 @@ class Gallery:
         root = self.photos
         return [(root / path, content) for path, content in self.catalog.photos()]
 
-    def polygons_of(self, ids: Iterable[int]) -> dict[int, Polygon]:
-        """Return the polygon (P, 2) float32 of each of the instances ``ids``, in original pixels."""
-        return self.catalog.polygons_of(ids)
+    def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
+        """Return the outline, in original pixels, and the spelling of each of the instances ``ids``."""
+        return self.catalog.details_of(ids)
 
     def _check_photos(self, photos: Path) -> None:
         if photos != self.photos:

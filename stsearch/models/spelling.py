@@ -23,6 +23,11 @@ class Reading:
     probabilities: tuple[float, ...]  # of each character, then of the word's end
 
     @property
+    def characters(self) -> tuple[float, ...]:
+        """Return the probability of each character, without that of the end."""
+        return self.probabilities[: len(self.text)]
+
+    @property
     def confidence(self) -> float:
         """Return the product of the probabilities, in [0, 1]; 0 when nothing is read (PARSeq)."""
         return math.prod(self.probabilities) if self.text else 0.0
