@@ -1,0 +1,112 @@
+"""What each part of the recognizer brings on word crops, and what it costs (CLIP4STR, its ablations).
+
+Run by hand on weights with a recognizer::
+
+    python tests/bench/reading.py --model tiny --data DIR [--data DIR ...] [--photos DIR ...]
+
+The ways of reading take turns, batch by batch, so that a busy machine slows all alike. With --photos,
+photographs are ranked by rough CTC transcripts and by the recognizer's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stsearch import metrics
+from stsearch.data.readers import read_dataset, read_words
+from stsearch.evaluate import Predictions, predict, score
+from stsearch.image import read_image
+from stsearch.models.recognizer import Recognizer
+from stsearch.reader import BATCH, Reader
+from stsearch.types import Image, Sample
+from stsearch.validation import FUSIONS
+from stsearch.weights import load_query_encoder, load_reader, load_spotter
+
+WAYS = {  # whether the cross-modal branch has the last word, and how often both refine
+    "visual branch": (False, 0),
+    "visual branch, refined": (False, 1),
+    "+ cross-modal branch": (True, 0),
+    "+ cross-modal branch, refined": (True, 1),
+    "+ cross-modal branch, refined twice": (True, 2),
+}
+
+
+def main() -> None:
+    """Print one line a way of reading, then one a way of ranking."""
+    arguments = parse_arguments()
+    items = [item for folder in arguments.data for item in read_words(folder)]
+    labels = [label for _, label in items]
+    pictures = [read_image(path) for path, _ in items]
+    readers = dict(each_way(arguments.model))
+    texts: dict[str, list[str]] = {name: [] for name in readers}
+    seconds = dict.fromkeys(readers, 0.0)
+    for start in range(0, len(pictures), BATCH):
+        for name, reader in readers.items():
+            began = time.perf_counter()
+            texts[name] += read(reader, pictures[start : start + BATCH])
+            seconds[name] += time.perf_counter() - began
+    for name, read_as in texts.items():
+        print_line(name, labels, read_as, seconds[name])
+    whole = load_reader(arguments.model)
+    print_line("as configured", labels, read(whole, pictures), 0.0)
+    turned = [np.ascontiguousarray(picture[::-1, ::-1]) for picture in pictures]
+    print_line("on their heads, orientation predicted", labels, read(whole, turned), 0.0)
+    if arguments.photos:
+        rank(arguments.model, [s for folder in arguments.photos for s in read_dataset(folder)])
+
+
+def each_way(model: str) -> Iterator[tuple[str, Reader]]:
+    """Yield a reader for every way of reading."""
+    for autoregressive in (True, False):
+        for name, (cross_modal, refinements) in WAYS.items():
+            reader = load_reader(model)
+            recognizer: Recognizer = reader._recognizer
+            recognizer.config = dataclasses.replace(
+                recognizer.config,
+                autoregressive=autoregressive,
+                cross_modal=cross_modal,
+                refinements=refinements,
+            )
+            yield f"{name}, {'one by one' if autoregressive else 'all at once'}", reader
+
+
+def read(reader: Reader, pictures: Sequence[Image]) -> list[str]:
+    return [crop.best.text for crop in reader.read_pictures(pictures)]
+
+
+def print_line(name: str, labels: list[str], texts: list[str], seconds: float) -> None:
+    accuracy, ned = metrics.word_accuracy(labels, texts), metrics.one_minus_ned(labels, texts)
+    speed = f"  {len(labels) / seconds:7.1f} words/s" if seconds else ""
+    print(f"{name:56} accuracy {accuracy:.1%}  1-NED {ned:.1%}{speed}", flush=True)
+
+
+def rank(model: str, samples: Sequence[Sample]) -> None:
+    """Print the retrieval mAP of each share of the transcript, read roughly and by the recognizer."""
+    encoder = load_query_encoder(model)
+    for name, reads in (("CTC transcripts", False), ("the recognizer's transcripts", True)):
+        found: Predictions = predict(load_spotter(model, reads=reads), samples)
+        for fusion in FUSIONS:
+            report = score(samples, found, encoder, fusion)
+            print(
+                f"{name}, fusion {fusion:.2f}: mAP {report.mean_average_precision:.1%}, "
+                f"spotted {report.spotting.recall:.1%}, {report.photos_per_s:.2f} photos/s",
+                flush=True,
+            )
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--data", type=Path, action="append", required=True)
+    parser.add_argument("--photos", type=Path, action="append", default=[])
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
