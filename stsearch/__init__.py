@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stsearch.index.gallery import Gallery
+    from stsearch.query_encoder import load_query_encoder
     from stsearch.search import Hit, Query
     from stsearch.spotter import Spotter
     from stsearch.types import TextInstance
-    from stsearch.weights import load_query_encoder, load_spotter
+    from stsearch.weights import load_spotter
 
 __version__ = "0.1.0"
 
@@ -34,7 +35,7 @@ _HOME = {
     "Query": "stsearch.search",
     "Spotter": "stsearch.spotter",
     "TextInstance": "stsearch.types",
-    "load_query_encoder": "stsearch.weights",
+    "load_query_encoder": "stsearch.query_encoder",
     "load_spotter": "stsearch.weights",
 }
 

@@ -30,7 +30,7 @@ _fold = lru_cache(maxsize=1 << 17)(normalize)  # signs repeat, and every query s
 
 
 class Encoder(Protocol):
-    """What turns query words into embeddings, such as ``weights.QueryEncoder``."""
+    """What turns query words into embeddings, such as ``query_encoder.QueryEncoder``."""
 
     info: ModelInfo
 

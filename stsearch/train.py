@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset
 
+from stsearch.cards import Card
 from stsearch.checkpoint import RunFolder, first_card
 from stsearch.clip import load_clip
 from stsearch.config import Preset, StageConfig, load_preset
@@ -27,7 +28,7 @@ from stsearch.objective import total_loss
 from stsearch.schedule import MovingAverage, learning_rate, measure_norms, parameter_groups, training_mode
 from stsearch.types import Sample
 from stsearch.validation import Validation, card_metrics, measure, validate, validate_reading
-from stsearch.weights import Card, load_model, pick_device, start_from
+from stsearch.weights import load_model, pick_device, start_from
 
 
 @dataclass(frozen=True)

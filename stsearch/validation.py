@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stsearch.cards import Card
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.errors import UsageError
 from stsearch.evaluate import BENCHMARKS, Predictions, Report, predict, score
@@ -18,9 +19,10 @@ from stsearch.geometry import word_size
 from stsearch.image import Resize, read_image
 from stsearch.metrics import match_detections
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
+from stsearch.query_encoder import QueryEncoder
 from stsearch.spotter import Spotter
 from stsearch.types import ModelInfo, Sample
-from stsearch.weights import Card, QueryEncoder, load_model, save_model
+from stsearch.weights import load_model, save_model
 
 FUSIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 HEIGHTS = (8, 16, 32, 64, 128, 1280)
@@ -74,7 +76,7 @@ def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> 
     """
     info = Card(model.config).info
     spotter = Spotter(model, info)
-    encoder = QueryEncoder(model.text_embedder.eval(), info)
+    encoder = query_encoder_of(model)
     labelled = _best_score(samples, _read_labelled(spotter, samples, info), encoder)[1]
     result = Validation(
         photos=len(samples),
@@ -102,6 +104,12 @@ def validate_reading(model: SceneTextModel, items: Sequence[tuple[Path, str]]) -
     if spotter.reader is None:
         raise UsageError(f"model {model.config.name} has no recognizer to measure")
     return evaluate_words(spotter.reader, items)
+
+
+def query_encoder_of(model: SceneTextModel) -> QueryEncoder:
+    """Return the query side of ``model`` as it stands."""
+    tensors = {name: value.float().cpu().numpy() for name, value in model.text_embedder.state_dict().items()}
+    return QueryEncoder(tensors, model.config.embedder, Card(model.config).info)
 
 
 def measure(

@@ -1,120 +1,31 @@
-"""Weights on disk: card.json beside model.safetensors. The only loader, and the only user of safetensors.
+"""Networks from and to weights on disk: a card beside safetensors.
 
-The card is the configuration: architecture, charset and preprocessing travel with the tensors. Loading is
-strict and verifies the checksum first; nothing here unpickles.
+Loading is strict and verifies the checksum first; nothing here unpickles.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from stsearch.charset import Charset, normalize
+from stsearch.cards import MODEL_FILE, READER_FILE, Card, checked, file_sha256, find_weights, read_card
 from stsearch.config import ModelConfig
-from stsearch.conversion import from_dict, to_dict
-from stsearch.errors import DeviceError, StsearchError, UsageError, WeightsError, WriteError
-from stsearch.models.embedder import TextEmbedder
-from stsearch.types import ModelInfo
+from stsearch.conversion import to_dict
+from stsearch.errors import DeviceError, UsageError, WeightsError, WriteError
+from stsearch.models.recognizer import build_recognizer
+from stsearch.models.scene_text import SceneTextModel, build_model
+from stsearch.reader import Reader
+from stsearch.spotter import Spotter, computes_in_bfloat16, fold_batch_norms
 
-if TYPE_CHECKING:  # the image model costs seconds to import, and a search does without it
-    from stsearch.models.scene_text import SceneTextModel
-    from stsearch.reader import Reader
-    from stsearch.spotter import Spotter
-
-CARD_FORMAT = 1
-_TEXT_PREFIX = "text_embedder."
 _READER_PREFIX = "recognizer."
-_MODEL_FILE, _READER_FILE = "model.safetensors", "reader.safetensors"
-
-
-@dataclass(frozen=True)
-class Card:
-    """What weights say of themselves."""
-
-    config: ModelConfig
-    sha256: str = ""  # of model.safetensors
-    reader_sha256: str = ""  # of reader.safetensors; empty without a recognizer
-    parameters: int = 0
-    training: dict[str, Any] = field(default_factory=dict)  # Any: JSON; data, licences, seeds, steps
-    metrics: dict[str, Any] = field(default_factory=dict)  # Any: JSON; figures with their protocol
-    known_failures: list[str] = field(default_factory=list)
-    format: int = CARD_FORMAT
-
-    @property
-    def info(self) -> ModelInfo:
-        """What a gallery must know of these weights."""
-        c = self.config
-        dim = c.embedder.frames * c.embedder.frame_dim
-        return ModelInfo(c.name, self.identity, c.embedder.characters, dim, c.longer_side, c.fusion)
-
-    @property
-    def identity(self) -> str:
-        """One checksum of all tensors: that of the only file, or of the checksums of both."""
-        both = self.sha256 + self.reader_sha256
-        return hashlib.sha256(both.encode()).hexdigest() if self.reader_sha256 else self.sha256
-
-
-def weights_folder() -> Path:
-    """Return the folder of shipped weights: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parent
-    packed = package / "_weights"
-    return packed if packed.is_dir() else package.parent / "weights"
-
-
-def available() -> list[str]:
-    """Return the names of the shipped weights."""
-    return sorted(card.parent.name for card in weights_folder().glob("*/card.json"))
-
-
-def find_weights(name_or_path: str) -> Path:
-    """Return the folder of the weights called ``name_or_path``.
-
-    Raises:
-        WeightsError: there is no such name or folder; the message lists the names.
-    """
-    for folder in (weights_folder() / name_or_path, Path(name_or_path).expanduser()):
-        if (folder / "card.json").is_file():
-            return folder
-    names = ", ".join(available()) or "none"
-    raise WeightsError(
-        f"no weights {name_or_path!r}: give a folder with a card.json, or a shipped name ({names})"
-    )
-
-
-def read_card(folder: Path) -> Card:
-    """Read ``folder``/card.json.
-
-    Raises:
-        WeightsError: the card is damaged, or was written by a newer version.
-    """
-    path = folder / "card.json"
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values.get("format") != CARD_FORMAT:
-            raise WeightsError(
-                f"{path} has format {values.get('format')!r}, this version reads {CARD_FORMAT}: upgrade"
-            )
-        config = from_dict(ModelConfig, values.pop("config"), f"{path}: config")
-        return Card(config=config, **values)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{path} is damaged ({error}); install the weights again") from error
-    except WeightsError:
-        raise
-    except StsearchError as error:
-        raise WeightsError(str(error)) from error
 
 
 def load_model(name_or_path: str = "tiny", device: str = "auto") -> tuple[SceneTextModel, Card]:
@@ -124,8 +35,6 @@ def load_model(name_or_path: str = "tiny", device: str = "auto") -> tuple[SceneT
         WeightsError: missing, damaged (checksum) or not of this architecture.
         DeviceError: ``device`` does not exist here.
     """
-    from stsearch.models.scene_text import build_model
-
     folder = find_weights(name_or_path)
     card = read_card(folder)
     model = build_model(card.config)
@@ -145,8 +54,6 @@ def start_from(config: ModelConfig, name_or_path: str) -> tuple[SceneTextModel, 
         WeightsError: missing or damaged.
         UsageError: a tensor has another shape there.
     """
-    from stsearch.models.scene_text import build_model
-
     folder = find_weights(name_or_path)
     card = read_card(folder)
     there = _read_all(folder, card)
@@ -188,54 +95,22 @@ def load_spotter(name_or_path: str = "tiny", device: str = "auto", reads: bool =
     Raises:
         WeightsError, DeviceError: as :func:`load_model` does.
     """
-    from stsearch.spotter import Spotter
-
     model, card = load_model(name_or_path, device)
     return Spotter(model, card.info, reads)
 
 
 def load_reader(name_or_path: str = "tiny", device: str = "auto") -> Reader:
     """Load the recognizer alone; raises as :func:`load_model` does, and WeightsError where there is none."""
-    from stsearch.models.recognizer import build_recognizer
-    from stsearch.reader import Reader
-    from stsearch.spotter import computes_in_bfloat16, fold_batch_norms
-
     folder = find_weights(name_or_path)
     card = read_card(folder)
     if card.config.recognizer is None:
         raise WeightsError(f"{folder} has no recognizer: train one with stsearch train --stage read")
     recognizer = build_recognizer(card.config.recognizer)
     _load_strictly(
-        recognizer, _read_tensors(folder / _READER_FILE, card.reader_sha256, _READER_PREFIX), folder
+        recognizer, _read_tensors(folder / READER_FILE, card.reader_sha256, _READER_PREFIX), folder
     )
     place = pick_device(device)
     return Reader(fold_batch_norms(recognizer.eval()).to(place), computes_in_bfloat16(place))
-
-
-class QueryEncoder:
-    """Embeds query words; holds the text network only."""
-
-    def __init__(self, embedder: TextEmbedder, info: ModelInfo) -> None:
-        self.info = info
-        self._embedder = embedder
-        self._charset = Charset(info.charset)
-
-    @torch.inference_mode()
-    def __call__(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Return (Q, D) float32 unit rows for folded words, each with at least one character."""
-        if not words:
-            return np.zeros((0, self.info.dim), np.float32)
-        encoded = self._embedder([self._charset.encode(normalize(word)) for word in words])
-        return np.asarray(encoded.cpu().numpy(), np.float32)
-
-
-def load_query_encoder(name_or_path: str = "tiny") -> QueryEncoder:
-    """Load the text network alone, on the CPU; raises as :func:`load_model` does."""
-    folder = find_weights(name_or_path)
-    card = read_card(folder)
-    embedder = TextEmbedder(card.config.embedder)
-    _load_strictly(embedder, _read_tensors(folder / _MODEL_FILE, card.sha256, _TEXT_PREFIX), folder)
-    return QueryEncoder(embedder.eval(), card.info)
 
 
 def save_model(folder: Path, model: SceneTextModel, card: Card) -> Card:
@@ -255,8 +130,8 @@ def save_model(folder: Path, model: SceneTextModel, card: Card) -> Card:
     count = sum(p.numel() for p in model.parameters())
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        sha256 = _write_tensors(folder / _MODEL_FILE, rest)
-        reader_sha256 = _write_tensors(folder / _READER_FILE, reader) if reader else ""
+        sha256 = _write_tensors(folder / MODEL_FILE, rest)
+        reader_sha256 = _write_tensors(folder / READER_FILE, reader) if reader else ""
         card = dataclasses.replace(
             card, config=model.config, sha256=sha256, reader_sha256=reader_sha256, parameters=count
         )
@@ -272,7 +147,7 @@ def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> str:
     part = path.with_name(f"{path.name}.part")
     save_file(tensors, part)
     part.chmod(0o644)  # safetensors writes for the owner alone; weights are for everybody
-    digest = _sha256(part)
+    digest = file_sha256(part)
     part.replace(path)
     return digest
 
@@ -295,20 +170,16 @@ def pick_device(name: str) -> torch.device:
 
 
 def _read_all(folder: Path, card: Card) -> dict[str, Tensor]:
-    tensors = _read_tensors(folder / _MODEL_FILE, card.sha256)
+    tensors = _read_tensors(folder / MODEL_FILE, card.sha256)
     if card.config.recognizer is not None:
-        tensors |= _read_tensors(folder / _READER_FILE, card.reader_sha256)
+        tensors |= _read_tensors(folder / READER_FILE, card.reader_sha256)
     return tensors
 
 
 def _read_tensors(path: Path, sha256: str, prefix: str = "") -> dict[str, Tensor]:
     """Return the tensors whose names start with ``prefix``, that prefix removed, after checking the file."""
-    if not path.is_file():
-        raise WeightsError(f"{path} is missing; install the weights again")
-    if _sha256(path) != sha256:
-        raise WeightsError(f"{path} does not match the checksum in its card: it is damaged or was exchanged")
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(checked(path, sha256), framework="pt") as file:
             names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118 - not a dict
             return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
     except SafetensorError as error:
@@ -320,8 +191,3 @@ def _load_strictly(module: torch.nn.Module, tensors: dict[str, Tensor], folder: 
         module.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
         raise WeightsError(f"{folder} does not fit this architecture: {error}") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

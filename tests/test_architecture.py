@@ -16,6 +16,8 @@ LAYERS = (
     {"errors", "types", "config", "conversion", "charset", "geometry", "image", "metrics"},
     {"models", "index", "data"},
     {
+        "cards",
+        "query_encoder",
         "weights",
         "clip",
         "reader",
@@ -40,12 +42,12 @@ HOMES = {
     "hnswlib": ("index.store",),
     "pickle": (),
     "rich": ("cli",),
-    "safetensors": ("weights",),
+    "safetensors": ("query_encoder", "weights"),
     "sqlite3": ("index.catalog",),
     "typer": ("cli",),
 }
 CALLS = {"print": ("cli",), "sys.exit": ("cli",), "torch.load": ("checkpoint",)}
-WITHOUT_TORCH = ("search", "index", "cli", "data.readers", *LAYERS[0])
+WITHOUT_TORCH = ("search", "cards", "query_encoder", "index", "cli", "data.readers", *LAYERS[0])
 
 
 def name_of(path: Path) -> str:

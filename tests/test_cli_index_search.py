@@ -46,8 +46,8 @@ def run(
 
     weights = ModuleType("stsearch.weights")
     weights.load_spotter = load_spotter  # type: ignore[attr-defined]  # a stand-in for the module
-    weights.load_query_encoder = lambda _: LetterEncoder(model[0])  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "stsearch.weights", weights)
+    monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda _: LetterEncoder(model[0]))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from stsearch.cards import Card
 from stsearch.config import PRESETS
 from stsearch.data.crops import CropBatch
 from stsearch.data.dataset import collate
@@ -17,7 +18,7 @@ from stsearch.objective import joint_loss, total_loss
 from stsearch.schedule import parameter_groups
 from stsearch.spotter import Spotter
 from stsearch.types import Scene
-from stsearch.weights import Card, load_model, load_reader, save_model
+from stsearch.weights import load_model, load_reader, save_model
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import torch
 from prompt_fixtures import PROMPTS, QUERIES, difference, make_model, outputs, random_images
 from torch import Tensor, nn
 
+from stsearch.cards import Card
 from stsearch.config import ModelConfig, PromptConfig, TextTowerConfig
 from stsearch.errors import UsageError
 from stsearch.models.detector import binary_map
@@ -19,7 +20,7 @@ from stsearch.models.prompts import FrozenPrompt, TextPrompt, freeze_prompt
 from stsearch.models.scene_text import SceneTextModel, build_model, freeze_prompts
 from stsearch.spotter import Spotter, fold_batch_norms
 from stsearch.types import Scene
-from stsearch.weights import Card, load_model, save_model, start_from
+from stsearch.weights import load_model, save_model, start_from
 
 
 @pytest.mark.parametrize("query", QUERIES)

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stsearch.cards import Card
 from stsearch.geometry import polygon_iou
 from stsearch.models.detector import DetectionMaps
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.spotter import Spotter, fold_batch_norms, keep_best, possible_readings
 from stsearch.types import Scene, TextInstance
-from stsearch.weights import Card
 
 
 class KnowingDetector(nn.Module):

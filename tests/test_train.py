@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from stsearch.cards import read_card
 from stsearch.config import LossWeights, ModelConfig, StageConfig
 from stsearch.data.dataset import collate
 from stsearch.data.readers import read_dataset
@@ -22,7 +23,7 @@ from stsearch.schedule import MovingAverage, learning_rate, measure_norms, norms
 from stsearch.train import Progress, TrainOptions, train
 from stsearch.types import Scene, TextInstance
 from stsearch.validation import Validation, recall_by_height, validate
-from stsearch.weights import load_model, read_card
+from stsearch.weights import load_model
 
 MICRO = """
 [model]

@@ -13,6 +13,7 @@ import torch
 from test_train import MICRO, silent
 from torch import Tensor
 
+from stsearch.cards import read_card
 from stsearch.config import LossWeights, ModelConfig, RecognizerConfig, StageConfig
 from stsearch.data.crops import CropBatch
 from stsearch.errors import UsageError, WeightsError
@@ -21,7 +22,7 @@ from stsearch.objective import total_loss
 from stsearch.schedule import parameter_groups
 from stsearch.train import TrainOptions, train
 from stsearch.types import Scene
-from stsearch.weights import load_model, load_reader, load_spotter, read_card
+from stsearch.weights import load_model, load_reader, load_spotter
 
 READING = """\
 [model.recognizer]

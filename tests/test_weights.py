@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
+from stsearch.cards import Card, read_card
 from stsearch.errors import DeviceError, WeightsError, WriteError
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.weights import Card, load_model, load_query_encoder, pick_device, read_card, save_model
+from stsearch.query_encoder import load_query_encoder
+from stsearch.weights import load_model, pick_device, save_model
 
 
 @pytest.fixture
@@ -32,19 +33,6 @@ def test_the_card_holds_the_configuration_and_what_was_said(micro_model: SceneTe
     assert card.known_failures == ["mirrors"]
     assert card.parameters == sum(p.numel() for p in micro_model.parameters())
     assert (card.info.dim, card.info.longer_side, card.info.name) == (64, 256, "micro")
-
-
-def test_the_query_encoder_equals_the_text_side_of_the_whole_network(saved: Path) -> None:
-    model, _ = load_model(str(saved), "cpu")
-    with torch.inference_mode():
-        whole = model.embed_words([[14, 24]]).numpy()
-    encoded = load_query_encoder(str(saved))(["dn"])
-    assert encoded == pytest.approx(whole, abs=1e-6)
-    assert np.linalg.norm(encoded) == pytest.approx(1.0)
-
-
-def test_the_query_encoder_answers_no_words_with_no_rows(saved: Path) -> None:
-    assert load_query_encoder(str(saved))([]).shape == (0, 64)
 
 
 def test_one_flipped_bit_is_noticed(saved: Path) -> None:

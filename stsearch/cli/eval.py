@@ -51,12 +51,10 @@ def evaluate(
         _evaluate_words(data, model, device, as_json)
         return
     from stsearch.evaluate import Predictions, predict_by_indexing, score
-    from stsearch.weights import load_query_encoder, load_spotter
+    from stsearch.query_encoder import load_query_encoder
+    from stsearch.weights import load_spotter
 
-    if rescore and predictions is None:
-        raise UsageError("--rescore needs --predictions FILE, as an earlier run kept it")
-    if predictions is not None and not predictions.parent.is_dir():
-        raise UsageError(f"--predictions: there is no folder {predictions.parent}")
+    _check_predictions(predictions, rescore)
     benchmark = _find_benchmark(dataset, queries_min_length)
     samples = benchmark.read_all(data)
     encoder = load_query_encoder(model)
@@ -73,9 +71,10 @@ def evaluate(
 
 
 def _evaluate_words(data: list[Path], model: str, device: str, as_json: bool) -> None:
+    from stsearch.cards import find_weights, read_card
     from stsearch.data.readers import read_words
     from stsearch.evaluate_words import WORD_RULE, evaluate_words
-    from stsearch.weights import find_weights, load_reader, read_card
+    from stsearch.weights import load_reader
 
     items = [item for folder in data for item in read_words(folder)]
     report = evaluate_words(load_reader(model, device), items)
@@ -89,6 +88,13 @@ def _evaluate_words(data: list[Path], model: str, device: str, as_json: bool) ->
     print(f"speed      {report.words_per_s:.1f} words/s")
     print(f"weights    sha256 {sha256}")
     print(f"scoring    {WORD_RULE}")
+
+
+def _check_predictions(predictions: Path | None, rescore: bool) -> None:
+    if rescore and predictions is None:
+        raise UsageError("--rescore needs --predictions FILE, as an earlier run kept it")
+    if predictions is not None and not predictions.parent.is_dir():
+        raise UsageError(f"--predictions: there is no folder {predictions.parent}")
 
 
 def _find_benchmark(name: str, min_length: int) -> Benchmark:

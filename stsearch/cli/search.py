@@ -83,7 +83,7 @@ def _open_galleries(index: Path | None, stack: ExitStack) -> list[Gallery]:
 
 
 def _load_encoder(model: str) -> Encoder:
-    from stsearch.weights import load_query_encoder
+    from stsearch.query_encoder import load_query_encoder
 
     return load_query_encoder(model)
 

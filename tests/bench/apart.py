@@ -20,9 +20,10 @@ from stsearch.data.readers import read_dataset
 from stsearch.evaluate import Report, predict, score
 from stsearch.image import Resize
 from stsearch.models.scene_text import SceneTextModel
+from stsearch.query_encoder import load_query_encoder
 from stsearch.spotter import Spotter
 from stsearch.types import Image, Sample, TextInstance
-from stsearch.weights import load_model, load_query_encoder
+from stsearch.weights import load_model
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.75)
 

@@ -83,7 +83,8 @@ class Engine:
 
 
 def load_ours(model: str) -> Engine:
-    from stsearch.weights import load_query_encoder, load_spotter
+    from stsearch.query_encoder import load_query_encoder
+    from stsearch.weights import load_spotter
 
     spotter = load_spotter(model, "cpu")
     name = f"stsearch {spotter.info.name}@{spotter.info.sha256[:8]}"

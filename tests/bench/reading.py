@@ -23,10 +23,11 @@ from stsearch.data.readers import read_dataset, read_words
 from stsearch.evaluate import Predictions, predict, score
 from stsearch.image import read_image
 from stsearch.models.recognizer import Recognizer
+from stsearch.query_encoder import load_query_encoder
 from stsearch.reader import BATCH, Reader
 from stsearch.types import Image, Sample
 from stsearch.validation import FUSIONS
-from stsearch.weights import load_query_encoder, load_reader, load_spotter
+from stsearch.weights import load_reader, load_spotter
 
 WAYS = {  # whether the cross-modal branch has the last word, and how often both refine
     "visual branch": (False, 0),

@@ -1,0 +1,116 @@
+"""What weights on disk say of themselves: card.json and checksums. Nothing here imports torch.
+
+The card is the configuration: architecture, charset and preprocessing travel with the tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stsearch.config import ModelConfig
+from stsearch.conversion import from_dict
+from stsearch.errors import StsearchError, WeightsError
+from stsearch.types import ModelInfo
+
+CARD_FORMAT = 1
+MODEL_FILE, READER_FILE = "model.safetensors", "reader.safetensors"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What weights say of themselves."""
+
+    config: ModelConfig
+    sha256: str = ""  # of model.safetensors
+    reader_sha256: str = ""  # of reader.safetensors; empty without a recognizer
+    parameters: int = 0
+    training: dict[str, Any] = field(default_factory=dict)  # Any: JSON; data, licences, seeds, steps
+    metrics: dict[str, Any] = field(default_factory=dict)  # Any: JSON; figures with their protocol
+    known_failures: list[str] = field(default_factory=list)
+    format: int = CARD_FORMAT
+
+    @property
+    def info(self) -> ModelInfo:
+        """What a gallery must know of these weights."""
+        c = self.config
+        dim = c.embedder.frames * c.embedder.frame_dim
+        return ModelInfo(c.name, self.identity, c.embedder.characters, dim, c.longer_side, c.fusion)
+
+    @property
+    def identity(self) -> str:
+        """One checksum of all tensors: that of the only file, or of the checksums of both."""
+        both = self.sha256 + self.reader_sha256
+        return hashlib.sha256(both.encode()).hexdigest() if self.reader_sha256 else self.sha256
+
+
+def weights_folder() -> Path:
+    """Return the folder of shipped weights: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    packed = package / "_weights"
+    return packed if packed.is_dir() else package.parent / "weights"
+
+
+def available() -> list[str]:
+    """Return the names of the shipped weights."""
+    return sorted(card.parent.name for card in weights_folder().glob("*/card.json"))
+
+
+def find_weights(name_or_path: str) -> Path:
+    """Return the folder of the weights called ``name_or_path``.
+
+    Raises:
+        WeightsError: there is no such name or folder; the message lists the names.
+    """
+    for folder in (weights_folder() / name_or_path, Path(name_or_path).expanduser()):
+        if (folder / "card.json").is_file():
+            return folder
+    names = ", ".join(available()) or "none"
+    raise WeightsError(
+        f"no weights {name_or_path!r}: give a folder with a card.json, or a shipped name ({names})"
+    )
+
+
+def read_card(folder: Path) -> Card:
+    """Read ``folder``/card.json.
+
+    Raises:
+        WeightsError: the card is damaged, or was written by a newer version.
+    """
+    path = folder / "card.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.get("format") != CARD_FORMAT:
+            raise WeightsError(
+                f"{path} has format {values.get('format')!r}, this version reads {CARD_FORMAT}: upgrade"
+            )
+        config = from_dict(ModelConfig, values.pop("config"), f"{path}: config")
+        return Card(config=config, **values)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{path} is damaged ({error}); install the weights again") from error
+    except WeightsError:
+        raise
+    except StsearchError as error:
+        raise WeightsError(str(error)) from error
+
+
+def checked(path: Path, sha256: str) -> Path:
+    """Return the file of tensors at ``path`` once it is known to be whole.
+
+    Raises:
+        WeightsError: it is missing or damaged.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path} is missing; install the weights again")
+    if file_sha256(path) != sha256:
+        raise WeightsError(f"{path} does not match the checksum in its card: it is damaged or was exchanged")
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
