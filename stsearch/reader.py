@@ -17,8 +17,8 @@ from stsearch.models.spelling import Reading, best_reading, n_best
 from stsearch.types import Image, Polygon, TextInstance
 
 BATCH = 64
-_SIZES = (8, 16, 32, BATCH)
-"""Batches are filled up to one of these sizes: oneDNN compiles anew for every shape."""
+_STEP = 8
+"""Batches are filled up to a multiple of it: oneDNN compiles anew for every shape."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +86,7 @@ class Reader:
     @torch.inference_mode()
     def _run(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         count = len(pixels)
-        size = next(size for size in _SIZES if size >= count)
-        filled = np.ascontiguousarray(pixels[np.arange(size) % count])
+        filled = np.ascontiguousarray(pixels[np.arange(count + -count % _STEP) % count])
         images = torch.from_numpy(filled).to(self.device).permute(0, 3, 1, 2)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half):
             tables, upright = self._recognizer.read(images)
