@@ -74,7 +74,7 @@ class Spotter:
         Returns:
             One list a photograph, best detection first, polygons in its own pixels.
         """
-        # On two CPU cores one photograph at a time is found 1.5 times faster than eight; crops are many anyway.
+        # On two CPU cores one photograph at a time is 1.5 times faster than eight; crops are many anyway.
         step = max(len(images), 1) if self.device.type == "cuda" else 1
         chunks = (images[i : i + step] for i in range(0, len(images), step))
         return self._read_again(images, [words for chunk in chunks for words in self._find(chunk)])

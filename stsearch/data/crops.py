@@ -18,6 +18,9 @@ from stsearch.types import Image, Polygon, WordLabel
 RENDERED_SIZES = ((32, 128), (48, 192), (64, 256))
 """Pictures that words are rendered in, before they are cut out."""
 _SIZE_SHARES = (0.45, 0.35, 0.2)
+_FRAMED_SHARE = (
+    0.25  # are cut by the upright box around them, as many sets of crops are: tilted words stay so
+)
 _SHORTEST_TURNED = 3  # characters: a single "o" looks the same on its head
 
 
@@ -57,8 +60,14 @@ def words_of(image: Image, words: Sequence[WordLabel], config: RecognizerConfig)
 def whole_picture(image: Image, transcript: str, config: RecognizerConfig) -> list[LabelledCrop]:
     """Return a crop that others made, as the word that fills its picture."""
     height, width = image.shape[:2]
-    frame = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    frame = _frame(np.array([[0, 0], [width, height]], np.float32))
     return words_of(image, [WordLabel(frame, transcript, True)], config)
+
+
+def _frame(points: Polygon) -> Polygon:
+    """Return the upright rectangle around ``points``."""
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
 def rendered_size(random: np.random.Generator) -> tuple[int, int]:
@@ -68,12 +77,16 @@ def rendered_size(random: np.random.Generator) -> tuple[int, int]:
 
 def cut(word: LabelledCrop, canvas: Canvas, stage: StageConfig, random: np.random.Generator) -> Image:
     """Cut a word out as an inexact detector would, and vary how it looks."""
-    height, _ = word_size(word.polygon)
+    frame = _frame(word.polygon)
+    # A word that runs down would lie on its side in its frame.
+    framed = random.random() < _FRAMED_SHARE and np.ptp(frame[:, 1]) < 1.2 * np.ptp(frame[:, 0])
+    polygon = frame if framed else word.polygon
+    height, _ = word_size(polygon)
     angle = random.normal(0, 0.04)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    centre = word.polygon.mean(axis=0)
-    noise = random.normal(0, stage.jitter * height, word.polygon.shape)
-    polygon = ((word.polygon - centre) @ turn + centre + noise).astype(np.float32)
+    centre = polygon.mean(axis=0)
+    noise = random.normal(0, stage.jitter * height, polygon.shape)
+    polygon = ((polygon - centre) @ turn + centre + noise).astype(np.float32)
     crop = rectify(word.image, polygon, (canvas.height, canvas.width), random.uniform(-0.04, 0.3))
     return spoil(vary_colours(crop, random) if random.random() < 0.6 else crop, random)
 
