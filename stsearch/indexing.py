@@ -7,29 +7,22 @@ gallery. So memory stays flat, and whatever ends a run costs no more than the ph
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from stsearch.errors import ImageError, UsageError
+from stsearch.errors import ImageError
 from stsearch.image import MAX_MEGAPIXELS, Decoded, Resize, decode_image
 from stsearch.index.catalog import Failed, Linked, PhotoFile, Record, Spotted
 from stsearch.index.gallery import Gallery
 from stsearch.types import Image, ModelInfo, TextInstance
-
-SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .heic .heif .avif".split())
-"""Files with these endings are photographs; one that cannot be read, whatever the reason, is reported."""
+from stsearch.walk import NEVER, WalkRules, walk_photos
 
 _LOOK_AHEAD = 4  # batches decoded before one is chosen, so that its photographs are of similar size
 _COMMIT = 256  # records at most that wait for a photograph to be committed with
-_NEVER = -1  # a modification time no file has: what could not be opened is tried again at every run
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,11 +45,13 @@ class IndexOptions:
         batch: photographs the spotter sees at once.
         threads: files that are read and decoded at the same time.
         max_megapixels: larger photographs are refused.
+        rules: which files of the folder are looked at.
     """
 
     batch: int = 1
     threads: int = 4
     max_megapixels: float = MAX_MEGAPIXELS
+    rules: WalkRules = field(default_factory=WalkRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +77,7 @@ class IndexReport:
         new: not known before, copies of known photographs included.
         changed: known under this path with another content.
         moved: known under another path, which is gone; not read again.
-        removed: no longer there.
+        removed: no longer there, or left out by the rules of this run.
         unchanged: known, and not touched since.
         failed: could not be read, now or at an earlier run.
         words: text instances found by this run.
@@ -138,52 +133,13 @@ def index_photos(
         WriteError: the gallery cannot be written to, for example because the disk is full.
     """
     started = time.monotonic()
-    files, unlisted = walk_photos(gallery.photos)
-    run = _Run(gallery, spotter, options, progress, len(files))
-    run.commit(unlisted)
-    run.read_all(files)
-    run.forget_all_but(files, unlisted)
+    walk = walk_photos(gallery.photos, options.rules)
+    run = _Run(gallery, spotter, options, progress, len(walk.files) + len(walk.failed))
+    run.commit(walk.failed)
+    run.read_all(walk.files)
+    run.forget(walk.gone(gallery.catalog.paths()))
     gallery.finish()
     return run.report(time.monotonic() - started)
-
-
-def walk_photos(root: Path) -> tuple[list[PhotoFile], list[Failed]]:
-    """Return the photographs below ``root`` in a fixed order, and the folders that could not be listed.
-
-    Hidden files and folders, thumbnails of NAS boxes (``@eaDir``) and symbolic links are passed over. The
-    path of a folder that could not be listed ends in a slash.
-
-    Raises:
-        UsageError: ``root`` itself cannot be listed.
-    """
-    files: list[PhotoFile] = []
-    unlisted: list[Failed] = []
-
-    def note(error: OSError) -> None:
-        folder = Path(error.filename).relative_to(root)
-        if folder == Path():
-            raise UsageError(f"cannot list {root}: {error.strerror}") from error
-        unlisted.append(Failed(PhotoFile(f"{folder}/", 0, _NEVER), error.strerror or str(error)))
-
-    for folder, subfolders, names in os.walk(root, onerror=note):
-        subfolders[:] = sorted(name for name in subfolders if not _is_hidden(name))
-        for name in sorted(names):
-            path = Path(folder, name)
-            if path.suffix.lower() in SUFFIXES and not _is_hidden(name):
-                files.extend(_stat(path, root))
-    return files, unlisted
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "@eaDir"
-
-
-def _stat(path: Path, root: Path) -> Iterator[PhotoFile]:
-    """Yield the file at ``path``, unless it is no regular file or has gone since it was listed."""
-    with suppress(OSError):
-        status = path.lstat()
-        if stat.S_ISREG(status.st_mode):
-            yield PhotoFile(os.fspath(path.relative_to(root)), status.st_size, status.st_mtime_ns)
 
 
 class _Run:
@@ -235,14 +191,10 @@ class _Run:
         words = sum(len(record.instances) for record in batch if isinstance(record, Spotted))
         self._advance(len(batch), words)
 
-    def forget_all_but(self, files: Sequence[PhotoFile], unlisted: Sequence[Failed]) -> None:
-        """Remove what is gone from the gallery; what lies in an unlisted folder may still be there."""
-        present = {file.path for file in files}
-        unknown = tuple(folder.file.path for folder in unlisted)
-        catalog = self._gallery.catalog
-        gone = [path for path in catalog.paths() if path not in present and not path.startswith(unknown)]
+    def forget(self, gone: Sequence[str]) -> None:
+        """Remove what is gone from the gallery."""
         for path in gone:
-            record = catalog.record_at(path)
+            record = self._gallery.catalog.record_at(path)
             if isinstance(record, Linked):
                 self._count_gone(record.sha256)
         self._gallery.remove(gone)
@@ -261,7 +213,7 @@ class _Run:
         try:
             encoded = (self._root / file.path).read_bytes()
         except OSError as error:
-            return Failed(replace(file, mtime_ns=_NEVER), error.strerror or str(error))
+            return Failed(replace(file, mtime_ns=NEVER), error.strerror or str(error))
         return _Read(file, hashlib.sha256(encoded).hexdigest(), encoded)
 
     def _link(self, read: _Read | Failed) -> _Read | Linked | Failed:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,9 +20,11 @@ from stsearch.config import (
     RecognizerConfig,
     TextTowerConfig,
 )
-from stsearch.types import Scene, WordLabel
+from stsearch.types import ModelInfo, Scene, WordLabel
 
 if TYPE_CHECKING:
+    from gallery_fixtures import ColourSpotter, Run
+
     from stsearch.models.recognizer import Recognizer
     from stsearch.models.scene_text import SceneTextModel
 
@@ -117,6 +120,43 @@ def cli() -> Cli:
         return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
     return run
+
+
+@pytest.fixture
+def model() -> list[ModelInfo]:
+    """Return the weights that ``run`` loads, for a test to change."""
+    from gallery_fixtures import MODEL
+
+    return [MODEL]
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    model: list[ModelInfo],
+    tmp_path: Path,
+) -> Run:
+    """Run the program in this process, in an empty folder, with the letter model for weights."""
+    from gallery_fixtures import ColourSpotter, Done, LetterEncoder
+
+    from stsearch.cli import app
+
+    def load_spotter(_name: str, _device: str, reads: bool) -> ColourSpotter:
+        return ColourSpotter(model[0], reads)
+
+    weights = ModuleType("stsearch.weights")
+    weights.load_spotter = load_spotter  # type: ignore[attr-defined]  # a stand-in for the module
+    monkeypatch.setitem(sys.modules, "stsearch.weights", weights)
+    monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda _: LetterEncoder(model[0]))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    def call(*arguments: str | Path) -> Done:
+        code = app.run(app.app, [str(argument) for argument in arguments])
+        return Done(code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -19,6 +20,18 @@ from stsearch.types import Image, ModelInfo, TextInstance
 DIM = len(ALPHANUMERIC)
 MODEL = ModelInfo("letters", "ab" * 32, ALPHANUMERIC, DIM, 64, 0.5)
 OTHER_MODEL = ModelInfo("others", "cd" * 32, ALPHANUMERIC, DIM, 64, 0.5)
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+"""Runs ``stsearch`` with arguments in the process of the test; the fixture ``run`` is one."""
 
 
 def embed(word: str) -> NDArray[np.float32]:

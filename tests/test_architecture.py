@@ -30,7 +30,17 @@ LAYERS = (
         "data.crops",
         "data.targets",
     },
-    {"train", "checkpoint", "schedule", "validation", "evaluate", "evaluate_words", "indexing"},
+    {
+        "train",
+        "checkpoint",
+        "schedule",
+        "validation",
+        "evaluate",
+        "evaluate_words",
+        "indexing",
+        "preview",
+        "walk",
+    },
     {"cli"},
 )
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
@@ -40,6 +50,7 @@ FACADE = ("", "__main__")  # the package itself offers names of every layer, laz
 # Who alone may import what; a name stands for a module and everything below it.
 HOMES = {
     "hnswlib": ("index.store",),
+    "pathspec": ("walk",),
     "pickle": (),
     "rich": ("cli",),
     "safetensors": ("query_encoder", "weights"),

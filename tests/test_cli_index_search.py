@@ -3,59 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import NamedTuple
 
 import pytest
-from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, LetterEncoder, make_gallery, photo_bytes
+from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, Done, Run, make_gallery, photo_bytes
 
-from stsearch.cli import app, output
+from stsearch.cli import output
 from stsearch.index.gallery import Gallery
 from stsearch.types import Image, ModelInfo, TextInstance
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def model() -> list[ModelInfo]:
-    """Return the weights that are loaded, for a test to change."""
-    return [MODEL]
-
-
-@pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    model: list[ModelInfo],
-    tmp_path: Path,
-) -> Run:
-    """Run the program in this process, in an empty folder, with the letter model for weights."""
-
-    def load_spotter(_name: str, _device: str, reads: bool) -> ColourSpotter:
-        return ColourSpotter(model[0], reads)
-
-    weights = ModuleType("stsearch.weights")
-    weights.load_spotter = load_spotter  # type: ignore[attr-defined]  # a stand-in for the module
-    monkeypatch.setitem(sys.modules, "stsearch.weights", weights)
-    monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda _: LetterEncoder(model[0]))
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-
-    def call(*arguments: str | Path) -> Done:
-        code = app.run(app.app, [str(argument) for argument in arguments])
-        return Done(code, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture

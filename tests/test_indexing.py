@@ -10,7 +10,7 @@ import pytest
 from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, photo_bytes
 
 from stsearch.index.gallery import Gallery
-from stsearch.indexing import IndexOptions, IndexReport, Progress, index_photos, walk_photos
+from stsearch.indexing import IndexOptions, IndexReport, Progress, index_photos
 from stsearch.search import Query, search
 from stsearch.types import Image, TextInstance
 
@@ -212,20 +212,6 @@ def test_many_more_photos_than_the_window_are_all_read(photos: Path, gallery: Ga
         (photos / f"{i}.png").write_bytes(photo_bytes("exit", blue=i + 1, size=(8, 8)))
     report = index_photos(gallery, ColourSpotter(), IndexOptions(batch=2, threads=2))
     assert counts(report) == {"new": 42}
-
-
-def test_the_walk_is_sorted_and_passes_over_hidden_files_thumbnails_links_and_other_files(
-    tmp_path: Path,
-) -> None:
-    for name in ("b.JPG", "a/z.png", ".hidden/x.jpg", "@eaDir/t.jpg", "._b.jpg", "notes.txt", "pipe.jpg.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "link.jpg").symlink_to(tmp_path / "b.JPG")
-    (tmp_path / "loop").symlink_to(tmp_path)
-    os.mkfifo(tmp_path / "fifo.jpg")
-    files, unlisted = walk_photos(tmp_path)
-    assert [file.path for file in files] == ["b.JPG", "a/z.png"]
-    assert unlisted == []
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.png", "日本\n😀.png".encode()])

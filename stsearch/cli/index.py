@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,51 +15,90 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stsearch.cli import output
+from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
+    from stsearch.index.catalog import Failed
     from stsearch.index.gallery import Gallery
-    from stsearch.indexing import IndexReport
+    from stsearch.indexing import IndexOptions, IndexReport
     from stsearch.spotter import Spotter
+    from stsearch.walk import WalkRules
 
 FILES_FAILED = 3
 _FAILURES_SHOWN = 20
 
 Option = typer.Option
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of photos.")]
+Index = Annotated[Path | None, Option(help="Folder for the gallery; default: FOLDER/.stsearch.")]
+Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
+Model = Annotated[str, Option(help="Weights: a name or a folder.")]
+Batch = Annotated[int | None, Option(min=1, help="Photos at once; default: 1, on a GPU 32.")]
+NoRead = Annotated[bool, Option("--no-read", help="Do without the recognizer: faster, rougher transcripts.")]
+Exclude = Annotated[
+    list[str] | None,
+    Option(metavar="PATTERN", help="Leave out what matches, as a line of .stsearchignore would; repeatable."),
+]
+Follow = Annotated[bool, Option("--follow", help="Follow symbolic links to folders and files.")]
+FilesFrom = Annotated[
+    str | None, Option(metavar="FILE", help="Look at the photos listed there only, one a line; - is stdin.")
+]
+Null = Annotated[bool, Option("--null", "-0", help="The list of --files-from is NUL-separated.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Say what would be read and removed, and do nothing.")]
+AsJson = Annotated[bool, Option("--json", help="Print the summary as a JSON line.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="Show errors only.")]
 
 
 def index(
     folder: Folder,
-    index: Annotated[Path | None, Option(help="Folder for the gallery; default: FOLDER/.stsearch.")] = None,
-    device: Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")] = "auto",
-    model: Annotated[str, Option(help="Weights: a name or a folder.")] = "tiny",
-    batch: Annotated[int | None, Option(min=1, help="Photos at once; default: 1, on a GPU 32.")] = None,
-    no_read: Annotated[
-        bool, Option("--no-read", help="Do without the recognizer: faster, rougher transcripts.")
-    ] = False,
-    as_json: Annotated[bool, Option("--json", help="Print the summary as a JSON line.")] = False,
-    quiet: Annotated[bool, Option("--quiet", "-q", help="Show errors only.")] = False,
+    index: Index = None,
+    device: Device = "auto",
+    model: Model = "tiny",
+    batch: Batch = None,
+    no_read: NoRead = False,
+    exclude: Exclude = None,
+    follow: Follow = False,
+    files_from: FilesFrom = None,
+    null: Null = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Read the words in the photos of a folder, so that they can be searched.
 
     Run it again after photos came, went or changed: only new content is read. It may be interrupted at any
-    time. Exit code 3: done, but some files could not be read.
+    time. What .stsearchignore files name is left out. Exit code 3: done, but some files could not be read.
     """
     from stsearch.index import registry
-    from stsearch.index.gallery import Gallery
-    from stsearch.indexing import IndexOptions, index_photos
+    from stsearch.walk import WalkRules
+
+    tell = (lambda _: None) if quiet else output.note
+    place = _gallery_folder(folder, index, registry.data_home(os.environ))
+    rules = WalkRules(tuple(exclude or ()), follow, _read_list(files_from, null, folder))
+    if dry_run:
+        _print_preview(folder, place, rules, as_json, quiet)
+        return
+    from stsearch.indexing import IndexOptions
     from stsearch.weights import load_spotter
 
-    warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
-    tell = (lambda _: None) if quiet else output.note
-    home = registry.data_home(os.environ)
-    place = _gallery_folder(folder, index, home)
     tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")
     spotter = load_spotter(model, device, reads=not no_read)
     tell(f"Device: {spotter.device} · weights: {spotter.info.name} (sha256 {spotter.info.sha256[:8]}…)")
-    options = IndexOptions(batch or _default_batch(spotter), threads=max(2, len(os.sched_getaffinity(0))))
+    threads = max(2, len(os.sched_getaffinity(0)))
+    options = IndexOptions(batch or _default_batch(spotter), threads, rules=rules)
+    if _index(folder, place, spotter, options, as_json, quiet).failed:
+        raise typer.Exit(FILES_FAILED)
+
+
+def _index(
+    folder: Path, place: Path, spotter: Spotter, options: IndexOptions, as_json: bool, quiet: bool
+) -> IndexReport:
+    from stsearch.index import registry
+    from stsearch.index.gallery import Gallery
+    from stsearch.indexing import index_photos
+
+    warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
     with Gallery.create(place, folder, spotter.info, output.note) as gallery:
-        registry.register(place, home)
+        registry.register(place, registry.data_home(os.environ))
         try:
             with output.progress_bar(hidden=quiet) as progress:
                 report = index_photos(gallery, spotter, options, progress)
@@ -68,9 +110,8 @@ def index(
             print(json.dumps({"type": "summary", "schema": output.JSON_SCHEMA, **asdict(report)}))
         elif not quiet:
             _print_summary(gallery, report)
-        _print_failures(gallery)
-    if report.failed:
-        raise typer.Exit(FILES_FAILED)
+        _print_failures(gallery.catalog.failures(), "could not be read")
+    return report
 
 
 def _gallery_folder(photos: Path, index: Path | None, home: Path) -> Path:
@@ -86,6 +127,45 @@ def _default_batch(spotter: Spotter) -> int:
     return 32 if spotter.device.type == "cuda" else 1
 
 
+def _read_list(files_from: str | None, null: bool, photos: Path) -> tuple[str, ...] | None:
+    from stsearch.walk import listed_photos
+
+    if files_from is None:
+        if null:
+            raise UsageError("--null says how the list of --files-from is separated: give that too")
+        return None
+    try:
+        listing = sys.stdin.buffer.read() if files_from == "-" else Path(files_from).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read the list {files_from}: {error.strerror or error}") from error
+    return listed_photos(listing, b"\0" if null else b"\n", photos)
+
+
+def _print_preview(folder: Path, place: Path, rules: WalkRules, as_json: bool, quiet: bool) -> None:
+    """Print a line for each photo that a run would read or remove, then how many there are of each kind."""
+    from stsearch.index import registry
+    from stsearch.index.gallery import Gallery
+    from stsearch.preview import preview
+
+    with ExitStack() as stack:
+        gallery = (
+            stack.enter_context(Gallery.open(place, output.note)) if registry.is_gallery(place) else None
+        )
+        found = preview(folder, gallery, rules)
+    changes = {"new": found.new, "changed": found.changed, "removed": found.removed}
+    counts = {**{kind: len(paths) for kind, paths in changes.items()}, "unchanged": found.unchanged}
+    lines = [(kind, path) for kind, paths in changes.items() for path in paths]
+    if as_json:
+        for kind, path in lines:
+            print(json.dumps({"type": kind, "schema": output.JSON_SCHEMA, "path": path}))
+        print(json.dumps({"type": "preview", "schema": output.JSON_SCHEMA, **counts}))
+    elif not quiet:
+        for kind, path in lines:
+            print(kind, output.printable(path), sep="\t")
+        print(", ".join(f"{number} {kind}" for kind, number in counts.items()))
+    _print_failures(found.failed, "cannot be looked at")
+
+
 def _print_summary(gallery: Gallery, report: IndexReport) -> None:
     counts = gallery.catalog.counts()
     changes = (
@@ -99,11 +179,10 @@ def _print_summary(gallery: Gallery, report: IndexReport) -> None:
     )
 
 
-def _print_failures(gallery: Gallery) -> None:
-    failures = gallery.catalog.failures()
+def _print_failures(failures: Sequence[Failed], what: str) -> None:
     if failures:
-        output.note(f"{output.counted(len(failures), 'file')} could not be read:")
+        output.note(f"{output.counted(len(failures), 'file')} {what}:")
     for failure in failures[:_FAILURES_SHOWN]:
-        output.note(f"  {output.printable(failure.file.path)}: {failure.reason}")
+        output.note(f"  {output.printable(failure.file.path)}: {output.printable(failure.reason)}")
     if len(failures) > _FAILURES_SHOWN:
         output.note(f"  and {len(failures) - _FAILURES_SHOWN} more")

@@ -1,0 +1,342 @@
+"""Which files of a folder are photographs to index: the walk, and the rules that leave some of them out.
+
+Nothing is opened here but ``.stsearchignore``; what is no regular file is never opened at all.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from pathspec import GitIgnoreSpec
+from pathspec.pattern import RegexPattern
+
+from stsearch.errors import UsageError
+from stsearch.index.catalog import Failed, PhotoFile
+
+SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .heic .heif .avif".split())
+"""Files with these endings are photographs; one that cannot be read, whatever the reason, is reported."""
+
+IGNORE_FILE = ".stsearchignore"
+"""Files of this name hold patterns, in the syntax of .gitignore, for what lies beside and below them."""
+
+NEVER = -1
+"""A modification time no file has: what carries it is tried again at every run."""
+
+_ABOVE = (
+    "ps_d"  # the group of pathspec's expressions that holds a slash when they match a folder above a path
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WalkRules:
+    """What of a folder is looked at.
+
+    Hidden files and folders and the thumbnails of NAS boxes (``@eaDir``) never are, whatever patterns say.
+
+    Attributes:
+        exclude: patterns in the syntax of .gitignore, relative to the folder; they outweigh ignore files.
+        follow: whether symbolic links are followed, each folder being walked once.
+        only: paths relative to the folder, as ``listed_photos`` returns them: no other file is looked at.
+
+    Raises:
+        UsageError: a pattern makes no sense.
+    """
+
+    exclude: tuple[str, ...] = ()
+    follow: bool = False
+    only: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for pattern in self.exclude:
+            try:
+                _Patterns("", [pattern])
+            except ValueError as error:
+                raise UsageError(
+                    f"cannot exclude {pattern!r}: no pattern in the syntax of .gitignore"
+                ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What a walk found.
+
+    Attributes:
+        files: the photographs, in a fixed order.
+        failed: what could not be looked at; the path of a folder ends in a slash.
+        is_whole: whether what is not among them is not there, or is left out.
+    """
+
+    files: list[PhotoFile] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    is_whole: bool = True
+
+    def gone(self, paths: Iterable[str]) -> list[str]:
+        """Return the ``paths`` that are no more; what lies in a folder that failed may still be there."""
+        if not self.is_whole:
+            return []
+        present = {each.path for each in self.files} | {each.file.path for each in self.failed}
+        unknown = tuple(each.file.path for each in self.failed if each.file.path.endswith("/"))
+        return [path for path in paths if path not in present and not path.startswith(unknown)]
+
+
+def walk_photos(root: Path, rules: WalkRules = WalkRules()) -> Walk:
+    """Find the photographs below ``root``, or among the files that ``rules`` lists.
+
+    What a listed path names is treated as the walk would treat it, but that a file which is not there fails.
+
+    Raises:
+        UsageError: ``root`` itself cannot be listed.
+    """
+    walker = _Walker(root, rules)
+    if rules.only is None:
+        walker.walk_all()
+    else:
+        for path in sorted(set(rules.only)):
+            walker.look_at(path)
+    return walker.walk
+
+
+def listed_photos(listing: bytes, separator: bytes, photos: Path) -> tuple[str, ...]:
+    r"""Return the paths in ``listing``, relative to the folder ``photos``; the folder itself is passed over.
+
+    Args:
+        listing: paths as the file system spells them, absolute or relative to the current folder.
+        separator: what ends a path, ``b"\n"`` or ``b"\0"``.
+        photos: the folder of the photographs.
+
+    Raises:
+        UsageError: a path lies outside ``photos``, or a line holds what should have been the separator.
+    """
+    root = photos.resolve()
+    folders: dict[Path, str | None] = {}
+    relative = []
+    for line in filter(None, listing.split(separator)):
+        name = os.fsdecode(line)
+        if "\0" in name:
+            raise UsageError("the list of photos is separated by NUL characters: add --null")
+        path = Path(name).absolute()
+        if path.parent not in folders:
+            folders[path.parent] = _below(path.parent, root)
+        folder = folders[path.parent]
+        if folder is not None and path.name != "..":
+            relative.append(f"{folder}{path.name}")
+        elif not _resolved(path).is_relative_to(root):
+            raise UsageError(f"{name!r} lies outside {os.fspath(root)!r}: list photos of that folder only")
+    return tuple(relative)
+
+
+def _below(folder: Path, root: Path) -> str | None:
+    """Return ``folder`` relative to ``root``, "" or with a slash at its end; None when it lies outside."""
+    for parent in (folder, *folder.parents):
+        if _resolved(parent) == root:
+            below = folder.relative_to(parent)
+            if ".." not in below.parts:
+                return _prefix(below)
+            break
+    resolved = _resolved(folder)
+    return _prefix(resolved.relative_to(root)) if resolved.is_relative_to(root) else None
+
+
+def _prefix(folder: Path) -> str:
+    return f"{folder}/" if folder.parts else ""
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        return path
+
+
+class _Pattern:
+    """A line of an ignore file, matched as git does: with a path itself, not with the folders above it.
+
+    pathspec's own verdict on a path counts a pattern that names a folder above it, so that ``!b`` brings back
+    everything below ``b``. Its translation into a regular expression is what is used here.
+
+    Raises:
+        ValueError: it makes no sense.
+    """
+
+    def __init__(self, line: str) -> None:
+        self._folders_only = line.rstrip(" ").endswith("/")
+        line = line.rstrip(" ").rstrip("/") if self._folders_only else line
+        (pattern,) = GitIgnoreSpec.from_lines([_on_one_line(line)]).patterns if line else (None,)
+        self.leaves_out = bool(pattern and pattern.include)
+        self._regex = pattern.regex if isinstance(pattern, RegexPattern) else None
+
+    def matches(self, path: str, is_folder: bool) -> bool:
+        """Return whether ``path`` is meant."""
+        if self._regex is None or (self._folders_only and not is_folder):
+            return False
+        match = self._regex.match(_on_one_line(path))
+        return match is not None and match.groupdict().get(_ABOVE) is None
+
+
+class _Patterns:
+    """The patterns of one place, for everything below the folder ``base`` ("" or with a slash at its end).
+
+    Raises:
+        ValueError: a pattern makes no sense.
+    """
+
+    def __init__(self, base: str, lines: Iterable[str]) -> None:
+        self._start = len(base)
+        self._patterns = [_Pattern(line) for line in lines if line]
+
+    def verdict(self, path: str) -> bool | None:
+        """Return whether ``path``, a folder with a slash at its end, is left out; None: they say nothing."""
+        inside = path[self._start :].removesuffix("/")
+        matching = (each for each in reversed(self._patterns) if each.matches(inside, path.endswith("/")))
+        return next((each.leaves_out for each in matching), None)
+
+
+def _on_one_line(text: str) -> str:
+    # The wildcards of pathspec stop at the end of a line, and a name may hold one.
+    return text.replace("\n", "\N{REPLACEMENT CHARACTER}")
+
+
+class _Folder(NamedTuple):
+    path: str  # relative to the root, "" or with a slash at its end
+    patterns: tuple[_Patterns, ...]  # of the folders above it, the nearest first
+
+
+class _Walker:
+    """One walk: the rules, and what was found so far."""
+
+    def __init__(self, root: Path, rules: WalkRules) -> None:
+        self.walk = Walk(is_whole=rules.only is None)
+        self._root = root
+        self._follow = rules.follow
+        self._exclude = _Patterns("", rules.exclude)
+        self._patterns: dict[str, tuple[_Patterns, ...]] = {}  # of the ignore file in a folder, if it has one
+        self._seen: set[tuple[int, int]] = set()  # folders, by device and inode
+
+    def walk_all(self) -> None:
+        """Walk the whole tree; a folder comes under its own path before any link to it."""
+        there, linked = [_Folder("", ())], deque[_Folder]()
+        while there or linked:
+            folder = there.pop() if there else linked.popleft()
+            try:
+                if self._was_seen(folder.path):
+                    continue
+                patterns = (*self._patterns_in(folder.path), *folder.patterns)
+                with os.scandir(self._root / folder.path) as entries:
+                    listed = sorted(entries, key=lambda entry: entry.name)
+            except (OSError, ValueError) as error:
+                self._fail(folder.path, error)
+                continue
+            below = [_Folder(path, patterns) for path in self._take(listed, folder.path, patterns)]
+            links = [each for each in below if self._follow and self._is_link(each.path)]
+            linked.extend(links)
+            there.extend(each for each in reversed(below) if each not in links)
+
+    def look_at(self, path: str) -> None:
+        """Add the file at ``path`` if a walk would come to it; it fails when it is not there."""
+        folder = ""
+        *parents, name = PurePosixPath(path).parts
+        try:
+            (self._root / path).lstat()
+            patterns: tuple[_Patterns, ...] = self._patterns_in("")
+            for parent in parents:
+                folder += f"{parent}/"
+                if self._is_hidden(parent) or self._is_excluded(folder, patterns):
+                    return
+                if self._is_link(folder) and not self._follow:
+                    return
+                patterns = (*self._patterns_in(folder), *patterns)
+        except (OSError, ValueError) as error:
+            self._fail(path, error)
+            return
+        if self._is_photo(name) and not self._is_excluded(path, patterns):
+            self._add(path)
+
+    def _take(
+        self, entries: Iterable[os.DirEntry[str]], folder: str, patterns: tuple[_Patterns, ...]
+    ) -> list[str]:
+        """Add the photographs among ``entries`` of ``folder``, and return the folders to go on with."""
+        folders = []
+        for entry in entries:
+            path = f"{folder}{entry.name}"
+            if self._is_hidden(entry.name):
+                continue
+            if self._is_folder(entry):
+                if not self._is_excluded(f"{path}/", patterns):
+                    folders.append(f"{path}/")
+            elif self._is_photo(entry.name) and not self._is_excluded(path, patterns):
+                self._add(path)
+        return folders
+
+    def _add(self, path: str) -> None:
+        """Add the file at ``path``, unless it is no regular file or has gone since it was listed."""
+        try:
+            status = (self._root / path).stat(follow_symlinks=self._follow)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError) or self._is_link(path):
+                self._fail(path, error)
+            return
+        if stat.S_ISREG(status.st_mode):
+            self.walk.files.append(PhotoFile(path, status.st_size, status.st_mtime_ns))
+
+    def _fail(self, path: str, error: OSError | ValueError) -> None:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        if not path:
+            raise UsageError(f"cannot list {self._root}: {reason}") from error
+        self.walk.failed.append(Failed(PhotoFile(path, 0, NEVER), reason))
+
+    def _patterns_in(self, folder: str) -> tuple[_Patterns, ...]:
+        """Return the patterns of the ignore file in ``folder``.
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it holds a pattern that makes no sense.
+        """
+        if folder not in self._patterns:
+            file = self._root / folder / IGNORE_FILE
+            lines = _ignore_lines(file.read_bytes()) if file.is_file() else []
+            try:
+                self._patterns[folder] = (_Patterns(folder, lines),) if lines else ()
+            except ValueError as error:
+                raise ValueError(f"{IGNORE_FILE}: {error}") from error
+        return self._patterns[folder]
+
+    def _is_excluded(self, path: str, patterns: Iterable[_Patterns]) -> bool:
+        verdicts = (each.verdict(path) for each in (self._exclude, *patterns))
+        return next((verdict for verdict in verdicts if verdict is not None), False)
+
+    def _is_folder(self, entry: os.DirEntry[str]) -> bool:
+        try:
+            return entry.is_dir(follow_symlinks=self._follow)
+        except OSError:  # links in a circle
+            return False
+
+    def _is_link(self, path: str) -> bool:
+        return Path(self._root, path).is_symlink()
+
+    def _was_seen(self, folder: str) -> bool:
+        if not self._follow:
+            return False
+        status = (self._root / folder).stat()
+        known = (status.st_dev, status.st_ino) in self._seen
+        self._seen.add((status.st_dev, status.st_ino))
+        return known
+
+    @staticmethod
+    def _is_hidden(name: str) -> bool:
+        return name.startswith(".") or name == "@eaDir"
+
+    @staticmethod
+    def _is_photo(name: str) -> bool:
+        return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+
+
+def _ignore_lines(content: bytes) -> list[str]:
+    """Return the lines of an ignore file as git reads them."""
+    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return [os.fsdecode(line.removesuffix(b"\r")) for line in lines]
