@@ -32,6 +32,7 @@ class PhotoSpotter(Protocol):
     """What finds the words of photographs, such as ``spotter.Spotter``."""
 
     info: ModelInfo
+    decode_side: int  # pixels on the longer side of a photograph that it can make use of
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         """Return the text instances of each image (HWC uint8 RGB), polygons in its own pixels."""
@@ -225,7 +226,7 @@ class _Run:
         if not isinstance(read, _Read):
             return read
         try:
-            decoded = decode_image(read.encoded, self._spotter.info.longer_side, self._options.max_megapixels)
+            decoded = decode_image(read.encoded, self._spotter.decode_side, self._options.max_megapixels)
         except ImageError as error:
             return Failed(read.file, str(error))
         return _Photo(read.file, read.sha256, decoded)

@@ -26,8 +26,11 @@ from stsearch.losses import (
 from stsearch.models.detector import binary_map
 from stsearch.models.embedder import RegionReadings
 from stsearch.models.prompts import TextPrompt
+from stsearch.models.recognizer import IGNORED, Recognizer
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.models.text_encoder import tokenize
+
+LENGTH_GROUPS = 3
 
 PADDING = 32
 """Regions and words of a step are padded to a multiple of it: oneDNN compiles for a second per shape."""
@@ -63,11 +66,39 @@ def _reading_losses(
         classes = [recognizer.charset.encode(word) for word in batch.words]
         losses["columns"] = weights.columns * ctc_loss(recognizer.columns(readable), classes)
     if weights.reading:
-        logits = recognizer.teach(readable, batch.words, stage.permutations, random)
-        for name, branch in (("visual", logits.visual), ("cross", logits.cross)):
-            loss = F.cross_entropy(branch.float().flatten(0, 2), logits.targets.flatten())
-            losses[name] = weights.reading * loss
+        losses |= _spelling_losses(recognizer, readable, batch.words, stage, random)
     return losses
+
+
+def _spelling_losses(
+    recognizer: Recognizer,
+    features: Tensor,
+    words: list[str],
+    stage: StageConfig,
+    random: np.random.Generator,
+) -> dict[str, Tensor]:
+    """Return the mean cross-entropy of a character in both branches, words of similar length together.
+
+    The longest word of a group says how many positions all of it are spelled in: in one group, one long word
+    would double the computation.
+    """
+    order = sorted(range(len(words)), key=lambda i: len(words[i]))
+    sums = features.new_zeros(2, dtype=torch.float32)
+    count = 0
+    size = -(-len(order) // LENGTH_GROUPS)
+    for start in range(0, len(order), size):
+        group = order[start : start + size]
+        logits = recognizer.teach(features[group], [words[i] for i in group], stage.permutations, random)
+        targets = logits.targets.flatten()
+        sums = sums + torch.stack(
+            [
+                F.cross_entropy(branch.float().flatten(0, 2), targets, reduction="sum")
+                for branch in (logits.visual, logits.cross)
+            ]
+        )
+        count += int((targets != IGNORED).sum())
+    visual, cross = stage.weights.reading * sums / count
+    return {"visual": visual, "cross": cross}
 
 
 def joint_loss(

@@ -28,6 +28,10 @@ SAME_WORD = 0.5
 
 Module = TypeVar("Module", bound=nn.Module)
 
+_CROP_DETAIL = 2
+"""Crops are cut from photographs of up to this many times the size that words are found at: a word 16 pixels
+high there fills a crop of 32."""
+
 TALL = 1.5
 """A quad this much taller than wide may be turned text: it is read in all three directions."""
 
@@ -48,6 +52,7 @@ class Spotter:
     Attributes:
         info: Of the weights.
         device: Where it computes.
+        decode_side: Pixels on the longer side of a photograph that it can make use of.
         reader: Reads what was found, from its own pixels; None: the embedder's CTC reading stays.
     """
 
@@ -63,6 +68,7 @@ class Spotter:
         self._half = computes_in_bfloat16(self.device)
         recognizer = self._model.recognizer
         self.reader = Reader(recognizer, self._half) if reads and recognizer is not None else None
+        self.decode_side = info.longer_side * (_CROP_DETAIL if self.reader is not None else 1)
 
     @torch.inference_mode()
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:

@@ -75,6 +75,7 @@ class ColourSpotter:
     def __init__(self, info: ModelInfo = MODEL, reads: bool = True) -> None:
         self.info = info
         self.reads = reads
+        self.decode_side = info.longer_side
         self.device = SimpleNamespace(type="cpu")
         self.seen = 0
 

@@ -66,6 +66,7 @@ class FakeSpotter:
     """Finds one word in an image, named by the image's width."""
 
     info = INFO
+    decode_side = INFO.longer_side
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         return [[instance(f"wide{image.shape[1]}")] for image in images]

@@ -97,6 +97,7 @@ def test_a_recognizer_has_the_last_word_on_what_is_read(
     spotter = Spotter(micro_model, Card(micro_model.config).info)
     [read] = spotter.spot([word_scene.image])
     assert spotter.reader is not None
+    assert spotter.decode_side == 2 * 256  # crops are cut from more pixels than words are found in
     [again] = spotter.reader.read_instances([word_scene.image], [rough])
     assert [each.transcript for each in read] == [each.transcript for each in again]
     assert [each.confidence for each in read] != [each.confidence for each in rough]

@@ -142,6 +142,19 @@ def test_each_term_of_reading_can_be_switched_off(reading_model: SceneTextModel)
     assert set(losses_of(reading_model, LossWeights(upright=0, columns=0))) == {"visual", "cross"}
 
 
+def test_grouping_words_by_length_changes_no_loss(
+    reading_model: SceneTextModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading_model.eval()
+    stage = dataclasses.replace(STAGE, permutations=1)  # left to right: nothing is drawn
+    losses = []
+    for groups in (1, 3):
+        monkeypatch.setattr("stsearch.objective.LENGTH_GROUPS", groups)
+        losses.append(total_loss(reading_model, batch(), stage, np.random.default_rng(0)))
+    assert torch.allclose(losses[0]["visual"], losses[1]["visual"], atol=1e-5)
+    assert torch.allclose(losses[0]["cross"], losses[1]["cross"], atol=1e-5)
+
+
 def test_the_weight_of_a_term_multiplies_it(reading_model: SceneTextModel) -> None:
     reading_model.eval()
     once, twice = (losses_of(reading_model, LossWeights(columns=w, reading=w)) for w in (1.0, 2.0))
