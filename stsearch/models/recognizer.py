@@ -73,7 +73,7 @@ class Recognizer(nn.Module):
         places = torch.arange(length, device=features.device).repeat(orders)
         memory = self.visual.memory(features)
         with torch.no_grad():
-            guess = self._spell(self.visual, memory, length)
+            guess = self._spell(self.visual, memory, self.config.max_length + 1)
         # The image side learns from the visual branch alone.
         cross_memory = self._cross_memory(features.detach(), guess)
         visual, cross = (
