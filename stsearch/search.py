@@ -19,8 +19,8 @@ from rapidfuzz.distance import Levenshtein
 
 from stsearch.charset import normalize, split_words
 from stsearch.errors import UsageError
-from stsearch.index.catalog import InstanceTable
 from stsearch.index.gallery import Gallery
+from stsearch.index.records import InstanceTable
 from stsearch.types import Embedding, ModelInfo, Polygon, Quad
 
 _CANDIDATES = 1000

@@ -13,8 +13,8 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from stsearch.charset import ALPHANUMERIC, normalize
-from stsearch.index.catalog import PhotoFile, Spotted
 from stsearch.index.gallery import Gallery
+from stsearch.index.records import PhotoFile, Spotted
 from stsearch.types import Image, ModelInfo, TextInstance
 
 DIM = len(ALPHANUMERIC)

@@ -54,7 +54,7 @@ HOMES = {
     "pickle": (),
     "rich": ("cli",),
     "safetensors": ("query_encoder", "weights"),
-    "sqlite3": ("index.catalog",),
+    "sqlite3": ("index.database",),
     "typer": ("cli",),
 }
 CALLS = {"print": ("cli",), "sys.exit": ("cli",), "torch.load": ("checkpoint",)}

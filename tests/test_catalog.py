@@ -15,8 +15,10 @@ from gallery_fixtures import DIM, embed, instance, spotted
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stsearch.errors import GalleryDamagedError, GalleryLockedError, WriteError
-from stsearch.index.catalog import MIGRATIONS, Catalog, Counts, Failed, Linked, PhotoFile, Spotted
+from stsearch.errors import GalleryDamagedError, GalleryLockedError
+from stsearch.index import catalog as catalog_module
+from stsearch.index.catalog import MIGRATIONS, Catalog
+from stsearch.index.records import Counts, Failed, Linked, PhotoFile, Spotted
 
 
 @pytest.fixture
@@ -44,20 +46,126 @@ def test_the_confidence_of_each_character_is_kept_to_a_byte(catalog: Catalog) ->
     assert detail.characters == pytest.approx((1.0, 0.5, 0.0), abs=0.003)
 
 
-def test_a_catalog_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None:
-    path = tmp_path / "old.sqlite3"
+def make_old(path: Path, format_number: int) -> None:
+    """Write a catalog of an older format with one photograph under two names, as its version did."""
+    polygon, vector = instance("Exit").polygon.tobytes(), embed("Exit").astype(np.float16).tobytes()
     with contextlib.closing(sqlite3.connect(path)) as database:
-        database.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1")
+        database.executescript(
+            f"{'; '.join(MIGRATIONS[:format_number])}; PRAGMA user_version = {format_number}"
+        )
         database.execute("INSERT INTO contents VALUES (1, 'sha', 48, 64)")
         database.execute(
-            "INSERT INTO instances VALUES (1, 1, ?, 0.5, 'Exit', 'exit', 0.9, ?)",
-            (instance("Exit").polygon.tobytes(), embed("Exit").astype(np.float16).tobytes()),
+            "INSERT INTO instances (content_id, polygon, score, transcript, folded, confidence, vector)"
+            " VALUES (1, ?, 0.5, 'Exit', 'exit', 0.9, ?)",
+            (polygon, vector),
         )
+        for name in (b"a.jpg", b"b.jpg"):
+            database.execute("INSERT INTO images VALUES (?, 1, 1, 'ok', 1, NULL)", (name,))
         database.commit()
-    catalog = Catalog(path)
-    assert catalog.instances(DIM).transcripts == ("Exit",)
-    assert catalog.details_of([1])[1].characters == ()
-    catalog.close()
+
+
+@pytest.mark.parametrize("format_number", range(1, len(MIGRATIONS)))
+def test_a_catalog_of_an_older_format_keeps_everything_and_gets_its_checksums(
+    tmp_path: Path, format_number: int
+) -> None:
+    make_old(tmp_path / "old", format_number)
+    with contextlib.closing(Catalog(tmp_path / "old")) as catalog:
+        assert catalog.instances(DIM).transcripts == ("Exit",)
+        assert catalog.paths_of([1]) == {1: ["a.jpg", "b.jpg"]}
+        assert list(catalog.faults(DIM)) == []
+        catalog.add([spotted("c.jpg", "taxi")])
+        assert list(catalog.faults(DIM)) == []
+
+
+def test_a_migration_that_fails_leaves_the_old_catalog_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "old"
+    make_old(path, 2)
+    before = path.read_bytes()
+    monkeypatch.setattr(catalog_module, "MIGRATIONS", (*MIGRATIONS[:2], "DELETE FROM images; no statement"))
+    with pytest.raises(GalleryDamagedError):
+        Catalog(path)
+    assert path.read_bytes() == before
+
+
+def corrupt(catalog: Catalog, statement: str) -> None:
+    """Change rows behind the back of their checksums and totals."""
+    for kind in ("added", "changed", "removed"):
+        for table in ("contents", "images", "instances"):
+            catalog._database.execute(f"DROP TRIGGER IF EXISTS {table}_{kind}")
+    for kind in ("added", "changed", "removed"):
+        catalog._database.execute(f"DROP TRIGGER IF EXISTS file_{kind}")
+    catalog._database.execute("PRAGMA foreign_keys = OFF")
+    catalog._database.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding"),
+    [
+        ("UPDATE instances SET transcript = 'exid'", "row 1 of instances does not match its checksum"),
+        ("UPDATE instances SET vector = zeroblob(4)", "row 1 of instances does not match its checksum"),
+        ("UPDATE images SET mtime_ns = 2", "row b'a.jpg' of images does not match its checksum"),
+        ("UPDATE contents SET width = 1", "row 1 of contents does not match its checksum"),
+        ("DELETE FROM instances WHERE id = 2", "instances has 1 rows, and not those that were written"),
+        ("DELETE FROM images", "content 1 has another number of files than it says"),
+        ("DELETE FROM contents", "names a row of contents that is not there"),
+        ("DELETE FROM totals", "how many rows contents has is lost"),
+        ("UPDATE sqlite_sequence SET seq = 0", "the last id of instances is 0"),
+        ("UPDATE head SET body = 'other'", "its head does not match its checksum"),
+    ],
+)
+def test_what_changed_behind_the_checksums_is_found(catalog: Catalog, statement: str, finding: str) -> None:
+    catalog.add([spotted("a.jpg", "exit", "taxi")])
+    catalog.set_head("one")
+    assert list(catalog.faults(DIM)) == []
+    corrupt(catalog, statement)
+    assert finding in "; ".join(catalog.faults(DIM))
+
+
+def test_a_vector_that_was_stored_wrong_is_found_though_its_checksum_holds(catalog: Catalog) -> None:
+    catalog.add([spotted("a.jpg", "exit", "!")])  # no letters make a vector of length zero
+    assert list(catalog.faults(DIM)) == ["instance 2: its vector is not of unit length"]
+    assert "instance 1: its vector has 72 bytes, not 74" in list(catalog.faults(DIM + 1))
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE instances SET transcript = 'exid'", "DELETE FROM instances WHERE id = 2"]
+)
+def test_instances_that_are_not_what_was_written_are_never_returned(catalog: Catalog, statement: str) -> None:
+    catalog.add([spotted("a.jpg", "exit", "taxi")])
+    corrupt(catalog, statement)
+    with pytest.raises(GalleryDamagedError, match="is damaged"):
+        catalog.instances(DIM)
+
+
+def test_a_file_that_went_missing_from_its_content_is_damage(catalog: Catalog) -> None:
+    photo = spotted("a.jpg", "exit")
+    catalog.add([photo, Linked(PhotoFile("b.jpg", 1, 1), photo.sha256)])
+    corrupt(catalog, "DELETE FROM images WHERE path = x'622e6a7067'")
+    with pytest.raises(GalleryDamagedError, match="content 1 has 1 files, not 2"):
+        catalog.paths_of([1])
+
+
+def test_a_file_whose_content_went_missing_is_damage(catalog: Catalog) -> None:
+    catalog.add([spotted("a.jpg", "exit")])
+    corrupt(catalog, "DELETE FROM contents")
+    with pytest.raises(GalleryDamagedError, match=r"the content of 'a\.jpg' is missing"):
+        catalog.record_at("a.jpg")
+
+
+def test_ids_that_are_no_numbers_are_damage(catalog: Catalog) -> None:
+    catalog.add([spotted("a.jpg", "exit")])
+    catalog._database.execute("UPDATE sqlite_sequence SET seq = 'x'")
+    with pytest.raises(GalleryDamagedError, match="the last id of contents is lost"):
+        catalog.add([spotted("b.jpg", "exit")])
+
+
+def test_what_is_removed_leaves_the_bytes_of_the_file(tmp_path: Path, catalog: Catalog) -> None:
+    catalog.add([spotted("a.jpg", "unmistakable"), spotted("b.jpg", "exit")])
+    catalog.remove(["a.jpg"])
+    catalog.wipe()
+    assert b"unmistakable" not in (tmp_path / "catalog.sqlite3").read_bytes()
 
 
 def test_an_empty_catalog_has_empty_columns(catalog: Catalog) -> None:
@@ -175,7 +283,7 @@ def test_a_vector_of_another_length_is_damage(catalog: Catalog) -> None:
 
 
 def test_a_missing_file_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(WriteError):
+    with pytest.raises(GalleryDamagedError, match="it is missing"):
         Catalog(tmp_path / "absent")
 
 

@@ -28,8 +28,8 @@ from stsearch.evaluate import (
     score,
 )
 from stsearch.evaluate_words import WordReport
-from stsearch.index.catalog import Failed, Linked, PhotoFile, Spotted
 from stsearch.index.gallery import Gallery
+from stsearch.index.records import Failed, Linked, PhotoFile, Spotted
 from stsearch.metrics import DetectionCounts
 from stsearch.search import Query, SearchOptions, search
 from stsearch.types import Embedding, Image, ModelInfo, Polygon, Sample, TextInstance, WordLabel

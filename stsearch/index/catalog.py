@@ -1,4 +1,4 @@
-"""catalog.sqlite3, the truth of a gallery: every SQL statement of the project, and nothing else.
+"""catalog.sqlite3, the truth of a gallery: its tables, and what is put in and taken out.
 
 A rollback journal, not WAL: photographs lie on network shares and read-only disks, where WAL does not work.
 A batch is one transaction. Ids are never used twice: a stale vector store may name an instance that is gone,
@@ -8,10 +8,7 @@ but never another one.
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.charset import normalize
-from stsearch.errors import GalleryDamagedError, GalleryLockedError, StsearchError, WriteError
-from stsearch.types import Polygon, TextInstance
+from stsearch.errors import GalleryDamagedError
+from stsearch.index.database import Database, Row
+from stsearch.index.records import (
+    Counts,
+    Detail,
+    Failed,
+    InstanceTable,
+    Linked,
+    PhotoFile,
+    Record,
+    Spotted,
+    array_faults,
+    row_checksum,
+)
+
+__all__ = ["MIGRATIONS", "Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
+
+_TALLY = """
+    INSERT INTO totals SELECT '{0}', count(*), coalesce(sum(checksum), 0) FROM {0};
+    CREATE TRIGGER {0}_added AFTER INSERT ON {0} BEGIN
+        UPDATE totals SET rows = rows + 1, checksums = checksums + NEW.checksum WHERE name = '{0}';
+    END;
+    CREATE TRIGGER {0}_changed AFTER UPDATE OF checksum ON {0} BEGIN
+        UPDATE totals SET checksums = checksums - OLD.checksum + NEW.checksum WHERE name = '{0}';
+    END;
+    CREATE TRIGGER {0}_removed AFTER DELETE ON {0} BEGIN
+        UPDATE totals SET rows = rows - 1, checksums = checksums - OLD.checksum WHERE name = '{0}';
+    END;"""
 
 MIGRATIONS = (
     """
@@ -55,91 +78,47 @@ MIGRATIONS = (
     """,
     # A byte for each character of the transcript, its confidence times 255; empty when it is not known
     "ALTER TABLE instances ADD COLUMN characters BLOB NOT NULL DEFAULT x''",
+    """
+    CREATE TABLE head (                -- what the manifest says, to remake it from; one row
+        body TEXT NOT NULL,
+        checksum INTEGER NOT NULL
+    );
+    CREATE TABLE totals (              -- what a whole table must come to
+        name TEXT PRIMARY KEY,
+        rows INTEGER NOT NULL,
+        checksums INTEGER NOT NULL     -- their sum
+    );
+    ALTER TABLE contents ADD COLUMN files INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE contents ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0; -- of the row, without files
+    ALTER TABLE images ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE instances ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE contents SET files = (SELECT count(*) FROM images WHERE content_id = contents.id),
+        checksum = row_checksum(id, sha256, height, width);
+    UPDATE images SET checksum = row_checksum(path, size, mtime_ns, status, content_id, reason);
+    UPDATE instances SET checksum = row_checksum(
+        id, content_id, polygon, score, transcript, folded, confidence, vector, characters);
+    CREATE TRIGGER file_added AFTER INSERT ON images BEGIN
+        UPDATE contents SET files = files + 1 WHERE id = NEW.content_id;
+    END;
+    CREATE TRIGGER file_changed AFTER UPDATE OF content_id ON images BEGIN
+        UPDATE contents SET files = files - 1 WHERE id = OLD.content_id;
+        UPDATE contents SET files = files + 1 WHERE id = NEW.content_id;
+    END;
+    CREATE TRIGGER file_removed AFTER DELETE ON images BEGIN
+        UPDATE contents SET files = files - 1 WHERE id = OLD.content_id;
+    END;
+    """
+    + "".join(_TALLY.format(table) for table in ("contents", "images", "instances")),
 )
 """One script a format; a catalog of format n has run the first n of them."""
 
-_CHUNK = 500  # values in one IN (...); SQLite allows at least 999
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoFile:
-    """A file as the file system shows it.
-
-    Attributes:
-        path: relative to the folder of photographs; undecodable bytes as surrogates (``os.fsdecode``).
-        size: in bytes.
-        mtime_ns: when it was last changed.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Spotted:
-    """A photograph that was read: its content is new to the gallery."""
-
-    file: PhotoFile
-    sha256: str
-    height: int  # as displayed
-    width: int
-    instances: Sequence[TextInstance]
-
-
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """A file whose content the gallery already holds under another name: moved, copied or merely touched."""
-
-    file: PhotoFile
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A file that could not be read."""
-
-    file: PhotoFile
-    reason: str
-
-
-Record = Spotted | Linked | Failed
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class InstanceTable:
-    """Text instances as columns, which is how they are scored.
-
-    Attributes:
-        ids: (N,) int64, ascending.
-        contents: (N,) int64; instances of one photograph share it.
-        transcripts: N strings, as read.
-        confidences: (N,) float32 in [0, 1].
-        embeddings: (N, D) float32, unit rows.
-    """
-
-    ids: NDArray[np.int64]
-    contents: NDArray[np.int64]
-    transcripts: tuple[str, ...]
-    confidences: NDArray[np.float32]
-    embeddings: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Detail:
-    """What a hit shows of an instance and no score needs."""
-
-    polygon: Polygon  # (P, 2) float32
-    characters: tuple[float, ...]  # confidence of each character of the transcript; empty: not known
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much a catalog holds: photographs that were read, files that could not be, and words."""
-
-    photos: int
-    failed: int
-    words: int
+_ROWS = {  # every column that counts, the checksum last
+    "contents": "id, sha256, height, width, checksum",
+    "images": "path, size, mtime_ns, status, content_id, reason, checksum",
+    "instances": (
+        "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, checksum"
+    ),
+}
 
 
 class Catalog:
@@ -152,14 +131,7 @@ class Catalog:
     """
 
     def __init__(self, path: Path, create: bool = False) -> None:
-        self._path = path
-        with self._named_errors():
-            if create:
-                path.touch(mode=0o600)
-            place = f"{path.absolute().as_uri()}?mode=rw"
-            self._database = sqlite3.connect(place, uri=True, timeout=10, isolation_level=None)
-            self._database.execute("PRAGMA foreign_keys = ON")
-            self._migrate(create)
+        self._database = Database(path, MIGRATIONS, _ROWS, create)
 
     def close(self) -> None:
         """Close the file."""
@@ -167,88 +139,106 @@ class Catalog:
 
     def add(self, records: Iterable[Record]) -> None:
         """Add one batch in one transaction; a record replaces what was known of its path."""
-        with self._transaction():
+        with self._database.transaction():
             for record in records:
                 self._add_one(record)
 
     def record_at(self, path: str) -> Linked | Failed | None:
         """Return what is known of the file at ``path``, None when it was never indexed."""
-        rows = self._rows(
-            "SELECT size, mtime_ns, sha256, reason FROM images LEFT JOIN contents ON contents.id = content_id"
-            " WHERE path = ?",
-            (os.fsencode(path),),
-        )
-        for size, mtime_ns, sha256, reason in rows:
+        for _, size, mtime_ns, _, content, reason in self._database.among(
+            "images", "path", [os.fsencode(path)]
+        ):
             file = PhotoFile(path, size, mtime_ns)
-            return Linked(file, sha256) if reason is None else Failed(file, reason)
+            if content is None:
+                return Failed(file, reason)
+            for _, sha256, _, _ in self._database.among("contents", "id", [content]):
+                return Linked(file, sha256)
+            raise self._database.damaged(f"the content of {path!r} is missing")
         return None
 
     def paths(self) -> list[str]:
         """Return the path of every file, readable or not."""
-        return [os.fsdecode(path) for (path,) in self._rows("SELECT path FROM images ORDER BY path")]
+        return [os.fsdecode(path) for path, *_ in sorted(self._database.all("images"))]
 
     def holds(self, sha256: str) -> bool:
         """Return whether a content with this checksum has been read."""
-        return any(self._rows("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)))
+        return any(self._database.rows("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)))
 
     def photos(self) -> list[tuple[str, int]]:
         """Return the path and the content of every photograph that was read."""
-        rows = self._rows("SELECT path, content_id FROM images WHERE status = 'ok' ORDER BY path")
-        return [(os.fsdecode(path), content) for path, content in rows]
+        rows = sorted(self._database.all("images"))
+        return [(os.fsdecode(path), content) for path, *_, content, _ in rows if content is not None]
 
     def remove(self, paths: Iterable[str]) -> None:
         """Forget the files at ``paths``, and every content that no file has any more with its instances."""
-        with self._transaction():
+        with self._database.transaction():
             encoded = ((os.fsencode(path),) for path in paths)
-            self._database.executemany("DELETE FROM images WHERE path = ?", encoded)
+            self._database.execute_all("DELETE FROM images WHERE path = ?", encoded)
             self._database.execute(
                 "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM images WHERE content_id = contents.id)"
             )
 
     def failures(self) -> list[Failed]:
         """Return the files that could not be read, by path."""
-        rows = self._rows(
-            "SELECT path, size, mtime_ns, reason FROM images WHERE status = 'failed' ORDER BY path"
-        )
-        return [Failed(PhotoFile(os.fsdecode(path), *stat), reason) for path, *stat, reason in rows]
+        rows = sorted(row for row in self._database.all("images") if row[3] == "failed")
+        return [Failed(PhotoFile(os.fsdecode(path), *stat), reason) for path, *stat, _, _, reason in rows]
 
     def counts(self) -> Counts:
         """Return how much the catalog holds."""
-        (row,) = self._rows(
-            "SELECT (SELECT count(*) FROM images WHERE status = 'ok'),"
-            " (SELECT count(*) FROM images WHERE status = 'failed'), (SELECT count(*) FROM instances)"
+        [[photos, failed]] = self._database.rows(
+            "SELECT count(*) FILTER (WHERE status = 'ok'), count(*) FILTER (WHERE status = 'failed')"
+            " FROM images NOT INDEXED"
         )
-        return Counts(*row)
+        return Counts(photos, failed, self.words())
+
+    def words(self) -> int:
+        """Return how many instances there are, without looking at them."""
+        return self._database.total("instances")[0]
+
+    def version(self) -> int:
+        """Return a number that changes when another process has written to the catalog."""
+        [[number]] = self._database.rows("PRAGMA data_version")
+        return int(number)
 
     def paths_of(self, contents: Iterable[int]) -> dict[int, list[str]]:
         """Return the paths of each of ``contents``; a content that is gone has no entry."""
-        paths: dict[int, list[str]] = {}
-        for path, content in self._rows_among(
-            "SELECT path, content_id FROM images WHERE content_id IN ({}) ORDER BY path", contents
-        ):
+        wanted = list(contents)
+        with self._database.snapshot():
+            files: dict[int, int] = dict(
+                self._database.rows_among("SELECT id, files FROM contents WHERE id IN ({})", wanted)
+            )
+            rows = sorted(self._database.among("images", "content_id", wanted))
+        paths: dict[int, list[str]] = {content: [] for content in files}
+        for path, *_, content, _ in rows:
             paths.setdefault(content, []).append(os.fsdecode(path))
+        for content, names in paths.items():
+            if len(names) != files.get(content):
+                raise self._database.damaged(
+                    f"content {content} has {len(names)} files, not {files.get(content)}"
+                )
         return paths
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
         """Return the outline and spelling of each of the instances ``ids``; one that is gone has no entry."""
-        rows = self._rows_among("SELECT id, polygon, characters FROM instances WHERE id IN ({})", ids)
         return {
-            instance: Detail(
-                self._array(polygon, np.float32, (-1, 2)).astype(np.float32),
-                tuple(byte / 255 for byte in characters),
+            row[0]: Detail(
+                self._array(row[2], np.float32, (-1, 2)).astype(np.float32),
+                tuple(byte / 255 for byte in row[8]),
             )
-            for instance, polygon, characters in rows
+            for row in self._database.among("instances", "id", ids)
         }
 
     def instance_ids(self, after: int = 0) -> NDArray[np.int64]:
         """Return the ids of all instances above ``after``, ascending."""
-        rows = self._rows("SELECT id FROM instances WHERE id > ? ORDER BY id", (after,))
-        return np.fromiter((row[0] for row in rows), np.int64)
+        with self._database.snapshot():
+            ids = self._ids("SELECT id FROM instances WHERE id > {} ORDER BY id", [after])
+            if after == 0 and len(ids) != self.words():
+                raise self._database.damaged(f"it has {len(ids)} instances, not {self.words()}")
+        return ids
 
     def ids_reading(self, words: Iterable[str]) -> NDArray[np.int64]:
         """Return the ids of the instances whose folded transcript is one of ``words``."""
-        rows = self._rows_among("SELECT id FROM instances WHERE folded IN ({})", words)
-        return np.fromiter((row[0] for row in rows), np.int64)
+        return self._ids("SELECT id FROM instances WHERE folded IN ({})", words)
 
     def instances(self, dim: int, ids: Iterable[int] | None = None) -> InstanceTable:
         """Return the instances ``ids``, or all; ids that are gone are left out.
@@ -257,11 +247,10 @@ class Catalog:
             dim: length of an embedding.
             ids: which instances.
         """
-        columns = "SELECT id, content_id, transcript, confidence, vector FROM instances"
-        if ids is None:
-            rows = list(self._rows(f"{columns} ORDER BY id"))
-        else:
-            rows = sorted(self._rows_among(f"{columns} WHERE id IN ({{}})", ids))
+        rows = (
+            self._database.all("instances") if ids is None else self._database.among("instances", "id", ids)
+        )
+        rows = sorted((row[0], row[1], row[4], row[6], row[7]) for row in rows)
         instances, contents, transcripts, confidences, vectors = (
             zip(*rows, strict=True) if rows else ((),) * 5
         )
@@ -275,23 +264,51 @@ class Catalog:
             stored / np.maximum(lengths, 1e-6),
         )
 
-    def _migrate(self, create: bool) -> None:
-        ((format_number,),) = self._database.execute("PRAGMA user_version")
-        if format_number == 0 and not create:
-            raise sqlite3.DatabaseError("it is empty")
-        if format_number > len(MIGRATIONS):
-            raise GalleryDamagedError(
-                f"{self._path} has format {format_number}, this version reads up to {len(MIGRATIONS)}:"
-                " upgrade stsearch"
-            )
-        for number, script in enumerate(MIGRATIONS[format_number:], start=format_number + 1):
-            try:
-                self._database.executescript(
-                    f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
-                )
-            except sqlite3.Error:
-                self._database.rollback()
-                raise
+    def head(self) -> str | None:
+        """Return what ``set_head`` was given last, None when nothing was."""
+        for body, checksum in self._database.rows("SELECT body, checksum FROM head"):
+            if row_checksum(body) != checksum:
+                raise self._database.damaged("its head does not match its checksum")
+            return str(body)
+        return None
+
+    def set_head(self, body: str) -> None:
+        """Keep a text that says what the gallery is."""
+        if body != self.head():
+            with self._database.transaction():
+                self._database.execute("DELETE FROM head")
+                self._database.execute("INSERT INTO head VALUES (?, ?)", (body, row_checksum(body)))
+
+    def wipe(self) -> None:
+        """Write the file anew, so that nothing of what was removed is left in its bytes."""
+        self._database.execute("VACUUM")
+
+    def faults(self, dim: int) -> Iterator[str]:
+        """Yield everything that is wrong with the catalog, found by reading all of it.
+
+        Args:
+            dim: length of an embedding.
+        """
+        try:
+            with self._database.snapshot():
+                yield from self._database.file_faults()
+                for table in _ROWS:
+                    for row in self._database.examined(table):
+                        yield from [row] if isinstance(row, str) else self._array_faults(table, row, dim)
+                for (content,) in self._database.rows(
+                    "SELECT id FROM contents WHERE files !="
+                    " (SELECT count(*) FROM images WHERE content_id = contents.id)"
+                ):
+                    yield f"content {content} has another number of files than it says"
+                self.head()
+        except GalleryDamagedError as error:
+            yield str(error)
+
+    def _array_faults(self, table: str, row: Row, dim: int) -> Iterator[str]:
+        if table == "instances":
+            number, _, polygon, _, transcript, _, _, vector, characters = row
+            for fault in array_faults(polygon, transcript, vector, characters, dim):
+                yield f"instance {number}: {fault}"
 
     def _add_one(self, record: Record) -> None:
         content = reason = None
@@ -302,40 +319,44 @@ class Catalog:
                 content = self._content_id(record.sha256)
             case Spotted():  # a copy of it may have come first
                 content = self._content_id(record.sha256) or self._add_content(record)
-        file = record.file
+        file, status = record.file, "ok" if reason is None else "failed"
+        row = (os.fsencode(file.path), file.size, file.mtime_ns, status, content, reason)
         self._database.execute(
-            "INSERT OR REPLACE INTO images (path, size, mtime_ns, status, content_id, reason)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (os.fsencode(file.path), file.size, file.mtime_ns, "failed" if reason else "ok", content, reason),
+            f"INSERT INTO images ({_ROWS['images']}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (path) DO UPDATE SET"
+            " size = excluded.size, mtime_ns = excluded.mtime_ns, status = excluded.status,"
+            " content_id = excluded.content_id, reason = excluded.reason, checksum = excluded.checksum",
+            (*row, row_checksum(*row)),
         )
 
     def _content_id(self, sha256: str) -> int | None:
-        row: tuple[int] | None = self._database.execute(
-            "SELECT id FROM contents WHERE sha256 = ?", (sha256,)
-        ).fetchone()
-        return row[0] if row else None
+        ids = self._ids("SELECT id FROM contents WHERE sha256 IN ({})", [sha256])
+        return int(ids[0]) if len(ids) else None
 
-    def _add_content(self, photo: Spotted) -> int | None:
-        content = self._database.execute(
-            "INSERT INTO contents (sha256, height, width) VALUES (?, ?, ?)",
-            (photo.sha256, photo.height, photo.width),
-        ).lastrowid
-        self._database.executemany(
-            "INSERT INTO instances"
-            " (content_id, polygon, score, transcript, folded, confidence, vector, characters)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    def _ids(self, statement: str, values: Iterable[object]) -> NDArray[np.int64]:
+        ids = [number for (number,) in self._database.rows_among(statement, values)]
+        if not all(isinstance(number, int) for number in ids):
+            raise self._database.damaged("an id is no number")
+        return np.asarray(ids, np.int64)
+
+    def _add_content(self, photo: Spotted) -> int:
+        content, first = self._database.next_id("contents"), self._database.next_id("instances")
+        self._database.insert("contents", [(content, photo.sha256, photo.height, photo.width)])
+        self._database.insert(
+            "instances",
             [
                 (
+                    number,
                     content,
                     instance.polygon.astype(np.float32).tobytes(),
-                    float(instance.score),
+                    float(instance.score) + 0.0,  # SQLite keeps no sign of zero
                     instance.transcript,
                     normalize(instance.transcript),
-                    float(instance.confidence),
+                    float(instance.confidence) + 0.0,
                     instance.embedding.astype(np.float16).tobytes(),
                     bytes(round(255 * confidence) for confidence in instance.characters),
                 )
-                for instance in photo.instances
+                for number, instance in enumerate(photo.instances, start=first)
             ],
         )
         return content
@@ -346,53 +367,4 @@ class Catalog:
         try:
             return np.frombuffer(blob, kind).reshape(shape)
         except ValueError as error:
-            raise GalleryDamagedError(
-                f"{self._path} is damaged: a stored array has another length"
-            ) from error
-
-    def _rows(self, statement: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
-        with self._named_errors():
-            yield from self._database.execute(statement, values)
-
-    def _rows_among(self, statement: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of ``statement``, whose ``{}`` stands for a list of any length."""
-        wanted = [value.item() if isinstance(value, np.generic) else value for value in values]
-        for start in range(0, len(wanted), _CHUNK):
-            part = wanted[start : start + _CHUNK]
-            yield from self._rows(statement.format(",".join("?" * len(part))), part)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._named_errors():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:  # Ctrl-C too leaves no half a batch
-                self._database.rollback()
-                raise
-
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        """Turn what SQLite raises into the error a user can act on."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise _translate(error, self._path) from error
-        except OSError as error:
-            raise WriteError(f"cannot write {self._path}: {error.strerror or error}") from error
-
-
-def _translate(error: sqlite3.Error, path: Path) -> StsearchError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return GalleryLockedError(f"{path} is being written to by another process; try again when it is done")
-    if code in (
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PERM,
-    ):
-        return WriteError(f"cannot write {path}: {error}")
-    return GalleryDamagedError(f"{path} is damaged ({error}); delete {path.parent} and index again")
+            raise self._database.damaged("a stored array has another length") from error

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from stsearch.errors import UsageError, WeightsError
 from stsearch.index import registry
-from stsearch.index.catalog import Catalog, Detail, InstanceTable, Record
+from stsearch.index.catalog import Catalog
 from stsearch.index.files import Lock, file_sha256, make_private_folder, replacing
 from stsearch.index.manifest import Manifest, StoreRecord
+from stsearch.index.records import Detail, InstanceTable, Record
 from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
 from stsearch.types import ModelInfo
 

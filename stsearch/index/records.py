@@ -1,0 +1,134 @@
+"""What a catalog takes in and gives out: files, columns of instances, the checksum of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stsearch.types import Polygon, TextInstance
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A file as the file system shows it.
+
+    Attributes:
+        path: relative to the folder of photographs; undecodable bytes as surrogates (``os.fsdecode``).
+        size: in bytes.
+        mtime_ns: when it was last changed.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spotted:
+    """A photograph that was read: its content is new to the gallery."""
+
+    file: PhotoFile
+    sha256: str
+    height: int  # as displayed
+    width: int
+    instances: Sequence[TextInstance]
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A file whose content the gallery already holds under another name: moved, copied or merely touched."""
+
+    file: PhotoFile
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file that could not be read."""
+
+    file: PhotoFile
+    reason: str
+
+
+Record = Spotted | Linked | Failed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InstanceTable:
+    """Text instances as columns, which is how they are scored.
+
+    Attributes:
+        ids: (N,) int64, ascending.
+        contents: (N,) int64; instances of one photograph share it.
+        transcripts: N strings, as read.
+        confidences: (N,) float32 in [0, 1].
+        embeddings: (N, D) float32, unit rows.
+    """
+
+    ids: NDArray[np.int64]
+    contents: NDArray[np.int64]
+    transcripts: tuple[str, ...]
+    confidences: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detail:
+    """What a hit shows of an instance and no score needs."""
+
+    polygon: Polygon  # (P, 2) float32
+    characters: tuple[float, ...]  # confidence of each character of the transcript; empty: not known
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much a catalog holds: photographs that were read, files that could not be, and words."""
+
+    photos: int
+    failed: int
+    words: int
+
+
+def row_checksum(*values: object) -> int:
+    """Return the CRC-32 of the values of a row, their types and lengths included.
+
+    It notices damage, not malice: SQLite does not check what its pages hold.
+
+    >>> row_checksum(1, "exit") == row_checksum(1, b"exit")
+    False
+    """
+    checksum = 0
+    rest: list[object] = []
+    for value in values:
+        if isinstance(value, bytes):
+            checksum = crc32(value, checksum)
+            rest.append(len(value))
+        else:
+            rest.append(value)
+    return crc32(ascii(rest).encode("ascii"), checksum)  # repr would change with Unicode
+
+
+def array_faults(
+    polygon: bytes, transcript: str, vector: bytes, characters: bytes, dim: int
+) -> Iterator[str]:
+    """Yield what is wrong with the arrays of an instance, whose checksum holds.
+
+    Args:
+        polygon: (P, 2) float32, as stored.
+        transcript: what was read.
+        vector: (dim,) float16, unit length, as stored.
+        characters: a byte each, or none at all.
+        dim: length of an embedding.
+    """
+    if len(polygon) % 8 or len(polygon) < 24 or not np.isfinite(np.frombuffer(polygon, np.float32)).all():
+        yield "its outline is not one of three or more finite points"
+    if len(vector) != 2 * dim:
+        yield f"its vector has {len(vector)} bytes, not {2 * dim}"
+    elif not abs(float(np.linalg.norm(np.frombuffer(vector, np.float16).astype(np.float32))) - 1) < 0.01:
+        yield "its vector is not of unit length"  # not a number is not either
+    if len(characters) not in (0, len(transcript)):
+        yield f"it has {len(characters)} confidences for {len(transcript)} characters"
