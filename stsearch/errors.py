@@ -48,6 +48,10 @@ class GalleryDamagedError(StsearchError):
     exit_code = 12
 
 
+class NewerFormatError(GalleryDamagedError):
+    """A gallery file was written by a newer version; it is whole, and stays untouched."""
+
+
 class WeightsError(StsearchError):
     """Weights are missing, do not match their checksum, or do not fit the architecture."""
 

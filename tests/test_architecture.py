@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +144,13 @@ def test_a_call_is_made_only_at_its_home(call: str) -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == call
     }
     assert {caller for caller in calls if not is_within(caller, CALLS[call])} == set()
+
+
+def test_nothing_is_pickled() -> None:
+    """Arrays are read without, and the optimizer file of a checkpoint holds nothing but tensors."""
+    mentions = re.compile(r"(?<!allow_)pickle(?!=False)\b|allow_pickle=(?!False)|weights_only=(?!True)")
+    lines = [line for path in MODULES for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line for line in lines if mentions.search(line) and "without pickle" not in line] == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,15 +19,18 @@ from stsearch.errors import (
     GalleryDamagedError,
     GalleryLockedError,
     GalleryNotFoundError,
+    NewerFormatError,
     UsageError,
     WeightsError,
     WriteError,
 )
 from stsearch.index import gallery as gallery_module
+from stsearch.index import manifest as manifest_module
 from stsearch.index import registry
 from stsearch.index.files import replacing
 from stsearch.index.gallery import Gallery
 from stsearch.index.manifest import Manifest, StoreRecord
+from stsearch.index.records import InstanceTable
 from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError
 
 WORDS = ("coffee", "bakery", "exit", "hotel", "bar", "taxi", "open", "24")
@@ -161,6 +167,97 @@ def test_a_damaged_store_is_told_and_searched_around(large: Gallery, damage: str
     assert "vectors-1.hnsw cannot be used" in told[0]
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"dim": 35}, "it is of vectors of length 35, not 36"),
+        ({"space": "l2"}, "it is of the metric l2, not ip"),
+        ({"model": OTHER_MODEL.sha256}, "it is of the weights cdcdcdcdcdcd, not abababababab"),
+        ({"generation": 7}, "it is of generation 7, not 1"),
+    ],
+    ids=["dimension", "metric", "weights", "generation"],
+)
+def test_a_store_that_does_not_belong_is_refused_by_name_and_searched_around(
+    large: Gallery,
+    change: dict[str, Any],
+    reason: str,  # Any: fields of a record
+) -> None:
+    record = large.manifest.store
+    assert record is not None
+    dataclasses.replace(large.manifest, store=dataclasses.replace(record, **change)).write(large.folder)
+    told: list[str] = []
+    with Gallery.open(large.folder, told.append) as reader:
+        assert found(reader, "hotel") == {"hotel"}
+    assert reason in told[0]
+    assert "stsearch rebuild" in told[0]
+
+
+@pytest.mark.parametrize("store", [False, True])
+def test_instances_that_vanish_from_a_searched_catalog_are_damage(
+    large: Gallery, store: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not store:
+        (large.folder / "vectors-1.hnsw").unlink()
+    with Gallery.open(large.folder) as reader:
+        whole = reader.catalog.instances
+
+        def lose_one(dim: int, ids: list[int]) -> InstanceTable:
+            return whole(dim, ids[1:])
+
+        monkeypatch.setattr(reader.catalog, "instances", lose_one)
+        with pytest.raises(GalleryDamagedError, match="instances are missing"):
+            found(reader, "hotel")
+
+
+def test_what_another_process_removed_meanwhile_is_no_damage(large: Gallery) -> None:
+    with Gallery.open(large.folder) as reader:
+        ids = reader.candidates(embed("hotel")[None], [], 8).ids
+        large.remove(["hotel.jpg"])
+        large.add([spotted("new.jpg", "museum")])
+        assert len(reader.details_of(ids.tolist())) == 7
+        assert found(reader, "exit", 8) == {*WORDS, "museum"} - {"hotel"}
+
+
+def test_a_manifest_of_the_first_format_knows_its_store(tmp_path: Path) -> None:
+    store = {"file": "vectors-7.hnsw", "sha256": "ef" * 32, "dim": 36, "count": 10, "last_id": 12}
+    body = {
+        "format": 1,
+        "photos": "..",
+        "model": dataclasses.asdict(MODEL),
+        "generation": 7,
+        "store": store,
+    }
+    checksum = manifest_module._checksum(body)
+    (tmp_path / "manifest.json").write_text(json.dumps({**body, "checksum": checksum}))
+    manifest = Manifest.read(tmp_path)
+    assert manifest.store is not None
+    assert manifest.store.misfit(manifest) is None
+
+
+def test_an_old_catalog_beside_a_newer_manifest_is_not_migrated(tmp_path: Path) -> None:
+    make_gallery(tmp_path, {}).close()
+    folder = tmp_path / ".stsearch"
+    with contextlib.closing(sqlite3.connect(folder / "catalog.sqlite3")) as database:
+        database.execute("PRAGMA user_version = 1")
+    (folder / "manifest.json").write_text('{"format": 99}')
+    before = (folder / "catalog.sqlite3").read_bytes()
+    with pytest.raises(NewerFormatError):
+        Gallery.create(folder, tmp_path, MODEL)
+    assert (folder / "catalog.sqlite3").read_bytes() == before
+
+
+def test_the_weights_of_a_lost_manifest_are_known_to_the_catalog(tmp_path: Path) -> None:
+    make_gallery(tmp_path, {"a.jpg": ["exit"]}).close()
+    (tmp_path / ".stsearch" / "manifest.json").unlink()
+    with pytest.raises(WeightsError):
+        Gallery.create(tmp_path / ".stsearch", tmp_path, OTHER_MODEL)
+
+
+def test_folders_made_for_a_gallery_are_private(tmp_path: Path) -> None:
+    Gallery.create(tmp_path / "a" / "b", tmp_path, MODEL).close()
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b")} == {0o700}
+
+
 def test_without_hnswlib_a_large_gallery_is_finished_and_searched(
     large: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +279,7 @@ def test_stored_vectors_are_those_of_the_catalog(large: Gallery) -> None:
 
 
 def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    manifest = Manifest("..", MODEL, 7, StoreRecord("vectors-7.hnsw", "ef" * 32, 36, 10, 12))
+    manifest = Manifest("..", MODEL, 7, StoreRecord("vectors-7.hnsw", "ef" * 32, 36, 10, 12, MODEL.sha256, 7))
     manifest.write(tmp_path)
     assert Manifest.read(tmp_path) == manifest
 
@@ -211,7 +308,7 @@ def test_a_manifest_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_newer_manifest_is_refused(tmp_path: Path) -> None:
-    body = {"format": 2, **dataclasses.asdict(Manifest("..", MODEL))}
+    body = {"format": manifest_module.FORMAT + 1, **dataclasses.asdict(Manifest("..", MODEL))}
     (tmp_path / "manifest.json").write_text(json.dumps(body))
     with pytest.raises(GalleryDamagedError, match="upgrade stsearch"):
         Manifest.read(tmp_path)

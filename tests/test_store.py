@@ -136,6 +136,13 @@ def test_a_file_that_did_not_arrive_whole_is_an_error(
         store.save(tmp_path / "vectors")
 
 
+@pytest.mark.parametrize("dim", [DIM // 2, 2 * DIM])
+def test_a_file_of_another_dimension_is_refused_by_name(tmp_path: Path, dim: int) -> None:
+    filled(HnswStore, unit_rows(5)).save(tmp_path / "vectors")
+    with pytest.raises(ValueError, match=f"vectors of length {DIM}, not {dim}"):
+        HnswStore.load(tmp_path / "vectors", dim)
+
+
 def test_a_missing_hnswlib_names_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     real_import = builtins.__import__
 

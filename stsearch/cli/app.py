@@ -14,6 +14,7 @@ import typer
 
 from stsearch import __version__
 from stsearch.cli.eval import evaluate
+from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
 from stsearch.cli.search import search
 from stsearch.cli.synth import synth
@@ -34,6 +35,10 @@ app = typer.Typer(
 for name, command, example in (
     ("index", index, "stsearch index ./photos"),
     ("search", search, 'stsearch search "coffee"'),
+    ("status", status, "stsearch status --failed"),
+    ("verify", verify, "stsearch verify --deep"),
+    ("rebuild", rebuild, "stsearch rebuild --index ./photos"),
+    ("forget", forget, "stsearch forget ./photos/private"),
     ("train", train, "stsearch train --preset tiny --out runs/tiny --max-minutes 30"),
     ("eval", evaluate, "stsearch eval --data ./labelled-photos"),
     ("synth", synth, "stsearch synth --out scenes --scenes 100 --seed 1 --sheet sheet.png"),

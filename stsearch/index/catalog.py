@@ -124,6 +124,9 @@ _ROWS = {  # every column that counts, the checksum last
 class Catalog:
     """Opens, and creates or migrates, the catalog at ``path``.
 
+    Attributes:
+        format: how many migrations made it what it is.
+
     Raises:
         GalleryDamagedError: it is no catalog, is damaged, or is of a newer format (also from every method).
         GalleryLockedError: another process held it for too long (also from every method).
@@ -132,6 +135,7 @@ class Catalog:
 
     def __init__(self, path: Path, create: bool = False) -> None:
         self._database = Database(path, MIGRATIONS, _ROWS, create)
+        self.format = len(MIGRATIONS)
 
     def close(self) -> None:
         """Close the file."""
@@ -283,11 +287,15 @@ class Catalog:
         """Write the file anew, so that nothing of what was removed is left in its bytes."""
         self._database.execute("VACUUM")
 
-    def faults(self, dim: int) -> Iterator[str]:
+    def damaged(self, what: str) -> GalleryDamagedError:
+        """Return the error that names the file, what is wrong, and the way out."""
+        return self._database.damaged(what)
+
+    def faults(self, dim: int | None) -> Iterator[str]:
         """Yield everything that is wrong with the catalog, found by reading all of it.
 
         Args:
-            dim: length of an embedding.
+            dim: length of an embedding, None when it is not known.
         """
         try:
             with self._database.snapshot():
@@ -304,7 +312,7 @@ class Catalog:
         except GalleryDamagedError as error:
             yield str(error)
 
-    def _array_faults(self, table: str, row: Row, dim: int) -> Iterator[str]:
+    def _array_faults(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
         if table == "instances":
             number, _, polygon, _, transcript, _, _, vector, characters = row
             for fault in array_faults(polygon, transcript, vector, characters, dim):

@@ -15,7 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from stsearch.errors import GalleryDamagedError, GalleryLockedError, StsearchError, WriteError
+from stsearch.errors import (
+    GalleryDamagedError,
+    GalleryLockedError,
+    NewerFormatError,
+    StsearchError,
+    WriteError,
+)
 from stsearch.index.records import row_checksum
 
 _CHUNK = 500  # values in one IN (...); SQLite allows at least 999
@@ -74,7 +80,7 @@ class Database:
         if format_number == 0 and not create:
             raise sqlite3.DatabaseError("it is empty")
         if format_number > len(migrations):
-            raise GalleryDamagedError(
+            raise NewerFormatError(
                 f"{self._path} has format {format_number}, this version reads up to {len(migrations)}:"
                 " upgrade stsearch"
             )

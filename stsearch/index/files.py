@@ -45,8 +45,11 @@ def make_private_folder(folder: Path) -> None:
     Raises:
         WriteError: it cannot be made.
     """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in reversed(missing):
+            each.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(exist_ok=True)  # an error when it is a file
     except OSError as error:
         raise WriteError(f"cannot make {folder}: {error.strerror or error}") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,11 +12,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.errors import UsageError, WeightsError
+from stsearch.errors import (
+    GalleryDamagedError,
+    GalleryNotFoundError,
+    NewerFormatError,
+    UsageError,
+    WeightsError,
+)
 from stsearch.index import registry
 from stsearch.index.catalog import Catalog
 from stsearch.index.files import Lock, file_sha256, make_private_folder, replacing
-from stsearch.index.manifest import Manifest, StoreRecord
+from stsearch.index.manifest import FILE_NAME, Manifest, StoreRecord
 from stsearch.index.records import Detail, InstanceTable, Record
 from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
 from stsearch.types import ModelInfo
@@ -29,8 +35,29 @@ _CHUNK = 10_000  # instances read from the catalog at a time while a store is bu
 Notify = Callable[[str], None]
 
 
+def _read_manifest(folder: Path, restore: bool) -> Manifest | None:
+    """Return the manifest in ``folder``; None when it is lost or damaged, and is to be remade."""
+    try:
+        return Manifest.read(folder)
+    except NewerFormatError:
+        raise
+    except (GalleryDamagedError, GalleryNotFoundError):
+        if restore and (folder / registry.CATALOG_NAME).is_file():
+            return None
+        raise
+
+
 def _ignore(_message: str) -> None:
     """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OpenStore:
+    """A vector store to search, the last id it has seen, and how many instances there were up to it."""
+
+    vectors: VectorStore
+    last_id: int
+    count: int
 
 
 class Gallery:
@@ -48,7 +75,8 @@ class Gallery:
         self._notify = notify
         self._lock: Lock | None = None
         self._everything: InstanceTable | None = None
-        self._store: tuple[VectorStore, int] | None = None  # with the last id it has seen
+        self._store: _OpenStore | None = None
+        self._seen = -1  # version of the catalog when instances were read last
 
     @classmethod
     def open(cls, path: Path | str, notify: Notify = _ignore) -> Self:
@@ -65,7 +93,8 @@ class Gallery:
         given = Path(path).resolve()
         inside = given / registry.FOLDER_NAME
         folder = inside if registry.is_gallery(inside) else given
-        return cls(folder, Manifest.read(folder), Catalog(folder / "catalog.sqlite3"), notify)
+        manifest = Manifest.read(folder)  # first: an old catalog would be migrated beside a newer manifest
+        return cls(folder, manifest, Catalog(folder / registry.CATALOG_NAME), notify)
 
     @classmethod
     def create(
@@ -88,19 +117,55 @@ class Gallery:
         """
         folder, photos = Path(folder).resolve(), Path(photos).resolve()
         make_private_folder(folder)
-        lock = Lock(folder / "lock")
+        new = Manifest(".." if folder.parent == photos else os.fspath(photos), model)
+        gallery = cls._open_locked(folder, None if (folder / FILE_NAME).exists() else new, notify)
         try:
-            is_new = not registry.is_gallery(folder)
-            catalog = Catalog(folder / "catalog.sqlite3", create=is_new)
-            if is_new:
-                Manifest(".." if folder.parent == photos else os.fspath(photos), model).write(folder)
-            gallery = cls(folder, Manifest.read(folder), catalog, notify)
-            gallery._lock = lock
             gallery.check_model(model)
             gallery._check_photos(photos)
         except BaseException:
+            gallery.close()
+            raise
+        return gallery
+
+    @classmethod
+    def edit(cls, folder: Path, notify: Notify = _ignore, restore: bool = False) -> Self:
+        """Open the gallery in ``folder`` for writing to it without weights.
+
+        Args:
+            folder: where its files lie.
+            notify: is told in one sentence when something is slower or less than it could be.
+            restore: remake a lost or damaged manifest from the catalog.
+
+        Raises:
+            GalleryNotFoundError: there is none.
+            GalleryLockedError: another process is writing to it.
+            GalleryDamagedError: it is damaged, or of a newer format.
+        """
+        return cls._open_locked(folder, None, notify, restore)
+
+    @classmethod
+    def _open_locked(cls, folder: Path, new: Manifest | None, notify: Notify, restore: bool = False) -> Self:
+        """Open the gallery in ``folder``; a manifest it lacks is that of its catalog, else ``new``."""
+        lock = Lock(folder / "lock")
+        try:
+            manifest = None if new else _read_manifest(folder, restore)
+            catalog = Catalog(folder / registry.CATALOG_NAME, create=new is not None)
+            try:
+                if manifest is None:
+                    head = catalog.head()
+                    manifest = Manifest.from_head(head) if head else new
+                    if manifest is None:
+                        raise catalog.damaged("the manifest is lost, and the catalog is of a version without")
+                    manifest.write(folder)
+                catalog.set_head(manifest.head())
+            except BaseException:
+                catalog.close()
+                raise
+        except BaseException:
             lock.release()
             raise
+        gallery = cls(folder, manifest, catalog, notify)
+        gallery._lock = lock
         return gallery
 
     def __enter__(self) -> Self:
@@ -122,6 +187,11 @@ class Gallery:
     def photos(self) -> Path:
         """The folder of the photographs."""
         return (self.folder / self._manifest.photos).resolve()
+
+    @property
+    def manifest(self) -> Manifest:
+        """The head of the gallery."""
+        return self._manifest
 
     @property
     def model(self) -> ModelInfo:
@@ -151,12 +221,28 @@ class Gallery:
         self.catalog.remove(paths)
         self._everything = None
 
-    def finish(self) -> None:
+    def forget(self, paths: Iterable[Path]) -> int:
+        """Forget files and whole folders, without a trace in the files of the gallery; return how many.
+
+        Raises:
+            UsageError: one of ``paths`` is not in the gallery; then nothing is forgotten.
+        """
+        known = self.catalog.paths()
+        chosen = {name for path in paths for name in self._below(path, known)}
+        self.remove(chosen)
+        self.catalog.wipe()
+        self.finish(anew=True)
+        return len(chosen)
+
+    def finish(self, anew: bool = False) -> None:
         """Save the vector store where the gallery is large enough to need one, and begin a new generation.
 
         Until then readers find what was added by reading the catalog, so nothing is lost without it.
+
+        Args:
+            anew: make the store from the catalog alone, not from the saved one.
         """
-        store = self._save_store()
+        store = self._save_store(anew)
         self._manifest = replace(self._manifest, generation=self._manifest.generation + 1, store=store)
         self._manifest.write(self.folder)
         for file in self.folder.glob("vectors-*.hnsw"):
@@ -166,6 +252,7 @@ class Gallery:
     def instances(self) -> InstanceTable:
         """Return all text instances; read once and kept."""
         if self._everything is None:
+            self._seen = self.catalog.version()
             self._everything = self.catalog.instances(self.model.dim)
         return self._everything
 
@@ -177,22 +264,26 @@ class Gallery:
             words: folded; instances with exactly such a transcript are always among the candidates.
             k: how many of the most similar instances to take for each query.
         """
-        if self._everything is not None or self.catalog.counts().words <= EXACT_LIMIT:
+        if self._everything is not None or self.catalog.words() <= EXACT_LIMIT:
             return self.instances()
+        self._seen = self.catalog.version()
         if self._store is None:
             self._store = self._open_store()
-        store, last_id = self._store
-        found = [neighbours.ids for neighbours in store.search(queries, k)]
-        newer = self.catalog.instance_ids(after=last_id)
+        found = [neighbours.ids for neighbours in self._store.vectors.search(queries, k)]
+        newer = self.catalog.instance_ids(after=self._store.last_id)
         ids = np.unique(np.concatenate([*found, newer, self.catalog.ids_reading(words)]))
-        return self.catalog.instances(self.model.dim, ids.tolist())
+        table = self.catalog.instances(self.model.dim, ids.tolist())
+        # Only so many of those the store knows can be gone; more are lost in a damaged page.
+        gone = self._store.count + len(newer) - self.catalog.words()
+        self._expect(len(ids) - len(table.ids) <= gone, "instances are missing")
+        return table
 
     def photos_of(self, contents: Iterable[int]) -> dict[int, list[Path]]:
         """Return the paths of the photographs with each of ``contents``; identical files share one."""
-        root = self.photos
-        return {
-            key: [root / path for path in paths] for key, paths in self.catalog.paths_of(contents).items()
-        }
+        root, wanted = self.photos, set(contents)
+        found = self.catalog.paths_of(wanted)
+        self._expect(found.keys() == wanted, "contents are missing")
+        return {key: [root / path for path in paths] for key, paths in found.items()}
 
     def all_photos(self) -> list[tuple[Path, int]]:
         """Return every photograph that was read, with its content; identical files share one."""
@@ -201,7 +292,25 @@ class Gallery:
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
         """Return the outline, in original pixels, and the spelling of each of the instances ``ids``."""
-        return self.catalog.details_of(ids)
+        wanted = set(ids)
+        found = self.catalog.details_of(wanted)
+        self._expect(found.keys() == wanted, "instances are missing")
+        return found
+
+    def _expect(self, is_so: bool, otherwise: str) -> None:
+        """Raise when what was read lately is gone, and no other process has written meanwhile."""
+        if not is_so and self.catalog.version() == self._seen:
+            raise self.catalog.damaged(otherwise)
+
+    def _below(self, path: Path, known: Iterable[str]) -> list[str]:
+        """Return the files among ``known`` that ``path`` names: itself, or all in a folder."""
+        place, root = path.resolve(), self.photos
+        if place.is_relative_to(root):
+            name = os.fspath(place.relative_to(root))
+            chosen = [each for each in known if name in (".", each) or each.startswith(f"{name}/")]
+            if chosen:
+                return chosen
+        raise UsageError(f"{path} is not in the gallery {self.folder}")
 
     def _check_photos(self, photos: Path) -> None:
         if photos != self.photos:
@@ -217,27 +326,34 @@ class Gallery:
             return None
         path = self.folder / record.file
         try:
-            if record.dim != self.model.dim or file_sha256(path) != record.sha256:
-                raise ValueError("does not match its checksum")
+            if misfit := record.misfit(self._manifest):
+                raise ValueError(misfit)
+            if file_sha256(path) != record.sha256:
+                raise ValueError("it does not match its checksum")
             return HnswStore.load(path, record.dim)
         except (OSError, ValueError, MissingHnswlibError) as error:
-            self._notify(f"{path} cannot be used ({error}); every word is compared instead, which is slower")
+            self._notify(
+                f"{path} cannot be used ({error}); every word is compared instead, which is slower;"
+                f" remake it with: stsearch rebuild --index {self.folder}"
+            )
             return None
 
-    def _open_store(self) -> tuple[VectorStore, int]:
-        """Return a store to search and the last id it has seen: the saved one, else all vectors in memory."""
+    def _open_store(self) -> _OpenStore:
+        """Return a store to search: the saved one, else all vectors in memory."""
         store, record = self._load_store(), self._manifest.store
         if store is not None and record is not None:
-            return store, record.last_id
+            return _OpenStore(store, record.last_id, record.count)
         ids = self.catalog.instance_ids()
-        return self._fill(FlatStore(self.model.dim), ids), int(ids[-1])
+        flat = self._fill(FlatStore(self.model.dim), ids)
+        self._expect(len(flat.ids()) == len(ids), "instances are missing")
+        return _OpenStore(flat, int(ids[-1]) if len(ids) else 0, len(ids))
 
-    def _save_store(self) -> StoreRecord | None:
+    def _save_store(self, anew: bool) -> StoreRecord | None:
         alive = self.catalog.instance_ids()
         if len(alive) <= EXACT_LIMIT:
             return None
         try:
-            store = self._load_store() or HnswStore(self.model.dim)
+            store = (None if anew else self._load_store()) or HnswStore(self.model.dim)
         except MissingHnswlibError as error:
             self._notify(f"{error}; until then searching this gallery is slow")
             return None
@@ -246,10 +362,19 @@ class Gallery:
             store, gone = HnswStore(self.model.dim), gone[:0]
         store.remove(gone)
         self._fill(store, np.setdiff1d(alive, store.ids()))
-        file = f"vectors-{self._manifest.generation + 1}.hnsw"
+        generation = self._manifest.generation + 1
+        file = f"vectors-{generation}.hnsw"
         with replacing(self.folder / file) as beside:
             store.save(beside)
-            return StoreRecord(file, file_sha256(beside), self.model.dim, len(alive), int(alive[-1]))
+            return StoreRecord(
+                file,
+                file_sha256(beside),
+                self.model.dim,
+                len(alive),
+                int(alive[-1]),
+                self.model.sha256,
+                generation,
+            )
 
     def _fill(self, store: VectorStore, ids: NDArray[np.int64]) -> VectorStore:
         for start in range(0, len(ids), _CHUNK):

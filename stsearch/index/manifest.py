@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stsearch.errors import GalleryDamagedError, GalleryNotFoundError
+from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, NewerFormatError
 from stsearch.index.files import replacing
 from stsearch.types import ModelInfo
 
 FILE_NAME = "manifest.json"
-FORMAT = 1
+FORMAT = 2  # 2: a store names its metric, weights and generation
+SPACE = "ip"  # the metric of every store: the inner product, which is the cosine of unit vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,9 @@ class StoreRecord:
         dim: length of its vectors.
         count: how many of them it holds.
         last_id: the highest instance id it has seen; newer instances are looked for in the catalog.
+        model: sha256 of the weights its vectors come from.
+        generation: of the manifest it was saved for.
+        space: the metric it was built for.
     """
 
     file: str
@@ -33,6 +37,22 @@ class StoreRecord:
     dim: int
     count: int
     last_id: int
+    model: str
+    generation: int
+    space: str = SPACE
+
+    def misfit(self, manifest: Manifest) -> str | None:
+        """Return in words why the store cannot serve a gallery, None when it can."""
+        model = manifest.model
+        for name, found, wanted in (
+            ("of the metric", self.space, SPACE),
+            ("of vectors of length", self.dim, model.dim),
+            ("of the weights", self.model[:12], model.sha256[:12]),
+            ("of generation", self.generation, manifest.generation),
+        ):
+            if found != wanted:
+                return f"it is {name} {found}, not {wanted}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +71,16 @@ class Manifest:
     generation: int = 0
     store: StoreRecord | None = None
 
+    def head(self) -> str:
+        """Return what cannot be found out again if the manifest is lost, as JSON."""
+        return json.dumps({"photos": self.photos, "model": asdict(self.model)}, sort_keys=True)
+
+    @classmethod
+    def from_head(cls, head: str) -> Manifest:
+        """Return the manifest that ``head`` came from, without its store."""
+        body = json.loads(head)
+        return cls(body["photos"], ModelInfo(**body["model"]))
+
     def write(self, folder: Path) -> None:
         """Put the manifest into ``folder``, replacing the previous one whole.
 
@@ -67,17 +97,20 @@ class Manifest:
 
         Raises:
             GalleryNotFoundError: there is none.
-            GalleryDamagedError: it is damaged, or of a newer format.
+            GalleryDamagedError: it is damaged.
+            NewerFormatError: it is of a newer format.
         """
         path = folder / FILE_NAME
         try:
             body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))  # Any: JSON
             if body["format"] > FORMAT:
-                raise GalleryDamagedError(
+                raise NewerFormatError(
                     f"{path} has format {body['format']}, this version reads up to {FORMAT}: upgrade stsearch"
                 )
             if body.pop("checksum") != _checksum(body):
                 raise ValueError("its checksum does not match")
+            if body["store"] and body["format"] == 1:
+                body["store"] |= {"model": body["model"]["sha256"], "generation": body["generation"]}
             store = StoreRecord(**body["store"]) if body["store"] else None
             return cls(body["photos"], ModelInfo(**body["model"]), body["generation"], store)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -86,7 +119,7 @@ class Manifest:
             ) from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise GalleryDamagedError(
-                f"{path} is damaged ({error}); delete {folder} and index again"
+                f"{path} is damaged ({error}); remake it with: stsearch rebuild --index {folder}"
             ) from error
 
 

@@ -113,7 +113,7 @@ def row_checksum(*values: object) -> int:
 
 
 def array_faults(
-    polygon: bytes, transcript: str, vector: bytes, characters: bytes, dim: int
+    polygon: bytes, transcript: str, vector: bytes, characters: bytes, dim: int | None
 ) -> Iterator[str]:
     """Yield what is wrong with the arrays of an instance, whose checksum holds.
 
@@ -122,11 +122,11 @@ def array_faults(
         transcript: what was read.
         vector: (dim,) float16, unit length, as stored.
         characters: a byte each, or none at all.
-        dim: length of an embedding.
+        dim: length of an embedding, None when it is not known.
     """
     if len(polygon) % 8 or len(polygon) < 24 or not np.isfinite(np.frombuffer(polygon, np.float32)).all():
         yield "its outline is not one of three or more finite points"
-    if len(vector) != 2 * dim:
+    if dim is not None and len(vector) != 2 * dim:
         yield f"its vector has {len(vector)} bytes, not {2 * dim}"
     elif not abs(float(np.linalg.norm(np.frombuffer(vector, np.float16).astype(np.float32))) - 1) < 0.01:
         yield "its vector is not of unit length"  # not a number is not either

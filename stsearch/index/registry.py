@@ -8,11 +8,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from stsearch.errors import GalleryDamagedError, GalleryNotFoundError
+from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, UsageError
 from stsearch.index import manifest
 from stsearch.index.files import make_private_folder, replacing
 
 FOLDER_NAME = ".stsearch"
+CATALOG_NAME = "catalog.sqlite3"
 _LIST_NAME = "galleries.json"
 
 
@@ -50,6 +51,27 @@ def nearest(start: Path) -> Path | None:
     return next((folder for folder in folders if is_gallery(folder)), None)
 
 
+def choose(index: Path | None, here: Path, home: Path) -> Path:
+    """Return the one gallery folder a command is about: ``index``, the nearest to ``here``, or the only one.
+
+    Raises:
+        GalleryNotFoundError: there is none.
+        UsageError: there are several.
+    """
+    if index is not None:
+        return find(index, home)
+    if (inside := nearest(here)) is not None:
+        return inside
+    match registered(home):
+        case []:
+            raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")
+        case [folder]:
+            return folder
+        case folders:
+            names = ", ".join(map(str, folders))
+            raise UsageError(f"there are several galleries; name one with --index: {names}")
+
+
 def register(folder: Path, home: Path) -> None:
     """Add a gallery folder to the list in ``home``.
 
@@ -75,8 +97,8 @@ def registered(home: Path) -> list[Path]:
 
 
 def is_gallery(folder: Path) -> bool:
-    """Return whether a gallery lies in ``folder``."""
-    return (folder / manifest.FILE_NAME).is_file()
+    """Return whether a gallery lies in ``folder``, if only what is left of one."""
+    return any((folder / name).is_file() for name in (manifest.FILE_NAME, CATALOG_NAME))
 
 
 def _read_list(home: Path) -> list[Path]:

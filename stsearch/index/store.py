@@ -5,6 +5,7 @@ hnswlib checks nothing it loads: whoever loads a file verifies checksum and dime
 
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +187,16 @@ class HnswStore:
 
     @classmethod
     def load(cls, path: Path, dim: int, parameters: HnswParameters = HnswParameters()) -> HnswStore:
-        """Read the file that ``save`` wrote; its checksum and dimension must have been verified before."""
+        """Read the file that ``save`` wrote; its checksum must have been verified before.
+
+        Raises:
+            ValueError: it holds vectors of another length, which hnswlib would not notice.
+        """
+        with path.open("rb") as file:
+            header = file.read(48).ljust(48, b"\0")
+        *_, labels, vectors = struct.unpack("=6Q", header)  # where a node has its label and its vector
+        if labels - vectors != 4 * dim:
+            raise ValueError(f"it holds vectors of length {(labels - vectors) // 4}, not {dim}")
         store = cls(dim, parameters)
         store._index = _new_index(dim)
         store._index.load_index(str(path))

@@ -1,0 +1,131 @@
+"""Whether a gallery still holds what was written: every file of it, and the photographs if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, WriteError
+from stsearch.index import manifest as manifest_module
+from stsearch.index import registry
+from stsearch.index.catalog import Catalog
+from stsearch.index.files import Lock, file_sha256
+from stsearch.index.manifest import Manifest
+from stsearch.index.records import Linked
+from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError
+
+_SAMPLE = 100  # stored vectors that are looked for in the store and by comparing them with all
+_NEIGHBOURS = 10
+_LEAST_SHARED = 0.9  # of the neighbours; an undamaged graph shares 0.98 and more
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Damage: in which file, and what is wrong with it."""
+
+    file: Path
+    what: str
+
+
+def verify(folder: Path, deep: bool = False) -> Iterator[Finding]:
+    """Yield the damage of the gallery in ``folder``; nothing when all is as it was written.
+
+    Args:
+        folder: where its files lie.
+        deep: also search the store against the exact one, and compare the photographs that seem unchanged
+            with their checksums.
+
+    Raises:
+        GalleryLockedError: another process is writing to it.
+    """
+    lock = None
+    with suppress(WriteError):  # on a read-only disk nobody else writes either
+        lock = Lock(folder / "lock")
+    try:
+        manifest = None
+        try:
+            manifest = Manifest.read(folder)
+        except (GalleryDamagedError, GalleryNotFoundError) as error:
+            yield Finding(folder / manifest_module.FILE_NAME, str(error))
+        place = folder / registry.CATALOG_NAME
+        try:
+            with closing(Catalog(place)) as catalog:
+                yield from _catalog_findings(catalog, manifest, place)
+                if manifest is not None:
+                    yield from _store_findings(catalog, manifest, folder, deep)
+                    if deep:
+                        yield from _photo_findings(catalog, (folder / manifest.photos).resolve())
+        except GalleryDamagedError as error:
+            yield Finding(place, str(error))
+    finally:
+        if lock:
+            lock.release()
+
+
+def _catalog_findings(catalog: Catalog, manifest: Manifest | None, place: Path) -> Iterator[Finding]:
+    head = catalog.head()
+    if head and manifest and head != manifest.head():
+        yield Finding(place, "it belongs to another manifest: other weights, or other photographs")
+    known = manifest or (Manifest.from_head(head) if head else None)
+    for fault in catalog.faults(known.model.dim if known else None):
+        yield Finding(place, fault)
+
+
+def _store_findings(catalog: Catalog, manifest: Manifest, folder: Path, deep: bool) -> Iterator[Finding]:
+    record = manifest.store
+    if record is None:
+        return
+    path = folder / record.file
+    try:
+        wrong = record.misfit(manifest)
+        if wrong is None and file_sha256(path) != record.sha256:
+            wrong = "it does not match its checksum"
+        if wrong is None and deep:
+            wrong = _search_fault(catalog, HnswStore.load(path, record.dim), record.dim, record.last_id)
+    except (OSError, ValueError, MissingHnswlibError) as error:
+        wrong = str(error)
+    if wrong is not None:
+        yield Finding(path, wrong)
+
+
+def _search_fault(catalog: Catalog, store: HnswStore, dim: int, last_id: int) -> str | None:
+    """Return what ``store`` finds that is not what comparing every vector finds."""
+    table = catalog.instances(dim)
+    seen = table.ids <= last_id
+    if missing := len(np.setdiff1d(table.ids[seen], store.ids())):
+        return f"{missing} instances are not in it"
+    exact = FlatStore(dim)
+    exact.add(table.ids[seen], table.embeddings[seen])
+    alive = exact.ids()
+    queries = table.embeddings[seen][np.linspace(0, len(alive) - 1, min(_SAMPLE, len(alive)), dtype=int)]
+    shared = []
+    for wanted, got in zip(
+        exact.search(queries, _NEIGHBOURS), store.search(queries, _NEIGHBOURS), strict=True
+    ):
+        least = wanted.similarities[-1] - 1e-3  # of equal ones, and there are many, any will do
+        shared.append(np.sum(got.similarities[np.isin(got.ids, alive)] >= least) / len(wanted.ids))
+    if np.mean(shared) < _LEAST_SHARED:
+        return f"it finds {np.mean(shared):.0%} of the nearest neighbours"
+    return None
+
+
+def _photo_findings(catalog: Catalog, photos: Path) -> Iterator[Finding]:
+    """Yield the photographs whose bytes changed though size and time did not."""
+    for name, _ in catalog.photos():
+        known = catalog.record_at(name)
+        path = photos / name
+        with suppress(FileNotFoundError, NotADirectoryError):  # gone is not damaged: index again
+            try:
+                stat = path.stat()
+                is_same = isinstance(known, Linked) and (known.file.size, known.file.mtime_ns) == (
+                    stat.st_size,
+                    stat.st_mtime_ns,
+                )
+                if is_same and isinstance(known, Linked) and file_sha256(path) != known.sha256:
+                    yield Finding(path, "its content changed, and its size and time did not")
+            except PermissionError as error:
+                yield Finding(path, error.strerror or str(error))
