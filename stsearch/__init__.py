@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stsearch.index.gallery import Gallery
+    from stsearch.query import Query
     from stsearch.query_encoder import load_query_encoder
-    from stsearch.search import Hit, Query
+    from stsearch.search import Hit
     from stsearch.spotter import Spotter
     from stsearch.types import TextInstance
     from stsearch.weights import load_spotter
@@ -32,7 +33,7 @@ __all__ = [
 _HOME = {
     "Gallery": "stsearch.index.gallery",
     "Hit": "stsearch.search",
-    "Query": "stsearch.search",
+    "Query": "stsearch.query",
     "Spotter": "stsearch.spotter",
     "TextInstance": "stsearch.types",
     "load_query_encoder": "stsearch.query_encoder",

@@ -19,7 +19,8 @@ from stsearch.errors import DataError, WriteError
 from stsearch.image import read_image
 from stsearch.index.gallery import Gallery
 from stsearch.indexing import PhotoSpotter, Progress, index_photos
-from stsearch.search import Encoder, score_instances
+from stsearch.scoring import score_instances
+from stsearch.search import Encoder
 from stsearch.types import Sample, TextInstance
 
 BATCH = 4  # photographs decoded ahead of one call of the spotter: bounds memory, keeps a device busy

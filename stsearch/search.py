@@ -1,32 +1,31 @@
 """From a query to ranked hits. Knows no network: the query encoder is passed in.
 
-The score of a text instance is fixed by ``score_instances``; everything else here is grouping and ordering.
+The score of a text instance is made in ``scoring``, that of a phrase in ``phrases``; ``ranking`` orders them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import islice, takewhile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice, takewhile
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import process
-from rapidfuzz.distance import Levenshtein
 
-from stsearch.charset import normalize, split_words
-from stsearch.errors import UsageError
 from stsearch.index.gallery import Gallery
-from stsearch.index.records import InstanceTable
-from stsearch.types import Embedding, ModelInfo, Polygon, Quad
+from stsearch.index.records import Detail
+from stsearch.query import Query, fixed_part
+from stsearch.ranking import Group, Ranking, Row
+from stsearch.scoring import Scorer, edit_distances
+from stsearch.types import ModelInfo, Polygon, Quad
 
 _CANDIDATES = 1000
 """Most similar instances to score for each word of a query, in a gallery too large to score all."""
 
-_fold = lru_cache(maxsize=1 << 17)(normalize)  # signs repeat, and every query sees the same transcripts
+_NOWHERE: Polygon = np.zeros((0, 2), np.float32)
+_GONE: Polygon = np.full((4, 2), np.nan, np.float32)
 
 
 class Encoder(Protocol):
@@ -39,61 +38,61 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """What somebody asks for: one word or several, all of which a photograph should show.
-
-    Attributes:
-        text: as typed.
-        words: folded as transcripts are.
-
-    Raises:
-        UsageError: no character of the text can be searched for.
-
-    >>> Query("Café Roma").words
-    ('cafe', 'roma')
-    """
-
-    text: str
-    words: tuple[str, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "words", tuple(split_words(self.text)))
-        if not self.words:
-            raise UsageError(
-                f"nothing to search for in {self.text!r}: words are made of the letters a to z and the digits"
-                " 0 to 9 (case and accents do not matter)"
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class SearchOptions:
     """How hits are chosen and grouped.
 
     Attributes:
         top: how many hits to return at most.
         group: "word" gives one hit for every text instance, "photo" one for every photograph.
-        min_score: hits below it are left out.
+        min_score: hits below it are left out; photographs leave where an unwanted word scores so much
+            (``ranking.MIN_SCORE`` if it is 0).
+        fuzzy: how many characters of a transcript may differ from the word; None: similarity decides.
+        blank: with ``group="photo"``, rank photographs that show no such word too, with score 0.
     """
 
     top: int = 20
-    group: Literal["word", "photo"] = "word"
+    group: Group = "word"
     min_score: float = 0.0
+    fuzzy: int | None = None
+    blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Why a hit was found: one text instance that answers one word of the query.
+
+    Attributes:
+        word: of the query, folded, with its wildcards; words of a phrase that were run together are one.
+        similarity: cosine between the word, without wildcards, and the instance, in [-1, 1].
+        transcript: what was read.
+        characters: confidence of each of its characters, in [0, 1]; empty where no recognizer read it.
+        edits: how many characters of the folded transcript would have to change until it were the word.
+    """
+
+    word: str
+    similarity: float
+    transcript: str
+    characters: tuple[float, ...]
+    edits: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hit:
-    """A ranked text instance, or a ranked photograph shown by its best text instance.
+    """A ranked text instance or phrase, or a ranked photograph shown by its best one.
 
     Attributes:
         query: the text of the query.
         rank: from 1.
         score: in [0, 1]; of several words, the mean over their best instances in the photograph.
-        similarity: cosine between the query word and the text instance, in [-1, 1].
+        similarity: cosine between the query word and the text instance, in [-1, 1]; of a phrase, the mean.
         path: of the photograph.
-        polygon: (P, 2) float32, in original pixels.
-        transcript: what was read.
+        polygon: (P, 2) float32, in original pixels; around all words of a phrase; P is 0 in a photograph
+            that is ranked though it shows no such word.
+        transcript: what was read; the words of a phrase with spaces between.
         confidence: of the transcript, in [0, 1].
-        characters: confidence of each of its characters, in [0, 1]; empty where no recognizer read it.
+        characters: confidence of each of its characters, without spaces, in [0, 1]; empty where no recognizer
+            read them all.
+        matches: the text instances that answer the words of the query; by photo, of all its words.
     """
 
     query: str
@@ -105,6 +104,7 @@ class Hit:
     transcript: str
     confidence: float
     characters: tuple[float, ...] = ()
+    matches: tuple[Match, ...] = ()
 
     @property
     def box(self) -> Quad:
@@ -113,49 +113,21 @@ class Hit:
 
 
 def box_around(polygon: Polygon) -> Quad:
-    """Return a quad as it is; else the least rectangle around ``polygon`` along its chord."""
-    if len(polygon) == 4:
-        return polygon
-    chord = polygon[(len(polygon) - 1) // 2] - polygon[0]
+    """Return a quad, or nothing, as it is; else the least rectangle around ``polygon`` along its chord."""
+    return polygon if len(polygon) in (0, 4) else _rectangle(polygon, _chord(polygon))
+
+
+def _chord(polygon: Polygon) -> NDArray[np.float32]:
+    return np.asarray(polygon[(len(polygon) - 1) // 2] - polygon[0], np.float32)
+
+
+def _rectangle(points: Polygon, chord: NDArray[np.float32]) -> Quad:
+    """Return the least rectangle around ``points`` with a side along ``chord``."""
     along = chord / max(float(np.linalg.norm(chord)), 1e-6)
     axes = np.stack([along, [-along[1], along[0]]])  # reading direction, and down
-    (left, top), (right, bottom) = (polygon @ axes.T).min(axis=0), (polygon @ axes.T).max(axis=0)
+    (left, top), (right, bottom) = (points @ axes.T).min(axis=0), (points @ axes.T).max(axis=0)
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     return np.asarray(corners @ axes, np.float32)
-
-
-def score_instances(
-    query_word: str,
-    query_embedding: Embedding,
-    embeddings: NDArray[np.float32],
-    transcripts: Sequence[str],
-    fusion: float,
-) -> NDArray[np.float32]:
-    """Score text instances for one query word. Search, evaluation and training validation all rank by this.
-
-    Args:
-        query_word: folded by ``charset.normalize``.
-        query_embedding: (D,) float32, unit length.
-        embeddings: (N, D) float32, unit rows.
-        transcripts: what was read in each of the N instances, as read.
-        fusion: share of the edit similarity of the transcript, in [0, 1]; the rest is the cosine similarity.
-
-    Returns:
-        (N,) float32 in [0, 1]: (1 - fusion) * cosine, cut at 0, + fusion * edit similarity.
-    """
-    similarity = np.clip(embeddings @ query_embedding, 0.0, 1.0)
-    folded = [_fold(text) for text in transcripts]
-    reading = process.cdist([query_word], folded, scorer=Levenshtein.normalized_similarity, dtype=np.float32)
-    return np.asarray((1 - fusion) * similarity + fusion * reading.reshape(-1), np.float32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Row:
-    """A hit before its photograph and polygon are looked up."""
-
-    instance: int  # row of the table
-    word: int  # which word of the query it answers
-    score: float
 
 
 def search(
@@ -169,30 +141,13 @@ def search(
     Raises:
         WeightsError: the encoder belongs to other weights than the gallery.
     """
-    gallery.check_model(encoder.info)
-    embeddings = encoder(query.words)
-    table = gallery.candidates(embeddings, query.words, max(_CANDIDATES, 10 * options.top))
-    scores = _score_table(query, embeddings, table, encoder.info.fusion)
-    good = takewhile(lambda row: row.score >= options.min_score, _rank(table, scores, options.group))
-    rows = list(islice(good, options.top))
-    photos = gallery.photos_of({int(table.contents[row.instance]) for row in rows})
-    details = gallery.details_of(int(table.ids[row.instance]) for row in rows)
-    hits = [
-        Hit(
-            query=query.text,
-            rank=0,
-            score=row.score,
-            similarity=float(np.clip(table.embeddings[row.instance] @ embeddings[row.word], -1.0, 1.0)),
-            path=path,
-            polygon=details[instance].polygon,
-            transcript=table.transcripts[row.instance],
-            confidence=float(table.confidences[row.instance]),
-            characters=details[instance].characters,
-        )
-        for row in rows
-        if (instance := int(table.ids[row.instance])) in details  # else removed by another process just now
-        for path in photos.get(int(table.contents[row.instance]), ())
-    ]
+    ranking = _prepare(gallery, query, encoder, options)
+    rows = list(islice(takewhile(lambda row: row.score >= options.min_score, ranking.rows()), options.top))
+    hits = list(_hits(gallery, ranking, rows))
+    if options.blank and options.group == "photo" and len(rows) < options.top:
+        passed = {row.content for row in rows} | ranking.leaving()
+        photos = [path for path, content in gallery.all_photos() if content not in passed]
+        hits += [Hit(query.text, 0, 0.0, 0.0, path, _NOWHERE, "", 0.0) for path in photos]
     return merge_hits([hits], options.top)
 
 
@@ -210,52 +165,79 @@ def rank_photos(gallery: Gallery, query: Query, encoder: Encoder) -> list[tuple[
     Raises:
         WeightsError: the encoder belongs to other weights than the gallery.
     """
-    gallery.check_model(encoder.info)
-    table = gallery.instances()
-    scores = _score_table(query, encoder(query.words), table, encoder.info.fusion)
-    best = {int(table.contents[row.instance]): row.score for row in _rank(table, scores, "photo")}
+    ranking = _prepare(gallery, query, encoder, SearchOptions(group="photo", blank=True))
+    best = {row.content: row.score for row in ranking.rows()}
     photos = gallery.all_photos()
     return sorted(
         ((path, best.get(content, 0.0)) for path, content in photos), key=lambda item: (-item[1], item[0])
     )
 
 
-def _score_table(
-    query: Query, embeddings: NDArray[np.float32], table: InstanceTable, fusion: float
-) -> NDArray[np.float32]:
-    """Return the scores (Q, N) of all instances of ``table`` for every word of the query."""
-    return np.stack(
-        [
-            score_instances(word, embedding, table.embeddings, table.transcripts, fusion)
-            for word, embedding in zip(query.words, embeddings, strict=True)
-        ]
+def _prepare(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOptions) -> Ranking:
+    """Embed the words of ``query`` and read the text instances that may answer it."""
+    gallery.check_model(encoder.info)
+    runs = [run for term in query.terms() for run in term.runs().values()]
+    words = list(dict.fromkeys(map(fixed_part, runs)))
+    embeddings = encoder(words)
+    if query.has_words_only and options.fuzzy is None and not options.blank:
+        # What is not similar is no answer; any other query may be answered by any transcript.
+        table = gallery.candidates(embeddings, words, max(_CANDIDATES, 10 * options.top))
+    else:
+        table = gallery.instances()
+    embedding_of = dict(zip(words, embeddings, strict=True))
+
+    def polygons_of(instances: Sequence[int]) -> list[Polygon]:
+        ids = table.ids[list(instances)].tolist()
+        details = gallery.details_of(ids)
+        # One that another process has just removed is nowhere, and beside nothing.
+        return [details[one].polygon if one in details else _GONE for one in ids]
+
+    scorer = Scorer(table, embedding_of, encoder.info.fusion, options.fuzzy)
+    return Ranking(query, scorer, polygons_of, options.group, options.min_score)
+
+
+def _hits(gallery: Gallery, ranking: Ranking, rows: Sequence[Row]) -> Iterator[Hit]:
+    """Yield a hit for every row and every path of its photograph; no rank yet."""
+    ids = ranking.scorer.table.ids
+    used = sorted({int(ids[at]) for row in rows for _, at in row.all})
+    photos, details = gallery.photos_of({row.content for row in rows}), gallery.details_of(used)
+    for row in rows:
+        runs = [(word, at, details.get(int(ids[at]))) for word, at in row.all]
+        known = {at: detail for _, at, detail in runs if detail is not None}
+        if len(known) < len({at for _, at in row.all}):  # removed by another process just now
+            continue
+        for path in photos.get(row.content, ()):
+            yield _hit(ranking, row, known, path)
+
+
+def _hit(ranking: Ranking, row: Row, details: Mapping[int, Detail], path: Path) -> Hit:
+    scorer, table, shown = ranking.scorer, ranking.scorer.table, [at for _, at in row.shown]
+    characters = [details[at].characters for at in shown]
+    return Hit(
+        query=ranking.query.text,
+        rank=0,
+        score=row.score,
+        similarity=float(np.mean([scorer.similarity(word, at) for word, at in row.shown])),
+        path=path,
+        polygon=_around([details[at].polygon for at in shown]),
+        transcript=" ".join(table.transcripts[at] for at in shown),
+        confidence=float(np.prod(table.confidences[shown])),
+        characters=tuple(chain.from_iterable(characters)) if all(characters) else (),
+        matches=tuple(
+            Match(
+                word=word,
+                similarity=scorer.similarity(word, at),
+                transcript=table.transcripts[at],
+                characters=details[at].characters,
+                edits=int(edit_distances(word, [table.transcripts[at]])[0]),
+            )
+            for word, at in row.all
+        ),
     )
 
 
-def _rank(
-    table: InstanceTable, scores: NDArray[np.float32], group: Literal["word", "photo"]
-) -> Iterator[_Row]:
-    """Yield the rows to show, best first.
-
-    Args:
-        table: N instances.
-        scores: (Q, N) float32 in [0, 1].
-        group: one row an instance, or one a photograph.
-    """
-    if group == "word" and len(scores) == 1:
-        yield from (_Row(int(i), 0, float(scores[0, i])) for i in np.argsort(-scores[0], kind="stable"))
-        return
-    photo = np.unique(table.contents, return_inverse=True)[1]
-    # Sorted by photograph, then best first, the first row of each photograph is its best for the word.
-    best = np.stack([_first_of_each(np.lexsort((-row, photo)), photo) for row in scores])  # (Q, photographs)
-    best_scores = np.take_along_axis(scores, best, axis=1)
-    means = best_scores.mean(axis=0)
-    for i in np.argsort(-means, kind="stable"):
-        words = range(len(scores)) if group == "word" else [int(best_scores[:, i].argmax())]
-        yield from (_Row(int(best[word, i]), word, float(means[i])) for word in words)
-
-
-def _first_of_each(order: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the elements of ``order`` at which ``group``, ascending from 0 along ``order``, grows."""
-    is_first = np.diff(group[order], prepend=-1) != 0
-    return np.asarray(order[is_first], np.int64)
+def _around(polygons: Sequence[Polygon]) -> Polygon:
+    """Return the only polygon, or the rectangle around several along the reading direction of the first."""
+    if len(polygons) == 1:
+        return polygons[0]
+    return _rectangle(np.concatenate(polygons), _chord(polygons[0]))

@@ -57,6 +57,27 @@ def make_gallery(photos: Path, words: Mapping[str, Sequence[str]]) -> Gallery:
     return gallery
 
 
+def set_in_lines(path: str, *lines: str, height: float = 20.0, indent: float = 0.0) -> Spotted:
+    """Return a photograph of text set in lines: letters half as wide as high, half a height between words."""
+    instances = []
+    for number, line in enumerate(lines):
+        x, y = indent * number, 1.5 * height * number
+        for word in line.split():
+            right, bottom = x + 0.5 * height * len(word), y + height
+            quad = np.array([[x, y], [right, y], [right, bottom], [x, bottom]], np.float32)
+            instances.append(TextInstance(quad, 0.9, word, 0.8, embed(word), (0.95,) * len(word)))
+            x = right + 0.5 * height
+    return Spotted(PhotoFile(path, 100, 1), f"sha of {path}", 480, 640, instances)
+
+
+def make_set_gallery(photos: Path, lines: Mapping[str, Sequence[str]]) -> Gallery:
+    """Return an open gallery of photographs of text set in lines, by the path of each."""
+    gallery = Gallery.create(photos / ".stsearch", photos, MODEL)
+    gallery.add([set_in_lines(path, *text) for path, text in lines.items()])
+    gallery.finish()
+    return gallery
+
+
 class LetterEncoder:
     """A query encoder that needs no weights."""
 

@@ -14,7 +14,7 @@ SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "e
 
 # A module imports from its own layer and the ones above it in this list; the most specific name counts.
 LAYERS = (
-    {"errors", "types", "config", "conversion", "charset", "geometry", "image", "metrics"},
+    {"errors", "types", "config", "conversion", "charset", "geometry", "image", "metrics", "query"},
     {"models", "index", "data"},
     {
         "cards",
@@ -23,6 +23,9 @@ LAYERS = (
         "clip",
         "reader",
         "spotter",
+        "scoring",
+        "phrases",
+        "ranking",
         "search",
         "losses",
         "objective",
@@ -59,7 +62,18 @@ HOMES = {
     "typer": ("cli",),
 }
 CALLS = {"print": ("cli",), "sys.exit": ("cli",), "torch.load": ("checkpoint",)}
-WITHOUT_TORCH = ("search", "cards", "query_encoder", "index", "cli", "data.readers", *LAYERS[0])
+WITHOUT_TORCH = (
+    "scoring",
+    "phrases",
+    "ranking",
+    "search",
+    "cards",
+    "query_encoder",
+    "index",
+    "cli",
+    "data.readers",
+    *LAYERS[0],
+)
 
 
 def name_of(path: Path) -> str:

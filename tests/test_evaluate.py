@@ -31,7 +31,8 @@ from stsearch.evaluate_words import WordReport
 from stsearch.index.gallery import Gallery
 from stsearch.index.records import Failed, Linked, PhotoFile, Spotted
 from stsearch.metrics import DetectionCounts
-from stsearch.search import Query, SearchOptions, search
+from stsearch.query import Query
+from stsearch.search import SearchOptions, search
 from stsearch.types import Embedding, Image, ModelInfo, Polygon, Sample, TextInstance, WordLabel
 
 INFO = ModelInfo("fake", "5ha", ALPHANUMERIC, dim=36, longer_side=64)

@@ -11,7 +11,8 @@ from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, photo_bytes
 
 from stsearch.index.gallery import Gallery
 from stsearch.indexing import IndexOptions, IndexReport, Progress, index_photos
-from stsearch.search import Query, search
+from stsearch.query import Query
+from stsearch.search import search
 from stsearch.types import Image, TextInstance
 
 

@@ -9,7 +9,9 @@ import pytest
 from gallery_fixtures import OTHER_MODEL, LetterEncoder, embed, make_gallery
 
 from stsearch.errors import UsageError, WeightsError
-from stsearch.search import Query, SearchOptions, box_around, merge_hits, rank_photos, score_instances, search
+from stsearch.query import Query
+from stsearch.scoring import score_instances
+from stsearch.search import SearchOptions, box_around, merge_hits, rank_photos, search
 
 ENCODER = LetterEncoder()
 

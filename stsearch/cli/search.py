@@ -15,7 +15,8 @@ from stsearch.errors import GalleryNotFoundError, WeightsError
 
 if TYPE_CHECKING:
     from stsearch.index.gallery import Gallery
-    from stsearch.search import Encoder, Hit, Query, SearchOptions
+    from stsearch.query import Query
+    from stsearch.search import Encoder, Hit, SearchOptions
 
 NO_MATCH = 1
 
@@ -42,7 +43,8 @@ def search(
     Case and accents do not matter, and misread letters cost little. Without --index the nearest gallery in
     this folder or its parents is searched, else every gallery there is. Exit code 1: nothing matches.
     """
-    from stsearch.search import Query, SearchOptions
+    from stsearch.query import Query
+    from stsearch.search import SearchOptions
 
     wanted = Query(query)
     options = SearchOptions(top, "photo" if paths or nul else group, min_score)

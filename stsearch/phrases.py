@@ -1,0 +1,201 @@
+"""Phrases: which text instances of one photograph follow each other, by their outlines alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stsearch.query import Term
+from stsearch.scoring import NO_MATCH, Scorer, Scores
+from stsearch.types import Polygon
+
+LEAST_WORD_SCORE = 0.4
+"""No word of a phrase scores less: two words found are not three, however well they were read."""
+
+# All lengths are in heights of the words, so that a photograph may be scaled.
+_MOST_GAP = 1.5  # between a word and the next on its line
+_MOST_OVERLAP = 0.5  # of outlines that were drawn too wide, or of two lines set close
+_MOST_DROP = 0.5  # of the baseline, from a word to the next on its line
+_MOST_LEADING = 1.0  # between the bottom of a line and the top of the next
+_LEAST_COSINE = float(np.cos(np.radians(30)))  # between the reading directions of neighbours
+
+Run = tuple[str, int]  # words of the phrase, joined, and the row of the instance that shows them
+Relation = NDArray[np.bool_]  # (n, n)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """The reading frames of n words.
+
+    Attributes:
+        corners: (n, 4, 2) TL, TR, BR, BL.
+        along: (n, 2) unit reading direction.
+        down: (n, 2) unit, at a right angle to it.
+        height: (n,) pixels.
+    """
+
+    corners: NDArray[np.float32]
+    along: NDArray[np.float32]
+    down: NDArray[np.float32]
+    height: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, polygons: Sequence[Polygon]) -> Frames:
+        """Take the ends of each polygon (P, 2): a bent word reads along its chord."""
+        ends = [(len(polygon) + 1) // 2 for polygon in polygons]
+        corners = np.array(
+            [polygon[[0, end - 1, end, -1]] for polygon, end in zip(polygons, ends, strict=True)], np.float32
+        ).reshape(-1, 4, 2)
+        chord = corners[:, 1] + corners[:, 2] - corners[:, 0] - corners[:, 3]
+        along = chord / np.maximum(np.linalg.norm(chord, axis=1, keepdims=True), 1e-6)
+        sides = np.linalg.norm(corners[:, [0, 1]] - corners[:, [3, 2]], axis=2)
+        down = np.stack([-along[:, 1], along[:, 0]], axis=1)
+        return cls(corners, along, down, np.maximum(sides.mean(axis=1), 1e-6))
+
+
+def successors(polygons: Sequence[Polygon]) -> Relation:
+    """Return (n, n): word b may be read directly after word a, on the same line or beginning the next one."""
+    frames = Frames.of(polygons)
+    aligned = frames.along @ frames.along.T >= _LEAST_COSINE
+    beside = aligned & _beside(frames)
+    return beside | (aligned & _below(frames, beside))
+
+
+def _beside(frames: Frames) -> Relation:
+    """Return (n, n): b begins shortly after a ends, on about the same baseline."""
+    corners, height = frames.corners, (frames.height[:, None] + frames.height) / 2
+    gap = corners[None, :, 3] - corners[:, None, 2]  # (n, n, 2) from the end of a's baseline to b's
+    forward = np.einsum("abk,ak->ab", gap, frames.along)
+    drop = np.einsum("abk,ak->ab", gap, frames.down)
+    middles = corners.mean(axis=1)
+    later = np.einsum("abk,ak->ab", middles[None] - middles[:, None], frames.along) > 0
+    near = (forward >= -_MOST_OVERLAP * height) & (forward <= _MOST_GAP * height)
+    return np.asarray(later & near & (np.abs(drop) <= _MOST_DROP * height))
+
+
+def _below(frames: Frames, beside: Relation) -> Relation:
+    """Return (n, n): a ends a line and b begins one directly below it, wherever the lines are centred."""
+    line = _lines(frames, beside)
+    ends, begins = ~beside.any(axis=1), ~beside.any(axis=0)
+    below = np.zeros_like(beside)
+    for top_line in np.unique(line[ends]):
+        first = int(np.flatnonzero(line == top_line)[0])
+        left, right = _extents(frames.corners @ frames.along[first], line)
+        top, bottom = _extents(frames.corners @ frames.down[first], line)
+        shared = np.minimum(right, right[top_line]) - np.maximum(left, left[top_line])
+        leading = (top - bottom[top_line])[line]  # (n,) of the line of b
+        height = (frames.height[first] + frames.height) / 2
+        near = (leading >= -_MOST_OVERLAP * height) & (leading <= _MOST_LEADING * height)
+        follows = begins & (shared[line] > 0) & near & (line != top_line)
+        below |= np.outer(ends & (line == top_line), follows)
+    return below
+
+
+def _lines(frames: Frames, beside: Relation) -> NDArray[np.int64]:
+    """Return (n,) the line of each word, numbered from 0: it is that of the nearest word before it."""
+    middles = frames.corners.mean(axis=1)
+    distance = np.linalg.norm(middles[None] - middles[:, None], axis=2)
+    nearest = np.where(beside, distance, np.inf).argmin(axis=0)
+    first = np.where(beside.any(axis=0), nearest, np.arange(len(beside)))
+    for _ in range(len(beside).bit_length()):  # twice as far towards the beginning of the line each time
+        first = first[first]
+    return np.asarray(np.unique(first, return_inverse=True)[1], np.int64)
+
+
+def _extents(
+    places: NDArray[np.float32], line: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the least and the greatest of ``places`` (n, 4) on each line."""
+    low, high = np.full(line.max() + 1, np.inf), np.full(line.max() + 1, -np.inf)
+    np.minimum.at(low, line, places.min(axis=1))
+    np.maximum.at(high, line, places.max(axis=1))
+    return low, high
+
+
+def find_phrase(
+    term: Term, scorer: Scorer, polygons_of: Callable[[Sequence[int]], Sequence[Polygon]], least: float = 0.0
+) -> tuple[Scores, dict[int, tuple[Run, ...]]]:
+    """Find the chains of neighbours that read ``term``; words of it may be run together in one instance.
+
+    Args:
+        term: of at least two words.
+        scorer: of a table of N instances.
+        polygons_of: takes rows of the table.
+        least: photographs in which no chain can score so much are not looked at.
+
+    Returns:
+        (N,) float32: at the first instance of a chain the mean score over the words, else ``NO_MATCH``; and
+        the chain that begins at each such instance.
+    """
+    runs = term.runs()
+    scores = {span: _score_run(term, span, joined, scorer) for span, joined in runs.items()}
+    photo = np.unique(scorer.table.contents, return_inverse=True)[1]
+    found = np.full(len(photo), NO_MATCH, np.float32)
+    chains: dict[int, tuple[Run, ...]] = {}
+    rows_of = _rows_of(photo, _possible(len(term.words), scores, photo, least))
+    polygons = iter(polygons_of([row for rows in rows_of for row in rows.tolist()]))
+    for rows in rows_of:
+        follows = successors([next(polygons) for _ in rows])
+        here = {span: run[rows] for span, run in scores.items()}
+        for score, chain in _chains(len(term.words), here, follows):
+            head = int(rows[chain[0][1]])
+            if score > found[head]:
+                found[head] = score
+                chains[head] = tuple((runs[span], int(rows[at])) for span, at in chain)
+    return found, chains
+
+
+def _score_run(term: Term, span: tuple[int, int], joined: str, scorer: Scorer) -> Scores:
+    """Return (N,) the scores of some words of ``term`` in one instance, ``NO_MATCH`` if too low."""
+    words = term.words[slice(*span)]
+    scores = scorer.word(joined) if len(words) == 1 else scorer.run(words, joined)
+    return np.where(scores >= LEAST_WORD_SCORE, scores, np.float32(NO_MATCH))
+
+
+def _possible(
+    count: int, scores: Mapping[tuple[int, int], Scores], photo: NDArray[np.int64], least: float
+) -> NDArray[np.int64]:
+    """Return the photographs that show every word of a phrase, in whatever order, and may score ``least``."""
+    photos = int(photo.max(initial=-1)) + 1
+    total = np.full((count + 1, photos), -np.inf)
+    total[0] = 0
+    for (start, end), run in sorted(scores.items()):
+        best = np.full(photos, -np.inf)
+        np.maximum.at(best, photo[run >= 0], (end - start) * run[run >= 0])
+        total[end] = np.maximum(total[end], total[start] + best)
+    return np.flatnonzero(total[count] >= count * least - 1e-6)
+
+
+def _rows_of(photo: NDArray[np.int64], wanted: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return the rows of each of the photographs ``wanted``, ascending."""
+    order = np.argsort(photo, kind="stable")
+    first, last = (np.searchsorted(photo[order], wanted, side) for side in ("left", "right"))
+    return [order[start:end] for start, end in zip(first.tolist(), last.tolist(), strict=True)]
+
+
+def _chains(
+    count: int, scores: Mapping[tuple[int, int], Scores], follows: Relation
+) -> list[tuple[float, list[tuple[tuple[int, int], int]]]]:
+    """Return the best chain of ``count`` words ending at each word of one photograph, where there is one."""
+    size = len(follows)
+    total = np.full((count + 1, size), -np.inf)  # of the best chain of so many words that ends at a word
+    came_from: dict[tuple[int, int], tuple[int, int]] = {}
+    for (start, end), run in sorted(scores.items()):
+        before = np.where(follows, total[start][:, None], -np.inf) if start else np.zeros((1, size))
+        reached = np.where(run >= 0, before.max(axis=0) + (end - start) * run, -np.inf)
+        for at in np.flatnonzero(reached > total[end]).tolist():
+            total[end, at] = reached[at]
+            came_from[end, at] = (start, int(before[:, at].argmax()))
+    chains = []
+    for last in np.flatnonzero(total[count] > -np.inf).tolist():
+        chain: list[tuple[tuple[int, int], int]] = []
+        end, at = count, last
+        while end:
+            start, previous = came_from[end, at]
+            chain.append(((start, end), at))
+            end, at = start, previous
+        chains.append((float(total[count, last]) / count, chain[::-1]))
+    return chains

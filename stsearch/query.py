@@ -1,0 +1,211 @@
+"""The query language: from what was typed to words, patterns, phrases and alternatives. Scores nothing.
+
+In the notation of Python's own grammar, tokens standing apart by white space or quotes:
+
+    query:       alternative ("OR" alternative)*
+    alternative: (wanted | unwanted)+               # at least one wanted
+    unwanted:    "-" wanted                         # without a space between
+    wanted:      word | '"' word+ '"'               # in quotes: a phrase
+    word:        (letter | digit | "*" | "?")+      # at least one letter or digit; the rest is ignored
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from stsearch.charset import ALPHANUMERIC, strip_accents
+from stsearch.errors import UsageError
+
+WILDCARDS = "*?"
+"""``*`` stands for any run of characters, none included; ``?`` for any one."""
+
+_ALLOWED = (
+    "words are made of the letters a to z and the digits 0 to 9 (case and accents do not matter),"
+    " * and ? stand for characters that are not known"
+)
+_TOKEN = re.compile(r'-?"[^"]*"|[^\s"]+')
+_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))  # noqa: RUF001 - what phones and word processors type
+
+LONGEST_RUN = 4
+"""Words of a phrase that may be run together in one text instance."""
+
+
+def is_pattern(word: str) -> bool:
+    """Return whether ``word`` holds a wildcard.
+
+    >>> is_pattern("re16*"), is_pattern("coffee")
+    (True, False)
+    """
+    return any(c in word for c in WILDCARDS)
+
+
+def fixed_part(word: str) -> str:
+    """Return the characters of ``word`` that are known, which is what can be embedded.
+
+    >>> fixed_part("re16*")
+    're16'
+    """
+    return "".join(c for c in word if c not in WILDCARDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What must, or must not, be in one photograph: a word, a pattern, or a phrase.
+
+    Attributes:
+        words: folded as transcripts are, with their wildcards; several are a phrase.
+    """
+
+    words: tuple[str, ...]
+
+    def runs(self) -> dict[tuple[int, int], str]:
+        """Return every part that one text instance may hold, by the first of its words and the one after.
+
+        >>> Term(("open", "24")).runs()
+        {(0, 1): 'open', (0, 2): 'open24', (1, 2): '24'}
+        """
+        last = len(self.words)
+        return {
+            (start, end): _collapse("".join(self.words[start:end]))
+            for start in range(last)
+            for end in range(start + 1, min(start + LONGEST_RUN, last) + 1)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One side of an OR: what a photograph must show all of, and none of."""
+
+    wanted: tuple[Term, ...]
+    unwanted: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What somebody asks for, parsed.
+
+    Attributes:
+        text: as typed.
+        alternatives: a photograph answers the query when it answers one of them.
+        words: every word that is wanted, in the order typed, folded, with its wildcards.
+
+    Raises:
+        UsageError: the text is no query; the message names what is wrong and the way out.
+
+    >>> Query("Café Roma").words
+    ('cafe', 'roma')
+    >>> Query('"open 24" -bar OR RE16*').alternatives[0]
+    Alternative(wanted=(Term(words=('open', '24')),), unwanted=(Term(words=('bar',)),))
+    """
+
+    text: str
+    alternatives: tuple[Alternative, ...] = field(init=False)
+    words: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        alternatives = tuple(_parse(self.text))
+        words = tuple(word for each in alternatives for term in each.wanted for word in term.words)
+        object.__setattr__(self, "alternatives", alternatives)
+        object.__setattr__(self, "words", words)
+
+    def terms(self) -> Iterator[Term]:
+        """Yield every term, the wanted ones and then the unwanted ones of each alternative."""
+        for alternative in self.alternatives:
+            yield from alternative.wanted + alternative.unwanted
+
+    @property
+    def has_words_only(self) -> bool:
+        """Whether no pattern, phrase or unwanted term is in it: the most similar instances answer it."""
+        words = all(len(term.words) == 1 and not is_pattern(term.words[0]) for term in self.terms())
+        return words and not any(alternative.unwanted for alternative in self.alternatives)
+
+
+def _parse(text: str) -> Iterator[Alternative]:
+    straight = text.translate(_QUOTES)
+    if straight.count('"') % 2:
+        raise UsageError(
+            f'a quote is missing in {text!r}: a phrase stands between two, as in "open 24 hours"'
+            " (on a command line with single quotes around it all)"
+        )
+    tokens = [match[0] for match in _TOKEN.finditer(straight)]
+    groups = _split_at_or(text, tokens)
+    for group in groups:
+        wanted: list[Term] = []
+        unwanted: list[Term] = []
+        for token in group:
+            bare = token.removeprefix("-")
+            words = _words(bare)
+            if token.startswith("-") and not words:
+                raise UsageError(
+                    f"no word follows the - in {text!r}: write -word without a space, or leave it out"
+                )
+            if bare.startswith('"') and not words:
+                raise UsageError(
+                    f"there is no word between the quotes in {text!r}: leave them out; {_ALLOWED}"
+                )
+            if words:
+                (unwanted if token.startswith("-") else wanted).append(Term(words))
+        if not wanted:
+            raise _nothing_wanted(text, bool(unwanted), len(groups) > 1)
+        yield Alternative(tuple(wanted), tuple(unwanted))
+
+
+def _split_at_or(text: str, tokens: Sequence[str]) -> list[list[str]]:
+    groups: list[list[str]] = [[]]
+    for token in tokens:
+        if token == "OR":
+            groups.append([])
+        else:
+            groups[-1].append(token)
+    if len(groups) > 1 and any(token[0] == "(" or token[-1] == ")" for token in tokens):
+        raise UsageError(
+            f"parentheses do not group in {text!r}: write alternatives in full, as in hot coffee OR hot tea"
+        )
+    return groups
+
+
+def _nothing_wanted(text: str, says_not: bool, has_or: bool) -> UsageError:
+    if says_not:
+        return UsageError(
+            f"{text!r} asks for photos without words, and for none with one: say on each side of an OR what"
+            " they should show, as in coffee -starbucks"
+        )
+    if has_or:
+        return UsageError(
+            f"a word is missing beside OR in {text!r}: write coffee OR tea; to search for the word itself,"
+            " write it small: or"
+        )
+    return UsageError(f"nothing to search for in {text!r}: {_ALLOWED}")
+
+
+def _words(token: str) -> tuple[str, ...]:
+    """Return the folded words of one token; none where it is punctuation alone, which no transcript keeps."""
+    return tuple(filter(None, map(_fold, token.strip('"').split())))
+
+
+def _fold(word: str) -> str:
+    """Fold ``word`` as ``charset.normalize`` does, but keep wildcards, and refuse what would be lost.
+
+    Raises:
+        UsageError: a letter or digit of another script, or wildcards alone.
+    """
+    for character in word:
+        if unicodedata.category(character)[0] in "LNM" and _is_lost(character):
+            raise UsageError(f"{character!r} in {word!r} cannot be searched for: {_ALLOWED}")
+    folded = _collapse("".join(c for c in strip_accents(word).lower() if c in ALPHANUMERIC + WILDCARDS))
+    if folded and not fixed_part(folded):
+        raise UsageError(f"{word!r} would match every word: add what is known of it; {_ALLOWED}")
+    return folded
+
+
+def _is_lost(character: str) -> bool:
+    kept = strip_accents(character).lower()
+    return bool(kept) and not any(c in ALPHANUMERIC for c in kept)
+
+
+def _collapse(pattern: str) -> str:
+    """Return ``pattern`` with every run of stars as one."""
+    return re.sub(r"\*{2,}", "*", pattern)

@@ -1,0 +1,143 @@
+"""From scored text instances to ranked rows: what several words, OR and NOT mean, by word or photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stsearch.phrases import Run, find_phrase
+from stsearch.query import Alternative, Query, Term
+from stsearch.scoring import Scorer, Scores
+from stsearch.types import Polygon
+
+MIN_SCORE = 0.6
+"""A word that scores so much is taken to be there, where nobody says how much it has to score."""
+
+Group = Literal["word", "photo"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """What becomes a hit.
+
+    Attributes:
+        content: of the photograph.
+        score: in [0, 1].
+        shown: the text instances to show, as rows of the table: one, or those of a phrase.
+        all: those that answer all words of the query; without ``group="photo"`` the same.
+    """
+
+    content: int
+    score: float
+    shown: tuple[Run, ...]
+    all: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answers:
+    """The scores (N,) of one term, at the instances that it begins with; ``NO_MATCH`` elsewhere."""
+
+    scores: Scores
+    word: str
+    chains: dict[int, tuple[Run, ...]]  # of a phrase, by the first instance
+
+    def beginning_at(self, instance: int) -> tuple[Run, ...]:
+        return self.chains.get(instance, ((self.word, instance),))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """One query on one table of text instances.
+
+    Attributes:
+        query: what is asked for.
+        scorer: scores its words on the table.
+        polygons_of: takes rows of the table.
+        group: a row for every text instance or phrase, or for every photograph.
+        min_score: of interest; 0 for all. Photographs leave where an unwanted term scores so much, and never
+            for less than ``MIN_SCORE`` where it is 0.
+    """
+
+    query: Query
+    scorer: Scorer
+    polygons_of: Callable[[Sequence[int]], Sequence[Polygon]]
+    group: Group
+    min_score: float
+
+    def rows(self) -> Iterator[Row]:
+        """Yield rows, best first; where alternatives share an instance, or a photograph, its best one."""
+        ranked = [self._rows_of(alternative) for alternative in self.query.alternatives]
+        if len(ranked) == 1:
+            yield from ranked[0]
+            return
+        seen: set[object] = set()
+        for row in merge(*ranked, key=lambda row: -row.score):
+            key = row.content if self.group == "photo" else tuple(at for _, at in row.shown)
+            if key not in seen:
+                seen.add(key)
+                yield row
+
+    def leaving(self) -> set[int]:
+        """Return the contents that every alternative leaves out for what they show."""
+        return set[int].intersection(*map(self._leaving, self.query.alternatives))
+
+    def _leaving(self, alternative: Alternative) -> set[int]:
+        least = self.min_score or MIN_SCORE
+        contents = self.scorer.table.contents
+        shown = [contents[self._answers(term, least).scores >= least] for term in alternative.unwanted]
+        return set(np.concatenate(shown).tolist()) if shown else set()
+
+    def _rows_of(self, alternative: Alternative) -> Iterator[Row]:
+        wanted = alternative.wanted
+        # Of several terms one may score less where the others score more.
+        least = self.min_score if len(wanted) == 1 else 0.0
+        rows = _rank(self.scorer.table.contents, [self._answers(term, least) for term in wanted], self.group)
+        left = self._leaving(alternative)
+        return (row for row in rows if row.content not in left)
+
+    def _answers(self, term: Term, least: float) -> _Answers:
+        word = term.words[0]
+        if len(term.words) == 1:
+            return _Answers(self.scorer.word(word), word, {})
+        scores, chains = find_phrase(term, self.scorer, self.polygons_of, least)
+        return _Answers(scores, word, chains)
+
+
+def _rank(contents: NDArray[np.int64], answers: Sequence[_Answers], group: Group) -> Iterator[Row]:
+    """Yield the rows of one alternative, best first: one an instance or phrase, or one a photograph.
+
+    A photograph scores the mean of its best answers to each term; without one to each it has no row.
+    """
+    if group == "word" and len(answers) == 1:
+        (only,) = answers
+        for i in np.argsort(-only.scores, kind="stable"):
+            if only.scores[i] < 0:
+                return
+            runs = only.beginning_at(int(i))
+            yield Row(int(contents[i]), float(only.scores[i]), runs, runs)
+        return
+    photos, photo = np.unique(contents, return_inverse=True)
+    scores = np.stack([each.scores for each in answers])  # (T, N)
+    # Sorted by photograph, then best first, the first row of each photograph is its best for the term.
+    best = np.stack([_first_of_each(np.lexsort((-row, photo)), photo) for row in scores])  # (T, photographs)
+    best_scores = np.take_along_axis(scores, best, axis=1)
+    means = best_scores.mean(axis=0)
+    complete = best_scores.min(axis=0, initial=1.0) >= 0
+    for i in np.argsort(-means, kind="stable"):
+        if not complete[i]:
+            continue
+        runs_of = [each.beginning_at(int(best[term, i])) for term, each in enumerate(answers)]
+        for runs in runs_of if group == "word" else [runs_of[int(best_scores[:, i].argmax())]]:
+            shown_for = runs if group == "word" else sum(runs_of, ())
+            yield Row(int(photos[i]), float(means[i]), runs, shown_for)
+
+
+def _first_of_each(order: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the elements of ``order`` at which ``group``, ascending from 0 along ``order``, grows."""
+    is_first = np.diff(group[order], prepend=-1) != 0
+    return np.asarray(order[is_first], np.int64)

@@ -1,0 +1,149 @@
+"""How well a text instance answers a word: the one place where scores are made. Ranks and groups nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import process
+from rapidfuzz.distance import Levenshtein
+
+from stsearch.charset import normalize
+from stsearch.index.catalog import InstanceTable
+from stsearch.query import fixed_part, is_pattern
+from stsearch.types import Embedding
+
+NO_MATCH = -1.0
+"""The score of an instance that is no answer at all: it lies beyond a limit of edits."""
+
+_fold = lru_cache(maxsize=1 << 17)(normalize)  # signs repeat, and every query sees the same transcripts
+
+Scores = NDArray[np.float32]
+
+
+def score_instances(
+    query_word: str,
+    query_embedding: Embedding,
+    embeddings: NDArray[np.float32],
+    transcripts: Sequence[str],
+    fusion: float,
+) -> Scores:
+    """Score text instances for one query word. Search, evaluation and training validation all rank by this.
+
+    Args:
+        query_word: folded by ``charset.normalize``.
+        query_embedding: (D,) float32, unit length.
+        embeddings: (N, D) float32, unit rows.
+        transcripts: what was read in each of the N instances, as read.
+        fusion: share of the edit similarity of the transcript, in [0, 1]; the rest is the cosine similarity.
+
+    Returns:
+        (N,) float32 in [0, 1]: (1 - fusion) * cosine, cut at 0, + fusion * edit similarity.
+    """
+    similarity = np.clip(embeddings @ query_embedding, 0.0, 1.0)
+    folded = [_fold(text) for text in transcripts]
+    reading = process.cdist([query_word], folded, scorer=Levenshtein.normalized_similarity, dtype=np.float32)
+    return np.asarray((1 - fusion) * similarity + fusion * reading.reshape(-1), np.float32)
+
+
+def score_pattern(pattern: str, fixed_embedding: Embedding, table: InstanceTable) -> Scores:
+    """Score text instances for a word with wildcards.
+
+    The transcript decides as far as it can be trusted, which is the mean (geometric) confidence of its
+    characters; for the rest decides how similar the instance is to the characters that are known.
+
+    Args:
+        pattern: folded, with wildcards.
+        fixed_embedding: (D,) float32, unit length, of ``query.fixed_part(pattern)``.
+        table: N instances.
+
+    Returns:
+        (N,) float32 in [0, 1]: trust * share of the known characters that agree + (1 - trust) * cosine.
+    """
+    lengths = np.array([len(text) for text in table.transcripts], np.float32)
+    trust = np.where(lengths > 0, table.confidences ** (1 / np.maximum(lengths, 1)), 0.0)
+    agreement = 1 - edit_distances(pattern, table.transcripts) / len(fixed_part(pattern))
+    similarity = np.clip(table.embeddings @ fixed_embedding, 0.0, 1.0)
+    return np.asarray(trust * np.maximum(agreement, 0) + (1 - trust) * similarity, np.float32)
+
+
+def edit_distances(word: str, transcripts: Sequence[str]) -> NDArray[np.int64]:
+    """Return (N,) how many characters of each transcript must be changed until it is ``word``.
+
+    Args:
+        word: folded; ``*`` stands for any run of characters and ``?`` for any one, at no cost.
+        transcripts: as read.
+
+    >>> edit_distances("b?r*", ["Bar", "Berlin", "Bier", "sun"]).tolist()
+    [0, 0, 1, 2]
+    """
+    folded = [_fold(text) for text in transcripts]
+    if is_pattern(word):
+        return _pattern_distances(word, folded)
+    return np.asarray(process.cdist([word], folded, scorer=Levenshtein.distance).reshape(-1), np.int64)
+
+
+def _pattern_distances(pattern: str, folded: Sequence[str]) -> NDArray[np.int64]:
+    """Fill the table of Wagner and Fischer row by row, for all transcripts at once."""
+    lengths = np.array([len(text) for text in folded], np.int64)
+    if not lengths.any():
+        return np.full(len(folded), len(pattern.replace("*", "")), np.int64)
+    characters = np.array([text.encode("ascii") for text in folded], np.bytes_)
+    letters = characters.view(np.uint8).reshape(len(folded), -1)  # (N, L), zeros after the end
+    columns = np.arange(letters.shape[1] + 1, dtype=np.int16)
+    row = np.tile(columns, (len(folded), 1))  # (N, L + 1): cost of the first characters, nothing of pattern
+    for symbol in pattern:
+        if symbol == "*":
+            row = np.minimum.accumulate(row, axis=1)
+            continue
+        differs = (letters != ord(symbol)).astype(np.int16) if symbol != "?" else np.int16(0)
+        reached = row + np.int16(1)  # the symbol has no character
+        reached[:, 1:] = np.minimum(reached[:, 1:], row[:, :-1] + differs)
+        row = np.minimum.accumulate(reached - columns, axis=1) + columns  # characters have no symbol
+    return np.asarray(row[np.arange(len(folded)), lengths], np.int64)
+
+
+class Scorer:
+    """Scores words, with or without wildcards, on one table of text instances."""
+
+    def __init__(
+        self, table: InstanceTable, embeddings: Mapping[str, Embedding], fusion: float, fuzzy: int | None
+    ) -> None:
+        """Take the embedding of the fixed part of every word, and the limit of edits, if there is one."""
+        self.table = table
+        self._embeddings = embeddings
+        self._fusion = fusion
+        self._fuzzy = fuzzy
+
+    def word(self, word: str) -> Scores:
+        """Return (N,) float32 in [0, 1], or ``NO_MATCH`` beyond the limit of edits."""
+        table, embedding = self.table, self._embeddings[fixed_part(word)]
+        if is_pattern(word):
+            scores = score_pattern(word, embedding, table)
+        else:
+            scores = score_instances(word, embedding, table.embeddings, table.transcripts, self._fusion)
+        return scores if self._fuzzy is None else self._limited(scores, word, self._fuzzy)
+
+    def run(self, words: Sequence[str], joined: str) -> Scores:
+        """Return (N,) how well an instance answers words run together, ``NO_MATCH`` where one is missing.
+
+        Of the shortest word at least half must have been read: "storage" alone is no "cold storage".
+        """
+        limit = min(len(fixed_part(word)) for word in words) // 2
+        return self._limited(self.word(joined), joined, limit)
+
+    def similarity(self, word: str, instance: int) -> float:
+        """Return the cosine between ``word`` and an instance, a row of the table, in [-1, 1]."""
+        cosine = self.table.embeddings[instance] @ self._embeddings[fixed_part(word)]
+        return float(np.clip(cosine, -1.0, 1.0))
+
+    def _limited(self, scores: Scores, word: str, limit: int) -> Scores:
+        distances = edit_distances(word, self.table.transcripts)
+        known = np.full(len(distances), len(fixed_part(word)))
+        if not is_pattern(word):
+            known = np.maximum(known, [len(_fold(text)) for text in self.table.transcripts])
+        # Where nothing agrees, as where nobody could read, few edits mean only that a word is short.
+        near = (distances <= limit) & (distances < known)
+        return np.where(near, scores, np.float32(NO_MATCH))

@@ -1,0 +1,126 @@
+"""scoring.py: patterns and limits of edits; the formula for a plain word is in test_search.py."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gallery_fixtures import embed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rapidfuzz.distance import Levenshtein
+
+from stsearch.charset import normalize
+from stsearch.index.catalog import InstanceTable
+from stsearch.query import fixed_part
+from stsearch.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
+
+
+def table_of(*transcripts: str, confidence: float = 1.0) -> InstanceTable:
+    count = len(transcripts)
+    return InstanceTable(
+        np.arange(1, count + 1),
+        np.arange(1, count + 1),
+        transcripts,
+        np.full(count, confidence, np.float32),
+        np.array([embed(text) for text in transcripts], np.float32).reshape(count, -1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "transcript", "edits"),
+    [
+        pytest.param("re16*", "RE16 ABC", 0, id="prefix"),
+        pytest.param("re16*", "RE16", 0, id="a star may stand for nothing"),
+        pytest.param("re16*", "RF16 ABC", 1, id="prefix misread"),
+        pytest.param("*gasse", "Marktgasse", 0, id="suffix"),
+        pytest.param("*gasse", "Marktgase", 1, id="suffix, one short"),
+        pytest.param("*gasse", "Gassenhauer", 4, id="what a suffix must not follow"),
+        pytest.param("*ass*", "Gassenhauer", 0, id="inside"),
+        pytest.param("m*g*e", "Marktgasse", 0, id="several stars"),
+        pytest.param("b?r", "BAR", 0, id="one character"),
+        pytest.param("b?r", "BR", 1, id="one character too few"),
+        pytest.param("b?r", "Boar", 1, id="one character too many"),
+        pytest.param("caf?", "Café", 0, id="accents are folded"),
+        pytest.param("ab*", "", 2, id="nothing was read"),
+        pytest.param("bar", "Bear", 1, id="no wildcard"),
+    ],
+)
+def test_edits_are_counted_outside_of_wildcards(pattern: str, transcript: str, edits: int) -> None:
+    # Beside a longer one, because all transcripts are compared at once.
+    assert edit_distances(pattern, [transcript, "a much longer transcript"])[0] == edits
+    assert edit_distances(pattern, [transcript])[0] == edits
+
+
+@settings(deadline=None)
+@given(st.text("ab*?", min_size=1, max_size=6), st.lists(st.text("abc", max_size=6), max_size=4))
+def test_edits_are_those_to_the_nearest_text_that_a_pattern_stands_for(
+    pattern: str, transcripts: list[str]
+) -> None:
+    def slow(symbols: str, text: str) -> int:
+        if not symbols:
+            return len(text)
+        if symbols[0] == "*":
+            return min(slow(symbols[1:], text[i:]) for i in range(len(text) + 1))
+        options = [slow(symbols[1:], text) + 1]
+        if text:
+            options.append(slow(symbols[1:], text[1:]) + (symbols[0] not in ("?", text[0])))
+            options.append(slow(symbols, text[1:]) + 1)
+        return min(options)
+
+    assert edit_distances(pattern, transcripts).tolist() == [slow(pattern, text) for text in transcripts]
+
+
+@settings(deadline=None)
+@given(st.text("abc", min_size=1, max_size=6), st.lists(st.text("ABC1", max_size=6), max_size=4))
+def test_edits_to_a_word_are_its_edit_distance(word: str, transcripts: list[str]) -> None:
+    expected = [Levenshtein.distance(word, normalize(text)) for text in transcripts]
+    assert edit_distances(word, transcripts).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "transcript", "confidence", "score"),
+    [
+        pytest.param("coff*", "coffee", 1.0, 1.0, id="agrees, and was read surely"),
+        pytest.param("coff*", "xoffee", 1.0, 3 / 4, id="three of four known characters agree"),
+        pytest.param("coff*", "tea", 1.0, 0.0, id="nothing agrees"),
+        pytest.param("c?t", "cut", 0.125, 0.5 + 0.5 * (2 / 6**0.5), id="half trusted: half similarity"),
+        pytest.param("ab*", "", 1.0, 0.0, id="nothing was read, and nothing is similar"),
+    ],
+)
+def test_a_pattern_scores_what_agrees_as_far_as_the_reading_is_sure(
+    pattern: str, transcript: str, confidence: float, score: float
+) -> None:
+    scores = score_pattern(pattern, embed(fixed_part(pattern)), table_of(transcript, confidence=confidence))
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, [score], rtol=1e-5)
+
+
+def test_where_nothing_was_read_a_pattern_scores_the_similarity_of_what_is_known() -> None:
+    table = table_of("")
+    table.embeddings[0] = embed("coff")
+    np.testing.assert_allclose(score_pattern("coff*", embed("coff"), table), [1.0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("word", "limit", "found"),
+    [
+        pytest.param("coffee", 0, {"Coffee"}, id="exact"),
+        pytest.param("coffee", 1, {"Coffee", "cofee"}, id="one edit"),
+        pytest.param("coffee", 2, {"Coffee", "cofee", "coffers"}, id="two edits"),
+        pytest.param("coff*", 0, {"Coffee", "coffers"}, id="exact pattern"),
+        pytest.param("te", 2, {"tea"}, id="a short word is not any other short word"),
+        pytest.param("x*", 2, set(), id="of a pattern something must agree"),
+    ],
+)
+def test_beyond_the_limit_of_edits_nothing_matches(word: str, limit: int, found: set[str]) -> None:
+    table = table_of("Coffee", "cofee", "coffers", "tea", "up", "")
+    scores = Scorer(table, {fixed_part(word): embed(word)}, 0.5, limit).word(word)
+    assert {text for text, score in zip(table.transcripts, scores, strict=True) if score >= 0} == found
+    assert set(scores[scores < 0].tolist()) <= {NO_MATCH}
+
+
+def test_within_the_limit_of_edits_a_word_scores_as_without_one() -> None:
+    table, embeddings = table_of("Coffee", "cofee"), {"coffee": embed("coffee")}
+    np.testing.assert_array_equal(
+        Scorer(table, embeddings, 0.5, 1).word("coffee"), Scorer(table, embeddings, 0.5, None).word("coffee")
+    )
