@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from stsearch.types import Polygon
 
 if TYPE_CHECKING:
     from stsearch.indexing import Progress
-    from stsearch.search import Hit
+    from stsearch.search import Hit, Match
 
 JSON_SCHEMA = 1
 """Rises when a JSON line changes in a way that breaks its readers."""
@@ -51,42 +52,108 @@ def shown_path(path: Path) -> str:
     return printable(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
-def print_hits(hits: Sequence[Hit]) -> None:
-    """Print hits as a table on a terminal, else as lines of score, path, word and x,y,w,h between tabs."""
-    rows = [
-        (f"{hit.score:.2f}", shown_path(hit.path), printable(hit.transcript), _bounds(hit.polygon))
-        for hit in hits
-    ]
-    if sys.stdout.isatty():
-        _print_table(rows)
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How hits are printed.
+
+    Attributes:
+        json: as JSON Lines.
+        paths: only the paths of their photographs.
+        end: follows each path.
+        explains: says why each hit was found.
+        names_query: says, in lines that do not anyway, which query each hit answers: there are several.
+    """
+
+    json: bool = False
+    paths: bool = False
+    end: bytes = b"\n"
+    explains: bool = False
+    names_query: bool = False
+
+
+def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[Path] = ()) -> None:
+    """Print the hits of one query; of paths those that are not ``already`` printed.
+
+    On a terminal they are a table, else lines of score, path, word and x,y,w,h between tabs; after the query
+    where there are several, and before the explanation where one is wanted.
+    """
+    if style.paths:
+        _print_paths([hit.path for hit in hits if hit.path not in already], style.end)
+    elif style.json:
+        for hit in hits:
+            print(json.dumps(_as_json(hit, style.explains)))
+    elif sys.stdout.isatty():
+        _print_table(hits, style)
     else:
-        for row in rows:
-            print(*row, sep="\t")
+        for hit in hits:
+            print(*_cells(hit, style).values(), sep="\t")
 
 
-def print_json(hits: Sequence[Hit]) -> None:
-    """Print one JSON object a hit, a line each."""
-    for hit in hits:
-        match = {
-            "type": "match",
-            "schema": JSON_SCHEMA,
-            "query": hit.query,
-            "rank": hit.rank,
-            "score": round(hit.score, 4),
-            "similarity": round(hit.similarity, 4),
-            "path": os.fspath(hit.path),
-            "box": hit.box.round(1).tolist(),
-            "transcript": hit.transcript,
-            "confidence": round(hit.confidence, 4),
-            "characters": [round(confidence, 3) for confidence in hit.characters],
-        }
-        print(json.dumps(match))
-
-
-def print_paths(hits: Sequence[Hit], end: bytes) -> None:
+def _print_paths(paths: Sequence[Path], end: bytes) -> None:
     """Print each photograph once, its bytes as the file system has them, followed by ``end``."""
-    for path in dict.fromkeys(hit.path for hit in hits):
+    for path in dict.fromkeys(paths):
         sys.stdout.buffer.write(os.fsencode(path) + end)
+
+
+def _as_json(hit: Hit, explains: bool) -> dict[str, object]:
+    match: dict[str, object] = {
+        "type": "match",
+        "schema": JSON_SCHEMA,
+        "query": hit.query,
+        "rank": hit.rank,
+        "score": round(hit.score, 4),
+        "similarity": round(hit.similarity, 4),
+        "path": os.fspath(hit.path),
+        "box": hit.box.round(1).tolist(),
+        "transcript": hit.transcript,
+        "confidence": round(hit.confidence, 4),
+        "characters": _rounded(hit.characters),
+    }
+    if explains:
+        match["matches"] = [
+            {
+                "word": each.word,
+                "similarity": round(each.similarity, 4),
+                "transcript": each.transcript,
+                "characters": _rounded(each.characters),
+                "edits": each.edits,
+            }
+            for each in hit.matches
+        ]
+    return match
+
+
+def _rounded(confidences: Sequence[float]) -> list[float]:
+    return [round(confidence, 3) for confidence in confidences]
+
+
+def _cells(hit: Hit, style: Style) -> dict[str, str]:
+    """Return what a line or a row of a table shows, by the heading of its column."""
+    cells = {
+        "score": f"{hit.score:.2f}",
+        "photo": shown_path(hit.path),
+        "word": printable(hit.transcript),
+        "box (x,y,w,h)": _bounds(hit.polygon),
+    }
+    if style.names_query:
+        cells = {"query": printable(hit.query), **cells}
+    if style.explains:
+        cells["why"] = "; ".join(map(_why, hit.matches))
+    return cells
+
+
+def _why(match: Match) -> str:
+    """Return one line, such as "coffee: read c0ffee (c.99 0.41 f.98 ...), 1 edit, similarity 0.83"."""
+    text = printable(match.transcript)
+    read = f"read {text}" if text else "not read"
+    if match.characters and len(match.characters) == len(match.transcript):
+        spelled = zip(match.transcript, match.characters, strict=True)
+        read += f" ({' '.join(f'{printable(c)}{_share(confidence)}' for c, confidence in spelled)})"
+    return f"{match.word}: {read}, {counted(match.edits, 'edit')}, similarity {match.similarity:.2f}"
+
+
+def _share(confidence: float) -> str:
+    return f"{min(confidence, 0.99):.2f}".removeprefix("0")
 
 
 @contextmanager
@@ -115,22 +182,28 @@ def progress_bar(hidden: bool) -> Iterator[Callable[[Progress], None]]:
 
 
 def _bounds(polygon: Polygon) -> str:
-    """Return the upright box around ``polygon`` as x,y,w,h in whole pixels."""
+    """Return the upright box around ``polygon`` as x,y,w,h in whole pixels; nothing around nothing."""
+    if not len(polygon):
+        return ""
     low, high = np.floor(polygon.min(axis=0)), np.ceil(polygon.max(axis=0))
     return ",".join(str(int(value)) for value in (*low, *(high - low)))
 
 
-def _print_table(rows: Sequence[tuple[str, str, str, str]]) -> None:
+def _print_table(hits: Sequence[Hit], style: Style) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     table.add_column("#", justify="right")
-    table.add_column("score")
-    table.add_column("photo", overflow="fold")
-    table.add_column("word", overflow="fold", style="bold")
-    table.add_column("box (x,y,w,h)", no_wrap=True)
+    rows = [_cells(hit, style) for hit in hits]
+    for heading in rows[0]:
+        table.add_column(
+            heading,
+            overflow="fold",
+            no_wrap=heading.startswith("box"),
+            style="bold" if heading == "word" else None,
+        )
     for rank, row in enumerate(rows, start=1):
-        table.add_row(str(rank), *map(Text, row))
+        table.add_row(str(rank), *map(Text, row.values()))
     Console().print(table)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from stsearch.cli import output
-from stsearch.errors import GalleryNotFoundError, WeightsError
+from stsearch.errors import GalleryNotFoundError, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from stsearch.index.gallery import Gallery
@@ -21,50 +25,186 @@ if TYPE_CHECKING:
 NO_MATCH = 1
 
 Option = typer.Option
+QueryText = Annotated[str | None, typer.Argument(help="What the photos should show: see above.")]
+Top = Annotated[int, Option("--top", "-n", min=1, help="Show at most this many hits a query.")]
+Group = Annotated[Literal["word", "photo"], Option(help="One hit a word or phrase, or one a photo.")]
+MinScore = Annotated[
+    float | None,
+    Option(
+        min=0,
+        max=1,
+        show_default="0.6; any with --fuzzy",
+        help="Leave out hits that score less; with 0, --group photo ranks photos without words too.",
+    ),
+]
+Exact = Annotated[bool, Option("--exact", help="Only words read exactly so; the same as --fuzzy 0.")]
+Fuzzy = Annotated[int | None, Option(min=0, max=2, help="Only words read so but for this many characters.")]
+QueryFile = Annotated[
+    Path | None, Option(metavar="FILE", help="Search for every line of FILE; - is standard input.")
+]
 IndexPath = Annotated[
     Path | None,
     Option(envvar="STSEARCH_INDEX", help="Photo folder or gallery to search; default: see above."),
 ]
+Model = Annotated[str, Option(help="Weights the gallery was made with: a name or a folder.")]
+Explain = Annotated[bool, Option("--explain", help="Show why each hit was found.")]
+Json = Annotated[bool, Option("--json", help="Print JSON Lines.")]
+Paths = Annotated[bool, Option("--paths", "-l", help="Print the paths of the photos alone.")]
+Nul = Annotated[bool, Option("--nul", "-0", help="Print paths, each followed by a NUL byte.")]
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="A word, or several that one photo should show.")],
-    top: Annotated[int, Option("--top", "-n", min=1, help="Show at most this many hits.")] = 20,
-    group: Annotated[Literal["word", "photo"], Option(help="One hit a word, or one a photo.")] = "word",
-    min_score: Annotated[float, Option(min=0, max=1, help="Leave out hits that score less.")] = 0.6,
+    query: QueryText = None,
+    top: Top = 20,
+    group: Group = "word",
+    min_score: MinScore = None,
+    exact: Exact = False,
+    fuzzy: Fuzzy = None,
+    queries: QueryFile = None,
     index: IndexPath = None,
-    model: Annotated[str, Option(help="Weights the gallery was made with: a name or a folder.")] = "tiny",
-    as_json: Annotated[bool, Option("--json", help="Print JSON Lines.")] = False,
-    paths: Annotated[bool, Option("--paths", "-l", help="Print the paths of the photos alone.")] = False,
-    nul: Annotated[bool, Option("--nul", "-0", help="Print paths, each followed by a NUL byte.")] = False,
+    model: Model = "tiny",
+    explain: Explain = False,
+    as_json: Json = False,
+    paths: Paths = False,
+    nul: Nul = False,
 ) -> None:
     """Find photos by the words in them, the best match first.
 
     Case and accents do not matter, and misread letters cost little. Without --index the nearest gallery in
     this folder or its parents is searched, else every gallery there is. Exit code 1: nothing matches.
-    """
-    from stsearch.query import Query
-    from stsearch.search import SearchOptions
 
-    wanted = Query(query)
-    options = SearchOptions(top, "photo" if paths or nul else group, min_score)
-    began = time.perf_counter()
+    coffee             a word
+    open 24            several words: all of them in one photo
+    "open 24 hours"    a phrase: neighbours, on a line or from one to the next
+    RE16*  *gasse      * stands for any run of characters, or none
+    B?R                ? stands for any one character
+    coffee -starbucks  not: photos with the second word leave; also -"a phrase"
+    coffee OR tea      either; OR binds weaker than the space
+
+    Put the query in single quotes, so that the shell leaves it alone; after -- it may begin with a minus.
+    Words are made of the letters a to z and digits; punctuation is ignored.
+    """
+    wanted, began = _read_queries(query, queries), time.perf_counter()
+    style = output.Style(as_json, paths or nul, b"\0" if nul else b"\n", explain, queries is not None)
+    options = _options(top, "photo" if style.paths else group, min_score, _edit_limit(exact, fuzzy))
     with ExitStack() as stack:
         galleries = _open_galleries(index, stack)
-        encoder = _load_encoder(model)
-        hits = _search_all(galleries, wanted, encoder, options)
-        if not hits:
-            _explain_no_match(_search_all(galleries, wanted, encoder, SearchOptions(top=1)))
-            raise typer.Exit(NO_MATCH)
-    if nul or paths:
-        output.print_paths(hits, b"\0" if nul else b"\n")
-    elif as_json:
-        output.print_json(hits)
-    else:
-        output.print_hits(hits)
-        photos = output.counted(len({hit.path for hit in hits}), "photo")
-        took_ms = 1000 * (time.perf_counter() - began)
-        output.note(f"{output.counted(len(hits), 'hit')} in {photos} · {took_ms:.0f} ms")
+        summary = _answer(wanted, _Searcher.of(galleries, _load_encoder(model)), options, style)
+    if not (style.paths or style.json):
+        output.note(f"{summary} · {1000 * (time.perf_counter() - began):.0f} ms")
+
+
+@dataclass(frozen=True, slots=True)
+class _Searcher:
+    """Galleries, open, and what embeds queries for them."""
+
+    galleries: Sequence[Gallery]
+    encoder: Encoder
+
+    @classmethod
+    def of(cls, galleries: Sequence[Gallery], encoder: Encoder) -> _Searcher:
+        """Keep the galleries made with these weights; of several, the others are passed over with a note."""
+        kept = []
+        for gallery in galleries:
+            try:
+                gallery.check_model(encoder.info)
+                kept.append(gallery)
+            except WeightsError as error:
+                if len(galleries) == 1:
+                    raise
+                output.note(f"passed over: {error}")
+        return cls(kept, encoder)
+
+    def hits(self, query: Query, options: SearchOptions) -> list[Hit]:
+        from stsearch.search import merge_hits, search
+
+        found = [search(gallery, query, self.encoder, options) for gallery in self.galleries]
+        return merge_hits(found, options.top)
+
+    def say_why_none(self, query: Query, subject: str) -> None:
+        from stsearch.search import SearchOptions
+
+        best = self.hits(query, SearchOptions(top=1))
+        if best:
+            (hit,) = best
+            found = f"{hit.score:.2f}: {output.printable(hit.transcript)!r} in {output.shown_path(hit.path)}"
+            output.note(f"{subject} (best was {found}). Try a lower --min-score, or a higher --fuzzy.")
+        elif any(gallery.catalog.counts().words for gallery in self.galleries):
+            output.note(f"{subject}. Try the words alone, without quotes and without -word.")
+        else:
+            output.note(f"{subject}: no words were found in the photos.")
+
+
+def _answer(queries: list[Query], searcher: _Searcher, options: SearchOptions, style: output.Style) -> str:
+    """Print the hits of every query and return how many there are, in words.
+
+    Raises:
+        typer.Exit: no query has any.
+    """
+    found, matched = Counter[Path](), 0
+    for query in queries:
+        hits = searcher.hits(query, options)
+        if hits:
+            output.print_hits(hits, style, already=found)
+            found.update(hit.path for hit in hits)
+            matched += 1
+        else:
+            subject = f"{output.printable(query.text)}: No match" if style.names_query else "No match"
+            searcher.say_why_none(query, subject)
+    if not matched:
+        raise typer.Exit(NO_MATCH)
+    summary = f"{output.counted(found.total(), 'hit')} in {output.counted(len(found), 'photo')}"
+    return f"{summary} · {matched} of {len(queries)} queries matched" if style.names_query else summary
+
+
+def _read_queries(text: str | None, file: Path | None) -> list[Query]:
+    """Return the query that was typed, or those in ``file``, one a line."""
+    from stsearch.query import Query
+
+    if (text is None) == (file is None):
+        raise UsageError(
+            "give either a query, as in stsearch search coffee, or --queries FILE with one a line"
+        )
+    if text is not None:
+        return [Query(text)]
+    queries = []
+    for number, line in enumerate(_lines(file), start=1):
+        if line.strip():
+            try:
+                queries.append(Query(line.strip()))
+            except UsageError as error:
+                raise UsageError(f"{file}, line {number}: {error}") from error
+    if not queries:
+        raise UsageError(f"{file} holds no query: write one on each line")
+    return queries
+
+
+def _lines(file: Path | None) -> list[str]:
+    try:
+        content = sys.stdin.buffer.read() if file == Path("-") else Path(file or "").read_bytes()
+        return content.decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise UsageError(f"cannot read the queries in {file}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the queries in {file} are not UTF-8 ({error}): convert the file") from error
+
+
+def _edit_limit(exact: bool, fuzzy: int | None) -> int | None:
+    if exact and fuzzy:
+        raise UsageError(f"--exact leaves no character to differ, --fuzzy {fuzzy} does: give one of them")
+    return 0 if exact else fuzzy
+
+
+def _options(
+    top: int, group: Literal["word", "photo"], min_score: float | None, limit: int | None
+) -> SearchOptions:
+    from stsearch.ranking import MIN_SCORE
+    from stsearch.search import SearchOptions
+
+    if min_score is None:
+        least = MIN_SCORE if limit is None else 1e-6  # the limit of edits has chosen already
+        return SearchOptions(top, group, least, limit)
+    return SearchOptions(top, group, min_score, limit, blank=group == "photo" and min_score == 0)
 
 
 def _open_galleries(index: Path | None, stack: ExitStack) -> list[Gallery]:
@@ -88,30 +228,3 @@ def _load_encoder(model: str) -> Encoder:
     from stsearch.query_encoder import load_query_encoder
 
     return load_query_encoder(model)
-
-
-def _search_all(
-    galleries: list[Gallery], query: Query, encoder: Encoder, options: SearchOptions
-) -> list[Hit]:
-    """Search every gallery; of several, those made with other weights are passed over with a note."""
-    from stsearch.search import merge_hits
-    from stsearch.search import search as search_one
-
-    found: list[list[Hit]] = []
-    for gallery in galleries:
-        try:
-            found.append(search_one(gallery, query, encoder, options))
-        except WeightsError as error:
-            if len(galleries) == 1:
-                raise
-            output.note(f"passed over: {error}")
-    return merge_hits(found, options.top)
-
-
-def _explain_no_match(best: list[Hit]) -> None:
-    if not best:
-        output.note("No match: no words were found in the photos.")
-        return
-    (hit,) = best
-    word, path = output.printable(hit.transcript), output.shown_path(hit.path)
-    output.note(f"No match (best was {hit.score:.2f}: {word!r} in {path}). Try a lower --min-score.")

@@ -1,0 +1,185 @@
+"""``stsearch search``: the options of the query language, many queries at once, and explanations."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from gallery_fixtures import LetterEncoder, make_set_gallery
+
+from stsearch.cli import app
+
+SIGNS = {
+    "bar.jpg": ["BAR Roma"],
+    "blank.jpg": [],
+    "cafe.jpg": ["Coffee to go", "Starbucks"],
+    "shop.jpg": ["Fresh Coffee", "open 24", "hours"],
+}
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run ``stsearch search`` in this process, in a folder of photographs of text set in lines."""
+    monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda _: LetterEncoder())
+    make_set_gallery(tmp_path, SIGNS).close()
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> Done:
+        code = app.run(app.app, ["search", *arguments])
+        return Done(code, *capsys.readouterr())
+
+    return call
+
+
+def names(output: str) -> list[str]:
+    return [Path(line).name for line in output.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["coffee"], ["cafe.jpg", "shop.jpg"]),
+        (["coffee -starbucks"], ["shop.jpg"]),
+        (["--", "-starbucks coffee"], ["shop.jpg"]),
+        (['"open 24 hours"'], ["shop.jpg"]),
+        (["bar OR open"], ["bar.jpg", "shop.jpg"]),
+        (["star*"], ["cafe.jpg"]),
+        (["starbacks", "--fuzzy", "1"], ["cafe.jpg"]),
+        (
+            ["coffee", "--group", "photo", "--min-score", "0"],
+            ["cafe.jpg", "shop.jpg", "bar.jpg", "blank.jpg"],
+        ),
+    ],
+)
+def test_a_query_and_its_options_find_photos(run: Run, arguments: list[str], found: list[str]) -> None:
+    done = run("-l", *arguments)
+    assert (done.code, names(done.out)) == (0, found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["starbacks", "--exact"], "Try a lower --min-score, or a higher --fuzzy.", id="exact"),
+        pytest.param(['"hours coffee"'], "No match. Try the words alone, without quotes", id="phrase"),
+        pytest.param(["zzxqy"], "No match (best was 0.", id="word"),
+    ],
+)
+def test_no_match_ends_with_1_and_says_what_to_try(run: Run, arguments: list[str], message: str) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (1, "")
+    assert message in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param([], "give either a query", id="no query"),
+        pytest.param(["tea", "--queries", "list"], "give either a query", id="a query and a file"),
+        pytest.param(["tea", "--exact", "--fuzzy", "1"], "--exact leaves no character", id="exact and fuzzy"),
+        pytest.param(["tea", "--fuzzy", "3"], "--fuzzy", id="too fuzzy"),
+        pytest.param(["чай"], "'ч' in 'чай' cannot be searched for", id="another script"),
+        pytest.param(
+            ["--queries", "absent"], "cannot read the queries in absent: No such file", id="no file"
+        ),
+    ],
+)
+def test_a_wrong_request_ends_with_2(run: Run, arguments: list[str], message: str) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
+def test_many_queries_are_answered_in_one_pass(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("roma\n\n  zzxqy \n'open' 24\n", encoding="utf-8")
+    done = run("--queries", "list", "--json", "--group", "photo")
+    matches = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 0
+    assert [(match["query"], match["rank"], Path(match["path"]).name) for match in matches] == [
+        ("roma", 1, "bar.jpg"),
+        ("'open' 24", 1, "shop.jpg"),
+    ]
+    assert "zzxqy: No match (best was 0." in done.err
+
+
+def test_queries_are_read_from_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("Róma\nbar\n".encode())))
+    done = run("--queries", "-", "--exact")
+    assert done.out == "Róma\t1.00\tbar.jpg\tRoma\t40,0,40,20\nbar\t1.00\tbar.jpg\tBAR\t0,0,30,20\n"
+    assert "2 hits in 1 photo · 2 of 2 queries matched · " in done.err
+
+
+def test_each_photo_of_many_queries_is_printed_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("coffee\nfresh\n", encoding="utf-8")
+    assert names(run("--queries", "list", "-l").out) == ["cafe.jpg", "shop.jpg"]
+
+
+def test_many_queries_of_which_none_matches_end_with_1(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("zzxqy\nqqq\n", encoding="utf-8")
+    assert run("--queries", "list", "--exact").code == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"tea\n\n-milk\n", "list, line 3: '-milk' asks", id="a wrong line"),
+        pytest.param(b"\n \n", "list holds no query", id="nothing but blank lines"),
+        pytest.param(b"caf\xe9\n", "the queries in list are not UTF-8", id="another encoding"),
+    ],
+)
+def test_a_file_of_wrong_queries_ends_with_2_before_any_is_answered(
+    run: Run, tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "list").write_bytes(content)
+    done = run("--queries", "list")
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
+def test_json_explains_which_words_matched(run: Run) -> None:
+    (line,) = run('"opem 24"', "--json", "--explain").out.splitlines()
+    match = json.loads(line)
+    assert match["transcript"] == "open 24"
+    assert [(each["word"], each["transcript"], each["edits"]) for each in match["matches"]] == [
+        ("opem", "open", 1),
+        ("24", "24", 0),
+    ]
+    assert match["matches"][1] == {
+        "word": "24",
+        "similarity": 1.0,
+        "transcript": "24",
+        "characters": [0.949, 0.949],
+        "edits": 0,
+    }
+
+
+def test_a_line_explains_itself_in_its_last_column(run: Run) -> None:
+    fields = run("rome", "--explain").out.rstrip("\n").split("\t")
+    assert fields[-1] == "rome: read Roma (R.95 o.95 m.95 a.95), 1 edit, similarity 0.75"
+
+
+def test_a_table_explains_each_row(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    (tmp_path / "list").write_text("bar\n", encoding="utf-8")
+    header, row, *_ = run("--queries", "list", "--explain").out.splitlines()
+    assert header.split() == ["#", "query", "score", "photo", "word", "box", "(x,y,w,h)", "why"]
+    assert "bar: read BAR" in row
+
+
+def test_a_photo_without_the_word_is_shown_without_a_box(run: Run) -> None:
+    lines = run('"open 24"', "--group", "photo", "--min-score", "0").out.splitlines()
+    assert lines[1:] == [f"0.00\t{name}.jpg\t\t" for name in ("bar", "blank", "cafe")]
