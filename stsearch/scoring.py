@@ -11,7 +11,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from stsearch.charset import normalize
-from stsearch.index.catalog import InstanceTable
+from stsearch.index.records import InstanceTable
 from stsearch.query import fixed_part, is_pattern
 from stsearch.types import Embedding
 

@@ -20,7 +20,8 @@ from stsearch.index.gallery import Gallery
 from stsearch.index.manifest import Manifest
 from stsearch.index.store import HnswStore
 from stsearch.index.verify import verify
-from stsearch.search import Query, SearchOptions, search
+from stsearch.query import Query
+from stsearch.search import SearchOptions, search
 
 WORDS = "coffee bakery exit hotel bar taxi open cinema museum library station florist".split()
 QUERIES = ("coffee", "hotell", "open taxi", "exit")

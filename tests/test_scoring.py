@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from stsearch.charset import normalize
-from stsearch.index.catalog import InstanceTable
+from stsearch.index.records import InstanceTable
 from stsearch.query import fixed_part
 from stsearch.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
 
