@@ -61,7 +61,7 @@ def test_the_python_example_runs(folder: Path) -> None:
         subprocess.run([sys.executable, "-c", block], cwd=folder, check=True)
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)]+)\)", README))
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!http|#)([^)]+)\)", README))
 def test_every_file_the_readme_links_to_exists(target: str) -> None:
     assert (ROOT / target).exists()
 

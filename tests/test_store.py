@@ -33,7 +33,7 @@ def test_the_nearest_vector_comes_first_with_its_inner_product(kind: Store) -> N
     vectors = unit_rows(50)
     (neighbours,) = filled(kind, vectors).search(vectors[7:8], 3)
     assert neighbours.ids[0] == 107
-    np.testing.assert_allclose(neighbours.similarities[0], 1.0, atol=1e-5)
+    np.testing.assert_allclose(neighbours.similarities[0], 1.0, atol=1e-3)
     assert (np.diff(neighbours.similarities) <= 0).all()
 
 
@@ -77,7 +77,11 @@ def test_a_store_with_everything_removed_finds_nothing(kind: Store) -> None:
 @pytest.mark.parametrize("kind", STORES)
 def test_many_identical_vectors_do_not_hide_the_others(kind: Store) -> None:
     vectors = np.concatenate([np.repeat(unit_rows(1, seed=2), 500, axis=0), unit_rows(50)])
-    found = filled(kind, vectors, first_id=0).search(vectors[500:], 1)
+    order = np.random.default_rng(3).permutation(550)
+    store = kind(DIM)
+    for ids in np.array_split(order, 11):
+        store.add(ids, vectors[ids])
+    found = store.search(vectors[500:], 1)
     assert [neighbours.ids[0] for neighbours in found] == list(range(500, 550))
 
 
