@@ -30,6 +30,10 @@ class ImageError(StsearchError):
     exit_code = 3
 
 
+class ImageRefusedError(ImageError):
+    """One photograph is not read as things are; with another limit, or another package, it may be."""
+
+
 class GalleryNotFoundError(StsearchError):
     """No gallery stands where one was expected."""
 

@@ -9,21 +9,27 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.features
 import PIL.Image
 from numpy.typing import NDArray
 from PIL.Image import Transpose
 
-from stsearch.errors import ImageError
+from stsearch.errors import ImageError, ImageRefusedError
 from stsearch.types import Image, Polygon
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
-"""The decoders that may see a file; everything else Pillow can open is refused."""
+"""The decoders that may see a file, beside those for HEIC and AVIF; what else Pillow can open is refused."""
 
 MAX_MEGAPIXELS = 178.0
 """Photographs with more pixels are refused by their header: decoded, one would need over half a gigabyte."""
 
 # The header is compared with our own limit; Pillow's would warn from half of it on, and could not be raised.
 PIL.Image.MAX_IMAGE_PIXELS = None
+
+_ALL_FORMATS = ", ".join((*FORMATS, "HEIC", "AVIF"))
+_AVIF_BRANDS = frozenset((b"avif", b"avis"))
+_HEIC_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"))
+_MAX_BRANDS_BYTES = 256  # of a header that names its brands; real ones take 24 to 48
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
@@ -95,8 +101,9 @@ def decode_image(
 def _decode(encoded: bytes, longer_side: int | None, max_megapixels: float) -> Decoded:
     if not encoded:
         raise ImageError("the file is empty")
+    formats = _decoders(encoded)
     try:
-        with PIL.Image.open(io.BytesIO(encoded), formats=FORMATS) as photo:
+        with PIL.Image.open(io.BytesIO(encoded), formats=formats) as photo:
             _check_size(photo, max_megapixels)
             width, height = photo.size
             if longer_side is not None:
@@ -113,16 +120,43 @@ def _decode(encoded: bytes, longer_side: int | None, max_megapixels: float) -> D
     except ImageError:
         raise
     except PIL.UnidentifiedImageError as error:
-        raise ImageError(f"not a picture in a format that is read ({', '.join(FORMATS)})") from error
+        if formats != FORMATS:
+            raise ImageError(f"damaged or truncated: no {formats[0]}, though it begins as one") from error
+        raise ImageError(f"not a picture in a format that is read ({_ALL_FORMATS})") from error
     except Exception as error:  # decoders raise anything on damage
-        raise ImageError(f"damaged or truncated: {str(error) or type(error).__name__}") from error
+        raise ImageError(f"damaged or truncated: {str(error).strip() or type(error).__name__}") from error
+
+
+def _decoders(encoded: bytes) -> tuple[str, ...]:
+    """Return the names of the decoders that may see a file; that for HEIC is loaded when a file is HEIC."""
+    brands = _brands(encoded)
+    if brands & _AVIF_BRANDS:
+        if not PIL.features.check("avif"):
+            raise ImageRefusedError("this Pillow cannot decode AVIF: pip install --upgrade pillow")
+        return ("AVIF",)
+    if brands & _HEIC_BRANDS:
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise ImageRefusedError("HEIC needs one more package: pip install 'stsearch[heic]'") from error
+        pillow_heif.register_heif_opener()
+        return ("HEIF",)
+    return FORMATS
+
+
+def _brands(encoded: bytes) -> frozenset[bytes]:
+    """Return what a file of the family of HEIC, AVIF and MP4 says it is; nothing for other files."""
+    if encoded[4:8] != b"ftyp":
+        return frozenset()
+    end = min(int.from_bytes(encoded[:4], "big"), _MAX_BRANDS_BYTES)
+    return frozenset(encoded[start : start + 4] for start in (8, *range(16, end, 4)))
 
 
 def _check_size(photo: PIL.Image.Image, max_megapixels: float) -> None:
     megapixels = photo.width * photo.height / 1e6
     if megapixels > max_megapixels:
         size = f"{photo.width} x {photo.height} is {megapixels:.0f} megapixels"
-        raise ImageError(f"{size}; the limit is {max_megapixels:g}")
+        raise ImageRefusedError(f"{size}; the limit is {max_megapixels:g}")
 
 
 def _orientation(photo: PIL.Image.Image) -> int:

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from stsearch.errors import ImageError
+from stsearch.ahead import Limit, Workers
+from stsearch.errors import ImageError, ImageRefusedError
 from stsearch.image import MAX_MEGAPIXELS, Decoded, Resize, decode_image
 from stsearch.index.catalog import Failed, Linked, PhotoFile, Record, Spotted
 from stsearch.index.gallery import Gallery
 from stsearch.types import Image, ModelInfo, TextInstance
 from stsearch.walk import NEVER, WalkRules, walk_photos
 
+PHOTO_TIMEOUT_S = 60.0
+"""A JPEG of 177 megapixels of noise took 14 s on a busy core; what takes a minute was made to."""
+
 _LOOK_AHEAD = 4  # batches decoded before one is chosen, so that its photographs are of similar size
 _COMMIT = 256  # records at most that wait for a photograph to be committed with
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class PhotoSpotter(Protocol):
@@ -46,12 +46,14 @@ class IndexOptions:
         batch: photographs the spotter sees at once.
         threads: files that are read and decoded at the same time.
         max_megapixels: larger photographs are refused.
+        photo_timeout_s: a photograph that takes longer to decode fails.
         rules: which files of the folder are looked at.
     """
 
     batch: int = 1
     threads: int = 4
     max_megapixels: float = MAX_MEGAPIXELS
+    photo_timeout_s: float = PHOTO_TIMEOUT_S
     rules: WalkRules = field(default_factory=WalkRules)
 
 
@@ -174,15 +176,12 @@ class _Run:
 
     def read_all(self, files: Sequence[PhotoFile]) -> None:
         """Bring every one of ``files`` into the gallery, batch by batch."""
-        pool = ThreadPoolExecutor(self._options.threads)
-        window = 2 * self._options.threads
-        try:
-            read = _ahead(pool, self._read, self._skip_unchanged(files), window)
-            decoded = _ahead(pool, self._decode, map(self._link, read), window)
-            for batch in self._batches(decoded):
+        threads = self._options.threads
+        limit = Limit(self._options.photo_timeout_s, self._give_up)
+        with Workers(threads, self._read) as readers, Workers(threads, self._decode, limit) as decoders:
+            read = readers.results(self._skip_unchanged(files))
+            for batch in self._batches(decoders.results(map(self._link, read))):
                 self.commit(batch)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def commit(self, batch: Sequence[Record]) -> None:
         """Add ``batch`` to the gallery in one transaction, and count it."""
@@ -227,9 +226,17 @@ class _Run:
             return read
         try:
             decoded = decode_image(read.encoded, self._spotter.decode_side, self._options.max_megapixels)
+        except ImageRefusedError as error:
+            return Failed(replace(read.file, mtime_ns=NEVER), str(error))
         except ImageError as error:
             return Failed(read.file, str(error))
         return _Photo(read.file, read.sha256, decoded)
+
+    def _give_up(self, read: _Read | Linked | Failed) -> _Photo | Linked | Failed:
+        if not isinstance(read, _Read):
+            return read
+        reason = f"took longer than {self._options.photo_timeout_s:g} s to decode"
+        return Failed(replace(read.file, mtime_ns=NEVER), reason)
 
     def _batches(self, outcomes: Iterable[_Photo | Linked | Failed]) -> Iterator[list[Record]]:
         """Yield records to commit; photographs of similar size go to the spotter together."""
@@ -291,14 +298,3 @@ class _Run:
     def _advance(self, files: int, words: int) -> None:
         self._now = Progress(self._now.done + files, self._now.total, self._now.words + words)
         self._progress(self._now)
-
-
-def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], window: int) -> Iterator[R]:
-    """Yield ``work(item)`` of every item in order, while the pool works on up to ``window`` items ahead."""
-    waiting: deque[Future[R]] = deque()
-    for item in items:
-        waiting.append(pool.submit(work, item))
-        if len(waiting) >= window:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()

@@ -42,6 +42,7 @@ LAYERS = (
         "evaluate",
         "evaluate_words",
         "indexing",
+        "ahead",
         "preview",
         "walk",
     },

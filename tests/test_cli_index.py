@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from gallery_fixtures import Done, Run, photo_bytes
+
+from stsearch.cli.index import index
+from stsearch.image import MAX_MEGAPIXELS
+from stsearch.indexing import PHOTO_TIMEOUT_S
 
 
 @pytest.fixture
@@ -119,3 +125,25 @@ def test_a_dry_run_quietly_prints_only_what_cannot_be_looked_at(
     done = run("index", photos, "--dry-run", "--quiet", "--files-from", "-")
     expected = "1 file cannot be looked at:\n  \\x1b.png: No such file or directory\n"
     assert done == Done(0, "", expected)
+
+
+def test_photos_above_a_limit_are_refused(run: Run, photos: Path) -> None:
+    done = run("index", photos, "--max-megapixels", "0.001")
+    assert done.code == 3
+    assert "coffee.png: 64 x 48 is 0 megapixels; the limit is 0.001" in done.err
+
+
+def test_photos_that_take_too_long_are_given_up(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+    monkeypatch.setattr("stsearch.indexing.decode_image", lambda *_: over.wait(60))
+    done = run("index", photos, "--photo-timeout", "0.01")
+    over.set()
+    assert done.code == 3
+    assert "coffee.png: took longer than 0.01 s to decode" in done.err
+
+
+def test_the_limits_are_those_of_the_library() -> None:
+    defaults = {name: each.default for name, each in inspect.signature(index).parameters.items()}
+    assert (defaults["max_megapixels"], defaults["photo_timeout"]) == (MAX_MEGAPIXELS, PHOTO_TIMEOUT_S)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import pillow_heif
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stsearch.errors import ImageError
+from stsearch.errors import ImageError, ImageRefusedError
 from stsearch.image import Resize, decode_image, read_image
 
 
 def encode(photo: PIL.Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    if kind == "HEIF":
+        pillow_heif.register_heif_opener()
     buffer = io.BytesIO()
     photo.save(buffer, kind, **options)
     return buffer.getvalue()
@@ -44,14 +49,15 @@ STORED = {
 }
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", STORED)
 def test_every_exif_orientation_displays_the_same_picture(orientation: int, kind: str) -> None:
     turn = STORED[orientation]
     stored = landscape() if turn is None else landscape().transpose(turn)
     exif = PIL.Image.Exif()
     exif[0x0112] = orientation
-    decoded = decode_image(encode(stored, kind, exif=exif))
+    # pillow-heif turns by the tag only when it is given as bytes
+    decoded = decode_image(encode(stored, kind, exif=exif.tobytes() if kind == "HEIF" else exif))
     assert (decoded.height, decoded.width) == (64, 96)
     assert decoded.image.shape == (64, 96, 3)
     np.testing.assert_allclose(decoded.image[16, 24], (255, 0, 0), atol=12)
@@ -147,6 +153,36 @@ def huge_png() -> bytes:
 def test_a_hostile_file_is_refused_with_its_reason(encoded: bytes, reason: str) -> None:
     with pytest.raises(ImageError, match=reason):
         read_image(encoded)
+
+
+def test_without_its_package_a_heic_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = encode(landscape(), "HEIF")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageRefusedError, match=r"pip install 'stsearch\[heic\]'"):
+        read_image(encoded)
+
+
+def test_an_avif_is_refused_by_a_pillow_that_cannot_decode_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = encode(landscape(), "AVIF")
+    monkeypatch.setattr("PIL.features.check", lambda feature: False)
+    with pytest.raises(ImageRefusedError, match="this Pillow cannot decode AVIF"):
+        read_image(encoded)
+
+
+def test_a_video_that_begins_like_a_heic_is_no_picture() -> None:
+    with pytest.raises(ImageError, match="not a picture"):
+        read_image(b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(64))
+
+
+@pytest.mark.slow
+def test_the_decoder_for_heic_is_not_loaded_for_other_formats(tmp_path: Path) -> None:
+    landscape().save(tmp_path / "photo.png")
+    script = (
+        "import sys; from stsearch.image import read_image\n"
+        f"read_image({str(tmp_path / 'photo.png')!r}); print('pillow_heif' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")

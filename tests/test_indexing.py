@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, photo_bytes
 
+from stsearch.image import Decoded, decode_image
 from stsearch.index.gallery import Gallery
 from stsearch.indexing import IndexOptions, IndexReport, Progress, index_photos
 from stsearch.query import Query
@@ -131,6 +133,36 @@ def test_an_unreadable_photo_stays_failed_until_it_changes(
     (photos / "broken.png").write_bytes(photo_bytes("hotel"))
     assert counts(index_photos(gallery, spotter)) == {"new": 1, "unchanged": 2}
     assert gallery.catalog.failures() == []
+
+
+def test_a_photo_above_the_limit_fails_and_is_read_when_the_limit_rises(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter
+) -> None:
+    (photos / "a.png").write_bytes(photo_bytes("hotel", size=(2000, 1000)))
+    assert counts(index_photos(gallery, spotter, IndexOptions(max_megapixels=1))) == {"new": 1, "failed": 1}
+    assert [failed.reason for failed in gallery.catalog.failures()] == [
+        "2000 x 1000 is 2 megapixels; the limit is 1"
+    ]
+    assert counts(index_photos(gallery, spotter)) == {"new": 1, "unchanged": 1}
+
+
+def test_a_photo_that_takes_too_long_fails_and_is_tried_again(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def decode(encoded: bytes, longer_side: int, max_megapixels: float) -> Decoded:
+        if encoded == photo_bytes("coffee"):
+            over.wait(60)
+        return decode_image(encoded, longer_side, max_megapixels)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stsearch.indexing.decode_image", decode)
+        options = IndexOptions(threads=1, photo_timeout_s=0.5)
+        assert counts(index_photos(gallery, spotter, options)) == {"new": 1, "failed": 1}
+    assert gallery.catalog.failures()[0].reason == "took longer than 0.5 s to decode"
+    assert counts(index_photos(gallery, spotter)) == {"new": 1, "unchanged": 1}
+    over.set()
 
 
 def test_a_photo_that_could_not_be_opened_is_tried_again(

@@ -44,6 +44,8 @@ FilesFrom = Annotated[
 ]
 Null = Annotated[bool, Option("--null", "-0", help="The list of --files-from is NUL-separated.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Say what would be read and removed, and do nothing.")]
+MaxMegapixels = Annotated[float, Option(min=0, help="Refuse larger photos without decoding them.")]
+PhotoTimeout = Annotated[float, Option(min=0, help="Seconds of decoding after which a photo is given up.")]
 AsJson = Annotated[bool, Option("--json", help="Print the summary as a JSON line.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Show errors only.")]
 
@@ -60,6 +62,8 @@ def index(
     files_from: FilesFrom = None,
     null: Null = False,
     dry_run: DryRun = False,
+    max_megapixels: MaxMegapixels = 178.0,
+    photo_timeout: PhotoTimeout = 60.0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -84,7 +88,7 @@ def index(
     spotter = load_spotter(model, device, reads=not no_read)
     tell(f"Device: {spotter.device} · weights: {spotter.info.name} (sha256 {spotter.info.sha256[:8]}…)")
     threads = max(2, len(os.sched_getaffinity(0)))
-    options = IndexOptions(batch or _default_batch(spotter), threads, rules=rules)
+    options = IndexOptions(batch or _default_batch(spotter), threads, max_megapixels, photo_timeout, rules)
     if _index(folder, place, spotter, options, as_json, quiet).failed:
         raise typer.Exit(FILES_FAILED)
 

@@ -1,0 +1,75 @@
+"""One run over a folder of files made to break it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from gallery_fixtures import ColourSpotter, Done
+from hostile_files import EITHER, FAILED, READ, Hostile, hostile_files
+
+from stsearch.cli import app
+from stsearch.index.gallery import Gallery
+
+FILES = hostile_files()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("hostile")
+    for file in FILES:
+        (made / file.name).write_bytes(file.content)
+    return made
+
+
+@pytest.fixture(scope="module")
+def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """Index the folder once, in this process and without weights."""
+    weights = ModuleType("stsearch.weights")
+    weights.load_spotter = lambda *_, reads: ColourSpotter(reads=reads)  # type: ignore[attr-defined]  # a stand-in
+    out, err = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setitem(sys.modules, "stsearch.weights", weights)
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        code = app.run(app.app, ["index", str(folder)])
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def outcomes(done: Done, folder: Path) -> Iterator[dict[str, str]]:
+    """Return why each file failed, READ where it did not."""
+    with Gallery.open(folder) as gallery:
+        read = {path: READ for path, _ in gallery.catalog.photos()}
+        yield read | {failed.file.path: failed.reason for failed in gallery.catalog.failures()}
+
+
+def test_there_are_many_of_them_each_under_its_own_name() -> None:
+    assert len({file.name for file in FILES}) == len(FILES) > 150
+
+
+def test_the_run_ends_with_3_and_not_with_an_exception(done: Done) -> None:
+    assert done.code == 3, done.err
+
+
+def test_every_file_has_one_row(outcomes: dict[str, str]) -> None:
+    assert sorted(outcomes) == sorted(file.name for file in FILES)
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if file.reason != EITHER], ids=lambda file: ascii(file.name)
+)
+def test_what_can_be_read_is_and_what_cannot_says_why(file: Hostile, outcomes: dict[str, str]) -> None:
+    outcome = outcomes[file.name]
+    if file.reason in (READ, FAILED):
+        assert (outcome == READ) == (file.reason == READ), outcome
+    else:
+        assert file.reason in outcome
+
+
+def test_nothing_that_a_terminal_acts_on_is_printed(done: Done) -> None:
+    assert (done.out + done.err).replace("\n", "").isprintable()
