@@ -13,12 +13,13 @@ import numpy as np
 import PIL.Image
 import pillow_heif
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stsearch.errors import ImageError, ImageRefusedError
 from stsearch.image import Resize, decode_image, read_image
+from stsearch.types import Image, Polygon
 
 
 def encode(photo: PIL.Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -206,6 +207,56 @@ def test_a_path_is_read(tmp_path: Path) -> None:
     assert read_image(path).shape == (64, 96, 3)
 
 
+Spot = tuple[int, int, int, int, int, int]
+"""Height and width of a picture, then left, top, right and bottom of a rectangle in it."""
+
+
+@st.composite
+def spots(draw: st.DrawFn) -> Spot:
+    height, width = draw(st.integers(32, 200)), draw(st.integers(32, 200))
+    left, top = draw(st.integers(0, width - 16)), draw(st.integers(0, height - 16))
+    right, bottom = draw(st.integers(left + 16, width)), draw(st.integers(top + 16, height))
+    return height, width, left, top, right, bottom
+
+
+def picture(spot: Spot) -> Image:
+    height, width, left, top, right, bottom = spot
+    image = np.zeros((height, width, 3), np.uint8)
+    image[top:bottom, left:right] = 255
+    return image
+
+
+def corners(image: Image) -> Polygon:
+    """Return the top left and the bottom right corner of what is bright."""
+    rows, columns = np.nonzero(image[:, :, 0] > 127)
+    found = [[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]]
+    return np.array(found, np.float32)
+
+
+@settings(deadline=None)
+@given(spot=spots(), longer_side=st.integers(48, 400), multiple=st.sampled_from([1, 32]))
+def test_what_is_seen_in_the_resized_picture_lies_there_in_the_picture(
+    spot: Spot, longer_side: int, multiple: int
+) -> None:
+    height, width, *box = spot
+    plan = Resize(longer_side, multiple).plan(height, width)
+    seen = plan.inverse(corners(plan.forward(picture(spot))))
+    pixel = max(1 / plan.scale_x, 1 / plan.scale_y)
+    np.testing.assert_allclose(seen.reshape(-1), box, atol=pixel)
+
+
+@settings(deadline=None)
+@given(spot=spots(), longer_side=st.integers(48, 400))
+def test_what_is_seen_in_a_photograph_shrunk_while_decoding_lies_there_in_the_photograph(
+    spot: Spot, longer_side: int
+) -> None:
+    height, width, *box = spot
+    decoded = decode_image(encode(PIL.Image.fromarray(picture(spot)), "BMP"), longer_side)
+    pixel = max(1.0, max(height, width) / longer_side) + 0.05  # the sides are rounded to whole pixels
+    np.testing.assert_allclose(decoded.to_original(corners(decoded.image)).reshape(-1), box, atol=pixel)
+
+
+@settings(deadline=None)
 @given(
     height=st.integers(1, 5000),
     width=st.integers(1, 5000),
@@ -221,6 +272,7 @@ def test_scale_and_inverse_undo_each_other(
     np.testing.assert_allclose(plan.inverse(plan.scale(point)), point, rtol=1e-5, atol=1e-3)
 
 
+@settings(deadline=None)
 @given(height=st.integers(1, 5000), width=st.integers(1, 5000), longer_side=st.integers(32, 2048))
 def test_a_plan_pads_to_the_multiple_and_never_more(height: int, width: int, longer_side: int) -> None:
     plan = Resize(longer_side).plan(height, width)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import pytest
-from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, photo_bytes
+from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, instance, photo_bytes
+from test_image import STORED
 
 from stsearch.image import Decoded, decode_image
 from stsearch.index.gallery import Gallery
 from stsearch.indexing import IndexOptions, IndexReport, Progress, index_photos
 from stsearch.query import Query
 from stsearch.search import search
-from stsearch.types import Image, TextInstance
+from stsearch.types import Image, Polygon, TextInstance
 
 
 @pytest.fixture
@@ -200,6 +204,40 @@ def test_polygons_are_in_pixels_of_the_photo(photos: Path, gallery: Gallery, spo
     index_photos(gallery, spotter)
     hit = search(gallery, Query("hotel"), LetterEncoder())[0]
     assert hit.polygon[2].tolist() == [210, 100]  # the spotter saw 64 pixels and said (21, 10)
+
+
+class RectangleSpotter(ColourSpotter):
+    """Reads "exit" where a photograph is red."""
+
+    def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
+        return [[replace(instance("exit"), polygon=red_quad(image))] for image in images]
+
+
+def red_quad(image: Image) -> Polygon:
+    rows, columns = np.nonzero((image[:, :, 0] > 127) & (image[:, :, 1] < 128))
+    left, right, top, bottom = columns.min(), columns.max() + 1, rows.min(), rows.max() + 1
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
+@pytest.mark.parametrize("longer_side", [320, 512])
+def test_a_photo_stored_in_each_orientation_gives_the_same_hit_in_the_same_place(
+    tmp_path: Path, longer_side: int
+) -> None:
+    displayed = PIL.Image.new("RGB", (640, 480), "white")
+    displayed.paste("red", (200, 120, 360, 180))
+    for orientation, turn in STORED.items():
+        exif = PIL.Image.Exif()
+        exif[0x0112] = orientation
+        stored = displayed if turn is None else displayed.transpose(turn)
+        stored.save(tmp_path / f"{orientation}.jpg", exif=exif, quality=95)
+    model = replace(MODEL, longer_side=longer_side)
+    with Gallery.create(tmp_path / ".stsearch", tmp_path, model) as gallery:
+        index_photos(gallery, RectangleSpotter(model))
+        hits = search(gallery, Query("exit"), LetterEncoder(model))
+    assert sorted(hit.path.name for hit in hits) == [f"{orientation}.jpg" for orientation in range(1, 9)]
+    assert {(hit.transcript, hit.score) for hit in hits} == {("exit", hits[0].score)}
+    for hit in hits:
+        np.testing.assert_allclose(hit.polygon, [[200, 120], [360, 120], [360, 180], [200, 180]], atol=2)
 
 
 def test_an_interrupt_keeps_the_batches_before_it_and_the_next_run_goes_on(
