@@ -224,6 +224,8 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise _translate(error, self._path) from error
+        except (UnicodeDecodeError, MemoryError) as error:  # texts, messages and lengths out of damaged pages
+            raise self.damaged(str(error) or "a length in it is absurd") from error
         except OSError as error:
             raise WriteError(f"cannot write {self._path}: {error.strerror or error}") from error
 
