@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from stsearch.charset import Charset
 from stsearch.config import DetectorConfig
+from stsearch.errors import DeviceError
 from stsearch.geometry import overlap_areas, polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
 from stsearch.models.embedder import decode_ctc
@@ -69,6 +71,8 @@ class Spotter:
         recognizer = self._model.recognizer
         self.reader = Reader(recognizer, self._half) if reads and recognizer is not None else None
         self.decode_side = info.longer_side * (_CROP_DETAIL if self.reader is not None else 1)
+        # On two CPU cores one photograph at a time is 1.5 times faster than eight; crops are many anyway.
+        self._at_once = sys.maxsize if self.device.type == "cuda" else 1
 
     @torch.inference_mode()
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
@@ -79,11 +83,32 @@ class Spotter:
 
         Returns:
             One list a photograph, best detection first, polygons in its own pixels.
+
+        Raises:
+            DeviceError: Not even one photograph fits into the memory of the device.
         """
-        # On two CPU cores one photograph at a time is 1.5 times faster than eight; crops are many anyway.
-        step = max(len(images), 1) if self.device.type == "cuda" else 1
-        chunks = (images[i : i + step] for i in range(0, len(images), step))
-        return self._read_again(images, [words for chunk in chunks for words in self._find(chunk)])
+        found: list[list[TextInstance]] = []
+        while len(found) < len(images):
+            chunk = images[len(found) : len(found) + self._at_once]
+            words = self._find_if_it_fits(chunk)
+            if words is not None:
+                found += words
+            elif len(chunk) > 1:
+                self._at_once = len(chunk) // 2  # from now on, too
+                torch.cuda.empty_cache()
+            else:
+                height, width = chunk[0].shape[:2]
+                raise DeviceError(
+                    f"{self.device} has too little free memory for one photograph of {width} x {height}: "
+                    "stop what else uses it, or take --device cpu"
+                )
+        return self._read_again(images, found)
+
+    def _find_if_it_fits(self, images: Sequence[Image]) -> list[list[TextInstance]] | None:
+        try:
+            return self._find(images)
+        except torch.OutOfMemoryError:  # its traceback would keep the tensors, so it ends here
+            return None
 
     def _find(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         found = [self._spot_at(images, resize) for resize in self._resizes]

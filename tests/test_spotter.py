@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stsearch.cards import Card
+from stsearch.errors import DeviceError
 from stsearch.geometry import polygon_iou
 from stsearch.models.detector import DetectionMaps
 from stsearch.models.recognizer import Recognizer
@@ -120,3 +121,46 @@ def test_folding_norms_changes_no_output(micro_model: SceneTextModel) -> None:
             micro_model.features(images).levels, folded.features(images).levels, strict=True
         ):
             assert torch.allclose(before, after, atol=1e-3, rtol=1e-3)
+
+
+class FullDevice(KnowingDetector):
+    """Says that memory ran out when it sees more than ``limit`` photographs at once."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.seen: list[int] = []
+
+    def forward(self, finest: Tensor) -> DetectionMaps:
+        self.seen.append(len(finest))
+        if len(finest) > self.limit:
+            raise torch.OutOfMemoryError("out of memory")
+        return super().forward(finest)
+
+
+def full_spotter(model: SceneTextModel, limit: int) -> tuple[Spotter, FullDevice]:
+    model.detector = FullDevice(limit)  # type: ignore[assignment]
+    spotter = Spotter(model, Card(model.config).info)
+    spotter._at_once = 8  # as on a device that takes what it is given
+    device = spotter._model.detector
+    assert isinstance(device, FullDevice)
+    return spotter, device
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_stays_so(
+    micro_model: SceneTextModel, word_scene: Scene
+) -> None:
+    spotter, device = full_spotter(micro_model, 2)
+    found = spotter.spot([word_scene.image] * 5)
+    assert [len(words) for words in found] == [1] * 5
+    assert device.seen == [5, 2, 2, 1]
+    spotter.spot([word_scene.image] * 4)
+    assert device.seen[4:] == [2, 2]
+
+
+def test_a_photograph_that_does_not_fit_alone_is_an_error(
+    micro_model: SceneTextModel, word_scene: Scene
+) -> None:
+    spotter, _ = full_spotter(micro_model, 0)
+    with pytest.raises(DeviceError, match=r"one photograph of 128 x 64: .*--device cpu"):
+        spotter.spot([word_scene.image] * 2)

@@ -124,8 +124,8 @@ class HnswParameters:
 
 _NUDGE = 1e-3
 """How far a vector is moved before it goes into a graph. hnswlib keeps those neighbours of a node that are
-nearer to it than to each other: no edge leads out of a crowd of equal vectors, and what lies behind it is lost
-(a tenth of 5,000 others behind 500 equal ones; none with this). A similarity changes by 1e-4."""
+nearer to it than to each other: no edge leads out of a crowd of equal vectors, and what lies behind it is
+lost (a tenth of 5,000 others behind 500 equal ones; none with this). A similarity changes by 1e-4."""
 
 
 class HnswStore:
