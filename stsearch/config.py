@@ -180,7 +180,11 @@ class StageConfig:
     crop_share: float = 0.1  # of the samples on word canvases and of crops, real crops (transcripts only)
     difficulty: tuple[float, float] = (0.5, 1.0)  # of rendered scenes, first and last step
     weights: LossWeights = field(default_factory=LossWeights)
-    jitter: float = 0.06  # of the word's height, noise on the corners of training regions
+    box_noise: tuple[float, float] = (
+        0.18,
+        0.1,
+    )  # of the word's height, on ends and edges of regions and crops
+    jitter: float = 0.06  # of the word's height, on their corners
     max_regions: int = 192  # a step; the rest take part in detection only
     permutations: int = 6  # orders in which the decoders learn to spell; the first two are fixed
     turned_share: float = 0.06  # of the crops stand on their heads

@@ -6,8 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from stsearch.data.augment import _SPOILERS, crop_view, cut_scene, scene_view, spoil, vary_colours, word_view
+from stsearch.config import StageConfig
+from stsearch.data.augment import (
+    _SPOILERS,
+    as_detected,
+    crop_view,
+    cut_scene,
+    scene_view,
+    spoil,
+    vary_colours,
+    word_view,
+)
 from stsearch.geometry import polygon_area, word_size
 from stsearch.types import Image, Scene, WordLabel
 
@@ -98,3 +109,32 @@ def test_a_spoiled_word_is_still_dark_on_light(operation: Spoiler, word_scene: S
         assert crop.dtype == np.uint8
         left, right = crop[20:52, 22:62].mean(), crop[24:48, 84:116].mean()
         assert left < right - 2
+
+
+def drawn(polygon: list[list[float]], box_noise: tuple[float, float] = (0.18, 0.1)) -> NDArray[np.float32]:
+    stage = StageConfig("read", (), 1, jitter=0.0, box_noise=box_noise)
+    random = np.random.default_rng(0)
+    return np.stack([as_detected(np.array(polygon, np.float32), stage, random) for _ in range(2000)])
+
+
+LYING = [[0.0, 0], [100, 0], [100, 20], [0, 20]]
+RISING = [[0.0, 100], [0, 0], [20, 0], [20, 100]]  # read upwards
+
+
+@pytest.mark.parametrize(("polygon", "along"), [(LYING, 0), (RISING, 1)], ids=["lying", "rising"])
+def test_a_detected_outline_is_off_along_the_word_more_than_across_it(
+    polygon: list[list[float]], along: int
+) -> None:
+    extents = np.ptp(drawn(polygon, box_noise=(0.2, 0.05)).mean(axis=1, keepdims=True), axis=0).reshape(-1)
+    assert extents[along] > 2 * extents[1 - along]
+
+
+def test_a_detected_outline_is_a_little_large_on_average() -> None:
+    width = np.ptp(drawn(LYING)[:, :, 0], axis=1).mean()
+    assert 100 < width < 108
+
+
+def test_a_detected_outline_cuts_little_of_a_short_word() -> None:
+    wild = drawn([[0.0, 0.0], [10.0, 0.0], [10.0, 20.0], [0.0, 20.0]], box_noise=(5.0, 5.0))
+    covered = [polygon_area(outline) for outline in wild]
+    assert min(covered) > 0.75**2 * 200

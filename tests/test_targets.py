@@ -7,12 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stsearch.config import DetectorConfig, EmbedderConfig
+from stsearch.config import DetectorConfig, EmbedderConfig, StageConfig
 from stsearch.data.targets import detection_target, region_targets
 from stsearch.geometry import polygon_iou, polygons_from_map
 from stsearch.types import Scene, WordLabel
 
 CONFIG = DetectorConfig()
+STAGE = StageConfig("scenes", (), 1)
 
 
 def test_the_kernel_lies_inside_its_word_and_grows_back_to_it(word_scene: Scene) -> None:
@@ -51,17 +52,24 @@ def test_the_border_map_peaks_on_the_outline(word_scene: Scene) -> None:
 
 
 def test_regions_are_made_of_legible_words_with_a_transcript(word_scene: Scene) -> None:
-    regions = region_targets(word_scene.words, EmbedderConfig(), 0.0, np.random.default_rng(0))
+    regions = region_targets(word_scene.words, EmbedderConfig(), STAGE, np.random.default_rng(0))
     assert [region.word for region in regions] == ["hi"]
 
 
 def test_words_without_a_letter_or_longer_than_the_frames_are_no_regions(word_scene: Scene) -> None:
     polygon = word_scene.words[0].polygon
     words = [WordLabel(polygon, "&!", True), WordLabel(polygon, "x" * 33, True)]
-    assert region_targets(words, EmbedderConfig(), 0.0, np.random.default_rng(0)) == []
+    assert region_targets(words, EmbedderConfig(), STAGE, np.random.default_rng(0)) == []
 
 
-def test_jitter_moves_corners_by_a_share_of_the_height(word_scene: Scene) -> None:
+def test_regions_are_as_inexact_as_the_stage_says(word_scene: Scene) -> None:
     random = np.random.default_rng(0)
-    [still], [moved] = (region_targets(word_scene.words, EmbedderConfig(), j, random) for j in (0.0, 0.06))
-    assert 0.2 < np.abs(still.edges - moved.edges).mean() < 6
+    exact = dataclasses.replace(STAGE, box_noise=(0.0, 0.0), jitter=0.0)
+
+    def spread(stage: StageConfig) -> float:
+        drawn = [
+            region_targets(word_scene.words, EmbedderConfig(), stage, random)[0].edges for _ in range(50)
+        ]
+        return float(np.std(drawn, axis=0).mean())
+
+    assert spread(exact) < spread(STAGE) / 2

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from stsearch.charset import strip_accents
 from stsearch.config import Canvas, RecognizerConfig, StageConfig
-from stsearch.data.augment import spoil, vary_colours
-from stsearch.geometry import rectify, word_size
+from stsearch.data.augment import as_detected, spoil, vary_colours
+from stsearch.geometry import rectify
 from stsearch.types import Image, Polygon, WordLabel
 
 RENDERED_SIZES = ((32, 128), (48, 192), (64, 256))
@@ -81,13 +81,8 @@ def cut(word: LabelledCrop, canvas: Canvas, stage: StageConfig, random: np.rando
     # A word that runs down would lie on its side in its frame.
     framed = random.random() < _FRAMED_SHARE and np.ptp(frame[:, 1]) < 1.2 * np.ptp(frame[:, 0])
     polygon = frame if framed else word.polygon
-    height, _ = word_size(polygon)
-    angle = random.normal(0, 0.04)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    centre = polygon.mean(axis=0)
-    noise = random.normal(0, stage.jitter * height, polygon.shape)
-    polygon = ((polygon - centre) @ turn + centre + noise).astype(np.float32)
-    crop = rectify(word.image, polygon, (canvas.height, canvas.width), random.uniform(-0.04, 0.3))
+    polygon = as_detected(polygon, stage, random)
+    crop = rectify(word.image, polygon, (canvas.height, canvas.width), random.uniform(0, 0.24))
     return spoil(vary_colours(crop, random) if random.random() < 0.6 else crop, random)
 
 

@@ -174,7 +174,7 @@ def collate(
     regions = [
         (owner, region)
         for owner, scene in enumerate(scenes)
-        for region in region_targets(scene.words, model.embedder, stage.jitter, random)
+        for region in region_targets(scene.words, model.embedder, stage, random)
     ]
     kept = [regions[i] for i in np.sort(random.permutation(len(regions))[: stage.max_regions])]
     columns = model.embedder.region[1]

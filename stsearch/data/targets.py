@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.charset import normalize
-from stsearch.config import DetectorConfig, EmbedderConfig
+from stsearch.config import DetectorConfig, EmbedderConfig, StageConfig
+from stsearch.data.augment import as_detected
 from stsearch.geometry import offset_polygon, region_edges, shrink_distance, word_size
 from stsearch.types import Polygon, Scene, WordLabel
 
@@ -84,15 +85,13 @@ def _draw_border(border: Map, border_care: Map, polygon: Polygon, grown: Polygon
 
 
 def region_targets(
-    words: Sequence[WordLabel], config: EmbedderConfig, jitter: float, random: np.random.Generator
+    words: Sequence[WordLabel], config: EmbedderConfig, stage: StageConfig, random: np.random.Generator
 ) -> list[RegionTarget]:
-    """Return the regions of legible words with a transcript, corners moved by ``jitter`` times height."""
+    """Return the regions of legible words with a transcript, outlined as inexactly as by a detector."""
     regions = []
     for word in words:
         text = normalize(word.transcript)
         if word.legible and text and len(text) <= config.region[1]:
-            height, _ = word_size(word.polygon)
-            noise = random.normal(0, jitter * height, word.polygon.shape) if jitter else 0.0
-            polygon = (word.polygon + noise).astype(np.float32)
+            polygon = as_detected(word.polygon, stage, random)
             regions.append(RegionTarget(region_edges(polygon, config.region[1], config.margin), text))
     return regions
