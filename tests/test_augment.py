@@ -117,8 +117,8 @@ def drawn(polygon: list[list[float]], box_noise: tuple[float, float] = (0.18, 0.
     return np.stack([as_detected(np.array(polygon, np.float32), stage, random) for _ in range(2000)])
 
 
-LYING = [[0.0, 0], [100, 0], [100, 20], [0, 20]]
-RISING = [[0.0, 100], [0, 0], [20, 0], [20, 100]]  # read upwards
+LYING: list[list[float]] = [[0.0, 0], [100, 0], [100, 20], [0, 20]]
+RISING: list[list[float]] = [[0.0, 100], [0, 0], [20, 0], [20, 100]]  # read upwards
 
 
 @pytest.mark.parametrize(("polygon", "along"), [(LYING, 0), (RISING, 1)], ids=["lying", "rising"])
