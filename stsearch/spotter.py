@@ -102,7 +102,8 @@ class Spotter:
                     f"{self.device} has too little free memory for one photograph of {width} x {height}: "
                     "stop what else uses it, or take --device cpu"
                 )
-        return self._read_again(images, found)
+        read = self._read_again(images, found)
+        return [keep_best(words) for words in read] if len(self._resizes) > 1 else read
 
     def _find_if_it_fits(self, images: Sequence[Image]) -> list[list[TextInstance]] | None:
         try:
@@ -111,10 +112,9 @@ class Spotter:
             return None
 
     def _find(self, images: Sequence[Image]) -> list[list[TextInstance]]:
+        """Return what is found at every size: a word may be found at several."""
         found = [self._spot_at(images, resize) for resize in self._resizes]
-        if len(found) == 1:
-            return found[0]
-        return [keep_best(list(itertools.chain(*sizes))) for sizes in zip(*found, strict=True)]
+        return [list(itertools.chain(*sizes)) for sizes in zip(*found, strict=True)]
 
     def _read_again(
         self, images: Sequence[Image], found: list[list[TextInstance]]
