@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.cards import Card
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.errors import UsageError
-from stsearch.evaluate import BENCHMARKS, Predictions, Report, predict, score
+from stsearch.evaluate import Report, score
 from stsearch.evaluate_words import WORD_RULE, WordReport, evaluate_words
 from stsearch.geometry import word_size
 from stsearch.image import Resize, read_image
 from stsearch.metrics import match_detections
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
+from stsearch.predictions import Predictions, predict
 from stsearch.query_encoder import QueryEncoder
 from stsearch.spotter import Spotter
 from stsearch.types import ModelInfo, Sample
@@ -141,7 +143,7 @@ def card_metrics(result: Validation | WordReport, sets: Sequence[Path]) -> dict[
     figures = {"sets": [path.name for path in sets]} | dataclasses.asdict(result)
     if isinstance(result, WordReport):
         return {"words": {"rule": WORD_RULE} | figures}
-    return {"validation": {"query_rule": BENCHMARKS["folder"].query_rule} | figures}
+    return {"validation": {"query_rule": BENCHMARKS[FOLDER].query_rule} | figures}
 
 
 def recall_by_height(
@@ -175,5 +177,6 @@ def _best_score(
     samples: Sequence[Sample], predictions: Predictions, encoder: QueryEncoder
 ) -> tuple[float, Report]:
     """Return the share of the transcript that ranks best, and its report."""
-    reports = [(fusion, score(samples, predictions, encoder, fusion)) for fusion in FUSIONS]
+    truth = BENCHMARKS[FOLDER].truth(samples)
+    reports = [(fusion, score(truth, predictions, encoder, fusion)) for fusion in FUSIONS]
     return max(reports, key=lambda item: item[1].mean_average_precision)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stsearch.errors import UsageError
+from stsearch.cli.output import note
+from stsearch.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
-    from stsearch.evaluate import Benchmark, Report
+    from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
+    from stsearch.evaluate import Report
     from stsearch.indexing import Progress
+    from stsearch.predictions import Predictions
 
 BELOW_GATE = 1
 WORDS = "words"
@@ -25,13 +30,15 @@ def evaluate(
         list[Path], typer.Option(help="Folder of labelled photographs or, for words, of crops; repeatable.")
     ],
     dataset: Annotated[
-        str, typer.Option(help="Benchmark whose rules apply; words: of reading crops.")
+        str, typer.Option(help="Benchmark whose rules apply, such as svt; words: of reading crops.")
     ] = "folder",
     model: Annotated[
         str, typer.Option(help="Shipped weights by name, or a folder with a card.json.")
     ] = "tiny",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
-    queries_min_length: Annotated[int, typer.Option(help="Shorter words are no queries.", min=1)] = 3,
+    queries_min_length: Annotated[
+        int | None, typer.Option(help="Shorter words are no queries: 3 if you do not say.", min=1)
+    ] = None,
     min_map: Annotated[float | None, typer.Option(help="Exit with 1 below this mAP, in percent.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Keep what was found in this .npz file.")] = None,
     rescore: Annotated[
@@ -50,24 +57,56 @@ def evaluate(
             raise UsageError("--dataset words takes none of --predictions, --rescore and --min-map")
         _evaluate_words(data, model, device, as_json)
         return
-    from stsearch.evaluate import Predictions, predict_by_indexing, score
-    from stsearch.query_encoder import load_query_encoder
-    from stsearch.weights import load_spotter
-
     _check_predictions(predictions, rescore)
     benchmark = _find_benchmark(dataset, queries_min_length)
-    samples = benchmark.read_all(data)
-    encoder = load_query_encoder(model)
-    if predictions is not None and rescore:
-        found = Predictions.load(predictions)
-    else:
-        found = predict_by_indexing(load_spotter(model, device), data, _show_progress)
-        if predictions is not None:
-            found.save(predictions)
-    report = score(samples, found, encoder, encoder.info.fusion, benchmark)
+    if min_map is not None and benchmark.rule is None:
+        raise UsageError(f"--min-map: {dataset} measures no retrieval")
+    truth = benchmark.load(data)
+    report, unreadable = _measure(truth, _Source(data, model, device, predictions, rescore))
     print(json.dumps(_as_row(report)) if as_json else _as_text(report))
+    for photo in unreadable:
+        note(f"could not be read, and counts as without text: {photo}")
     if min_map is not None and 100 * report.mean_average_precision < min_map:
         raise typer.Exit(BELOW_GATE)
+    if unreadable:
+        raise typer.Exit(ImageError.exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where what is found in photographs comes from, and is kept."""
+
+    folders: Sequence[Path]
+    model: str
+    device: str
+    predictions: Path | None
+    rescore: bool
+
+
+def _measure(truth: GroundTruth, source: _Source) -> tuple[Report, tuple[Path, ...]]:
+    """Return the report, and the photographs that could not be read."""
+    from stsearch.evaluate import score
+    from stsearch.predictions import Predictions
+    from stsearch.query_encoder import load_query_encoder
+
+    encoder = load_query_encoder(source.model)
+    if source.rescore and source.predictions is not None:
+        found = Predictions.load(source.predictions)
+    else:
+        found = _predict(truth, source)
+        if source.predictions is not None:
+            found.save(source.predictions)
+    return score(truth, found, encoder, encoder.info.fusion), found.unreadable
+
+
+def _predict(truth: GroundTruth, source: _Source) -> Predictions:
+    from stsearch.cli.machine import conditions_of
+    from stsearch.predictions import predict_by_indexing
+    from stsearch.weights import load_spotter
+
+    spotter = load_spotter(source.model, source.device)
+    found = predict_by_indexing(spotter, source.folders, truth.samples, _show_progress)
+    return dataclasses.replace(found, conditions=conditions_of(spotter, source.model))
 
 
 def _evaluate_words(data: list[Path], model: str, device: str, as_json: bool) -> None:
@@ -97,13 +136,19 @@ def _check_predictions(predictions: Path | None, rescore: bool) -> None:
         raise UsageError(f"--predictions: there is no folder {predictions.parent}")
 
 
-def _find_benchmark(name: str, min_length: int) -> Benchmark:
-    from stsearch.evaluate import BENCHMARKS
+def _find_benchmark(name: str, min_length: int | None) -> Benchmark:
+    from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER, with_min_length
 
     if name not in BENCHMARKS:
-        names = ", ".join(sorted([*BENCHMARKS, WORDS]))
-        raise UsageError(f"no dataset {name!r}; choose one of: {names}")
-    return dataclasses.replace(BENCHMARKS[name], min_length=min_length)
+        apart = [each for each in BENCHMARKS if each.startswith(f"{name}-")]
+        if apart:
+            raise UsageError(f"papers ask {name} in different ways; choose one of: {', '.join(apart)}")
+        raise UsageError(f"no dataset {name!r}; choose one of: {', '.join(sorted([*BENCHMARKS, WORDS]))}")
+    if min_length is None:
+        return BENCHMARKS[name]
+    if name != FOLDER:
+        raise UsageError(f"--queries-min-length: what {name} asks is published, and stays as it is")
+    return with_min_length(BENCHMARKS[name], min_length)
 
 
 def _show_progress(progress: Progress) -> None:
@@ -112,20 +157,29 @@ def _show_progress(progress: Progress) -> None:
 
 
 def _as_row(report: Report) -> dict[str, object]:
-    """Return the report as documented for ``--json``; ratios in [0, 1]."""
-    return {
+    """Return the report as documented for ``--json``; ratios in [0, 1], what is not measured left out."""
+    row: dict[str, object] = {
         "type": "eval",
         "schema": 1,
         "dataset": report.benchmark,
         "photos": report.photos,
-        "queries": len(report.average_precision),
-        "map": report.mean_average_precision,
-        "precision": report.detection.precision,
-        "recall": report.detection.recall,
-        "hmean": report.detection.hmean,
-        "spotted": report.spotting.recall,
+    }
+    if "retrieval" in report.measures:
+        row |= {
+            "queries": len(report.average_precision),
+            "map": report.mean_average_precision,
+            "ms_per_query": report.ms_per_query,
+        }
+    if "detection" in report.measures:
+        detection = report.detection
+        row |= {"precision": detection.precision, "recall": detection.recall, "hmean": detection.hmean}
+    if "reading" in report.measures:
+        row["spotted"] = report.spotting.recall
+    return row | {
         "photos_per_s": report.photos_per_s,
+        "conditions": dataclasses.asdict(report.conditions),
         "weights_sha256": report.weights_sha256,
+        "deviation": report.truth.deviation,
         "query_rule": report.query_rule,
         "scoring_rule": report.scoring_rule,
         "average_precision": dict(report.average_precision),
@@ -133,17 +187,6 @@ def _as_row(report: Report) -> dict[str, object]:
 
 
 def _as_text(report: Report) -> str:
-    detection = report.detection
-    return "\n".join(
-        (
-            f"{report.benchmark}: {report.photos} photos, {len(report.average_precision)} queries",
-            f"retrieval  mAP {report.mean_average_precision:.1%}",
-            f"detection  hmean {detection.hmean:.1%}, precision {detection.precision:.1%}, "
-            f"recall {detection.recall:.1%}",
-            f"reading    {report.spotting.recall:.1%} of the readable words spotted",
-            f"speed      {report.photos_per_s:.2f} photos/s",
-            f"weights    sha256 {report.weights_sha256}",
-            f"queries    {report.query_rule}",
-            f"scoring    {report.scoring_rule}",
-        )
-    )
+    from stsearch.reports.figures import figures_of
+
+    return "\n".join(f"{name:<10} {text}" if name else text for name, text in figures_of(report))

@@ -71,7 +71,7 @@ def read_house(folder: Path, partial: bool = False, weak: bool = False) -> list[
         words = tuple(_parse_word(instance, weak) for instance in row["instances"])
         return Sample(image=image, words=words, partial=partial or weak)
 
-    return _parse_lines(folder / ANNOTATIONS, parse)
+    return parse_lines(folder / ANNOTATIONS, parse)
 
 
 def read_words(folder: Path) -> list[tuple[Path, str]]:
@@ -87,7 +87,7 @@ def read_words(folder: Path) -> list[tuple[Path, str]]:
             raise DataError(f"no crop {folder / name}")
         return folder / name, transcript
 
-    return _parse_lines(folder / WORD_LABELS, parse)
+    return parse_lines(folder / WORD_LABELS, parse)
 
 
 def read_unlabelled(folder: Path) -> list[Path]:
@@ -104,15 +104,20 @@ def read_unlabelled(folder: Path) -> list[Path]:
     return photos
 
 
-def _parse_lines(path: Path, parse: Callable[[str], Record]) -> list[Record]:
-    """Return ``parse(line)`` of every line that is not blank; errors name the file and the line."""
+def parse_lines(path: Path, parse: Callable[[str], Record], may_be_empty: bool = False) -> list[Record]:
+    """Return ``parse(line)`` of every line that is not blank.
+
+    Raises:
+        DataError: The file is missing, not UTF-8, or empty where it may not be, or ``parse`` refused a line
+            (ValueError and its like); the message names the file and the line.
+    """
     if not path.is_file():
         raise DataError(
             f"no {path.name} in {path.parent}" if path.parent.is_dir() else f"no folder {path.parent}"
         )
     records = []
     # Split at "\n" alone: a transcript may hold other characters that str.splitlines() breaks at.
-    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -121,13 +126,17 @@ def _parse_lines(path: Path, parse: Callable[[str], Record]) -> list[Record]:
             raise DataError(f"{path}:{number}: no field {error}") from error
         except (ValueError, TypeError, AttributeError, DataError) as error:
             raise DataError(f"{path}:{number}: {error}") from error
-    if not records:
+    if not records and not may_be_empty:
         raise DataError(f"{path}: nothing is labelled")
     return records
 
 
-def _read_text(path: Path) -> str:
-    """Return the text of ``path``, a byte order mark left out."""
+def read_text(path: Path) -> str:
+    """Return the text of ``path``, a byte order mark left out.
+
+    Raises:
+        DataError: It cannot be read, or is not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -142,11 +151,15 @@ def _parse_word(instance: Mapping[str, Any], weak: bool) -> WordLabel:  # Any: o
     legible = instance.get("legible", True)
     if not isinstance(legible, bool):
         raise ValueError(f"legible is neither true nor false: {legible!r}")
-    return WordLabel(_parse_polygon(instance["polygon"]), transcript, legible and not weak)
+    return WordLabel(parse_polygon(instance["polygon"]), transcript, legible and not weak)
 
 
-def _parse_polygon(points: object) -> Polygon:
-    """Return ``points`` as (P, 2) float32, P >= 3."""
+def parse_polygon(points: object) -> Polygon:
+    """Return ``points`` as (P, 2) float32, P >= 3.
+
+    Raises:
+        ValueError: They are something else.
+    """
     polygon: Polygon = np.asarray(points, dtype=np.float32)
     if polygon.ndim != 2 or polygon.shape[0] < 3 or polygon.shape[1] != 2 or not np.isfinite(polygon).all():
         raise ValueError(f"polygon is not three or more finite [x, y] points: {points!r:.80}")

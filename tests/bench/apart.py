@@ -16,10 +16,12 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.data.readers import read_dataset
-from stsearch.evaluate import Report, predict, score
+from stsearch.evaluate import Report, score
 from stsearch.image import Resize
 from stsearch.models.scene_text import SceneTextModel
+from stsearch.predictions import predict
 from stsearch.query_encoder import load_query_encoder
 from stsearch.spotter import Spotter
 from stsearch.types import Image, Sample, TextInstance
@@ -70,7 +72,7 @@ def with_threshold(model: SceneTextModel, threshold: float) -> SceneTextModel:
 def measure(spotter: Spotter, weights: Path, samples: Sequence[Sample]) -> Report:
     """Score what ``spotter`` finds, with the query network of ``weights``."""
     encoder = load_query_encoder(str(weights))
-    return score(samples, predict(spotter, samples), encoder, encoder.info.fusion)
+    return score(BENCHMARKS[FOLDER].truth(samples), predict(spotter, samples), encoder, encoder.info.fusion)
 
 
 def print_line(name: str, report: Report) -> None:

@@ -30,9 +30,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stsearch.benchmarks.benchmark import GroundTruth
+from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER, with_min_length
 from stsearch.charset import ALPHANUMERIC, split_words
 from stsearch.data.readers import read_dataset
-from stsearch.evaluate import rank, relevance, retrieval_queries
+from stsearch.evaluate import rank
 from stsearch.image import read_image
 from stsearch.metrics import mean_average_precision
 from stsearch.search import Encoder
@@ -75,11 +77,10 @@ class Engine:
             self.found[photo] = self.read(photo)
         self.seconds += time.perf_counter() - start
 
-    def mean_ap(self, samples: Sequence[Sample], min_length: int) -> float:
-        queries = retrieval_queries(samples, min_length)
-        found = [self.found[sample.image] for sample in samples]
-        scores = rank(queries, found, self.encoder, self.encoder.info.fusion)
-        return mean_average_precision(relevance(samples, queries), scores)
+    def mean_ap(self, truth: GroundTruth) -> float:
+        found = [self.found[sample.image] for sample in truth.samples]
+        scores = rank(truth.queries, found, self.encoder, self.encoder.info.fusion)
+        return mean_average_precision(truth.relevance(), scores)
 
 
 def load_ours(model: str) -> Engine:
@@ -163,11 +164,13 @@ def read_in_turns(engines: Sequence[Engine], photos: Sequence[Path]) -> None:
 
 
 def print_table(engines: Sequence[Engine], sets: Mapping[str, Sequence[Sample]], min_length: int) -> None:
-    for name, samples in sets.items():
-        print(f"{name}: {len(samples)} photos, {len(retrieval_queries(samples, min_length))} queries")
+    benchmark = with_min_length(BENCHMARKS[FOLDER], min_length)
+    truths = [benchmark.truth(samples) for samples in sets.values()]
+    for name, truth in zip(sets, truths, strict=True):
+        print(f"{name}: {len(truth.samples)} photos, {len(truth.queries)} queries")
     print(f"{'engine':<28}" + "".join(f"{f'mAP {name}':>16}" for name in sets) + f"{'photos/s':>10}")
     for engine in engines:
-        figures = (f"{100 * engine.mean_ap(samples, min_length):>16.1f}" for samples in sets.values())
+        figures = (f"{100 * engine.mean_ap(truth):>16.1f}" for truth in truths)
         print(f"{engine.name:<28}" + "".join(figures) + f"{len(engine.found) / engine.seconds:>10.2f}")
 
 

@@ -19,10 +19,12 @@ from pathlib import Path
 import numpy as np
 
 from stsearch import metrics
+from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.data.readers import read_dataset, read_words
-from stsearch.evaluate import Predictions, predict, score
+from stsearch.evaluate import score
 from stsearch.image import read_image
 from stsearch.models.recognizer import Recognizer
+from stsearch.predictions import Predictions, predict
 from stsearch.query_encoder import load_query_encoder
 from stsearch.reader import BATCH, Reader
 from stsearch.types import Image, Sample
@@ -93,7 +95,7 @@ def rank(model: str, samples: Sequence[Sample]) -> None:
     for name, reads in (("CTC transcripts", False), ("the recognizer's transcripts", True)):
         found: Predictions = predict(load_spotter(model, reads=reads), samples)
         for fusion in FUSIONS:
-            report = score(samples, found, encoder, fusion)
+            report = score(BENCHMARKS[FOLDER].truth(samples), found, encoder, fusion)
             print(
                 f"{name}, fusion {fusion:.2f}: mAP {report.mean_average_precision:.1%}, "
                 f"spotted {report.spotting.recall:.1%}, {report.photos_per_s:.2f} photos/s",

@@ -1,0 +1,1 @@
+"""The published benchmarks as data: layouts on disk, label formats, query rules, published results."""

@@ -1,0 +1,89 @@
+"""Where a copy of a benchmark keeps its files, and what to say when they are not there. Downloads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stsearch.data.readers import read_unlabelled
+from stsearch.errors import DataError
+
+NAMED = 5
+"""Of many missing photographs so many are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file or a folder of a benchmark.
+
+    Attributes:
+        what: is in it.
+        names: it goes by, relative to the copy; the first is that of its owners.
+    """
+
+    what: str
+    names: tuple[str, ...]
+
+    def find(self, folder: Path) -> Path | None:
+        """Return where it is in the copy ``folder``; None when it is not there."""
+        return next((folder / name for name in self.names if (folder / name).exists()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a copy of a benchmark consists of.
+
+    Attributes:
+        parts: that have to be there, in the order in which they are read.
+        published: where the owners publish it.
+    """
+
+    parts: tuple[Part, ...]
+    published: str
+
+    def locate(self, name: str, folder: Path) -> list[Path]:
+        """Return where each part is.
+
+        Args:
+            name: of the benchmark, for the message.
+            folder: the copy.
+
+        Raises:
+            DataError: There is no such folder, or a part is missing; the message names all that are.
+        """
+        if not folder.is_dir():
+            raise DataError(f"no folder {folder}")
+        found = [part.find(folder) for part in self.parts]
+        missing = [
+            f"{' or '.join(part.names)} ({part.what})"
+            for part, path in zip(self.parts, found, strict=True)
+            if path is None
+        ]
+        if missing:
+            raise DataError(
+                f"{folder} is no whole copy of {name}: there is no {', no '.join(missing)}."
+                f" Its owners publish it at {self.published}; stsearch downloads nothing"
+            )
+        return [path for path in found if path is not None]
+
+
+def photos_by_stem(folder: Path) -> dict[str, Path]:
+    """Return the photographs in ``folder`` and below by their names without ending.
+
+    Raises:
+        DataError: It holds none.
+    """
+    return {photo.stem: photo for photo in read_unlabelled(folder)}
+
+
+def check_present(wanted: Iterable[str], present: Mapping[str, Path], labels: Path) -> None:
+    """Check that every photograph that ``labels`` name is there: a gallery with gaps gives another figure.
+
+    Raises:
+        DataError: One is not there.
+    """
+    missing = sorted(set(wanted) - set(present))
+    if missing:
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        raise DataError(f"{labels} names photographs that are not there: {', '.join(missing[:NAMED])}{more}")

@@ -1,0 +1,83 @@
+"""Galleries whose labels are lists: Street View Text in XML, and photographs with a file of queries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from stsearch.benchmarks.layout import check_present
+from stsearch.benchmarks.line_files import box
+from stsearch.data.readers import read_text, read_unlabelled
+from stsearch.errors import DataError
+from stsearch.types import Sample, WordLabel
+
+
+def read_svt(parts: Sequence[Path]) -> list[Sample]:
+    """Read ``test.xml`` of Street View Text: only words of a lexicon are boxed.
+
+    Args:
+        parts: the file, folder of photographs.
+
+    Raises:
+        DataError: A photograph is missing, or the file is malformed.
+    """
+    path, folder = parts
+    try:
+        images = list(ElementTree.parse(path).getroot().iter("image"))
+        words = {_field(image, "imageName"): tuple(map(_word, _tagged(image))) for image in images}
+    except (OSError, ElementTree.ParseError, KeyError, ValueError) as error:
+        raise DataError(f"{path}: {error}") from error
+    present = {photo.name: photo for photo in read_unlabelled(folder)}
+    names = {name: name.rpartition("/")[2] for name in words}
+    check_present(names.values(), present, path)
+    return [Sample(present[names[name]], labels, partial=True) for name, labels in words.items()]
+
+
+def read_gallery(parts: Sequence[Path]) -> list[Sample]:
+    """Read a gallery that comes with queries: nothing is known of its photographs by themselves.
+
+    Args:
+        parts: file of queries, folder of photographs.
+
+    Raises:
+        DataError: There is no photograph.
+    """
+    return [Sample(photo, (), partial=True) for photo in read_unlabelled(parts[1])]
+
+
+def read_query_lists(path: Path) -> dict[str, list[str]]:
+    """Read ``{query: [file name, ...]}`` in JSON.
+
+    Raises:
+        DataError: The file holds something else.
+    """
+    if path.suffix == ".npy":
+        raise DataError(
+            f"{path} is a pickled dictionary, and opening one runs whatever is in it. If you trust it,"
+            " write it anew as text_queries.json: {query: [file name, ...]}"
+        )
+    try:
+        listed = json.loads(read_text(path))
+        if not isinstance(listed, dict) or not all(isinstance(names, list) for names in listed.values()):
+            raise ValueError("not an object of lists")
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    return {str(query): [str(name) for name in names] for query, names in listed.items()}
+
+
+def _tagged(image: ElementTree.Element) -> list[ElementTree.Element]:
+    return list(image.iter("taggedRectangle"))
+
+
+def _word(tagged: ElementTree.Element) -> WordLabel:
+    x, y, width, height = (float(tagged.attrib[name]) for name in ("x", "y", "width", "height"))
+    return WordLabel(box(x, y, x + width, y + height), _field(tagged, "tag"), legible=True)
+
+
+def _field(element: ElementTree.Element, name: str) -> str:
+    text = element.findtext(name)
+    if not text:
+        raise ValueError(f"<{element.tag}> without a <{name}>")
+    return text.strip()

@@ -1,0 +1,180 @@
+"""Which words a benchmark asks for and which photographs answer them: the published rules, as data.
+
+Photographs are told apart by their paths, never by the order of a listing. No rule drops a query in silence:
+one that no photograph answers, or that folds to nothing, stays and counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stsearch.charset import split_words
+from stsearch.errors import DataError
+from stsearch.types import Sample
+
+Relevance = Mapping[str, frozenset[Path]]
+"""The photographs that answer each query."""
+
+
+class QueryRule(Protocol):
+    """Says what is asked of a gallery."""
+
+    @property
+    def text(self) -> str:
+        """State the rule in words."""
+
+    def ask(self, samples: Sequence[Sample], parts: Sequence[Path]) -> Relevance:
+        """Return the queries, sorted, with the photographs that answer them.
+
+        Args:
+            samples: The photographs of the gallery with their labels.
+            parts: The files of the copy, as its layout orders them.
+
+        Raises:
+            DataError: There is no query, or a listed photograph is not in the gallery.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class WordRule:
+    """Asks for the words of the labels.
+
+    Attributes:
+        template: the rule in words; ``{min_length}`` and the like stand for the numbers below.
+        words: the words of one legible transcript.
+        min_length: shorter words are no queries.
+        min_instances: words with fewer labels are no queries.
+        most: of the words that are in the most photographs so many are queries, 0 for all; of equally
+            frequent ones the first in the alphabet, where published code depends on the order of a folder.
+    """
+
+    template: str
+    words: Callable[[str], Sequence[str]]
+    min_length: int = 1
+    min_instances: int = 1
+    most: int = 0
+
+    @property
+    def text(self) -> str:
+        """State the rule in words."""
+        return self.template.format(
+            min_length=self.min_length, min_instances=self.min_instances, most=self.most
+        )
+
+    def ask(self, samples: Sequence[Sample], parts: Sequence[Path] = ()) -> Relevance:
+        """Return the queries, sorted, with the photographs whose labels hold them.
+
+        Raises:
+            DataError: There is none.
+        """
+        instances: Counter[str] = Counter()
+        photos: defaultdict[str, set[Path]] = defaultdict(set)
+        for sample in samples:
+            for label in sample.words:
+                for word in self.words(label.transcript) if label.legible else ():
+                    if len(word) >= self.min_length:
+                        instances[word] += 1
+                        photos[word].add(sample.image)
+        queries = sorted(word for word in photos if instances[word] >= self.min_instances)
+        if self.most:
+            queries = sorted(sorted(queries, key=lambda word: -len(photos[word]))[: self.most])
+        if not queries:
+            raise DataError(
+                f"no query: the labels hold no readable word of {self.min_length} or more characters"
+            )
+        return {word: frozenset(photos[word]) for word in queries}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRule:
+    """Asks what a file of the benchmark lists, together with the names of the photographs that answer.
+
+    Attributes:
+        text: the rule in words.
+        read: the file, the first part of the layout: file names by query.
+    """
+
+    text: str
+    read: Callable[[Path], Mapping[str, Sequence[str]]]
+
+    def ask(self, samples: Sequence[Sample], parts: Sequence[Path]) -> Relevance:
+        """Return the listed queries; file names are compared, not places in a list.
+
+        Raises:
+            DataError: A photograph that answers a query is not in the gallery, or nothing is listed.
+        """
+        photos = {sample.image.name: sample.image for sample in samples}
+        listed = self.read(parts[0])
+        missing = sorted({name for names in listed.values() for name in names} - set(photos))
+        if missing:
+            raise DataError(f"{parts[0]} names photographs that are not there: {', '.join(missing[:5])}")
+        if not listed:
+            raise DataError(f"{parts[0]} lists no query")
+        return {query: frozenset(photos[name] for name in listed[query]) for query in sorted(listed)}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedWordRule:
+    """Asks for the words that a file lists; the labels say which photographs hold them.
+
+    Attributes:
+        text: the rule in words.
+        read: the file, the first part of the layout: the queries.
+        words: the words of one transcript, as the queries are spelled.
+    """
+
+    text: str
+    read: Callable[[Path], Sequence[str]]
+    words: Callable[[str], Sequence[str]]
+
+    def ask(self, samples: Sequence[Sample], parts: Sequence[Path]) -> Relevance:
+        """Return the listed queries, those that no label holds too.
+
+        Raises:
+            DataError: No label is a word at all.
+        """
+        held = WordRule(self.text, self.words).ask(samples)
+        return {query: held.get(query, frozenset()) for query in sorted(set(self.read(parts[0])))}
+
+
+def alphanumeric(transcript: str) -> list[str]:
+    """Return a transcript as one word of a to z and 0 to 9 (TDSL and PSTR).
+
+    >>> alphanumeric("Joe's Bar")
+    ['joesbar']
+    """
+    return [word] if (word := "".join(c for c in transcript if c.isascii() and c.isalnum()).lower()) else []
+
+
+def last_field(transcript: str) -> str:
+    """Return what follows the last comma, all that the published ICDAR 2015 loaders keep.
+
+    >>> last_field("1,500")
+    '500'
+    """
+    return transcript.rpartition(",")[2]
+
+
+def mstar_words(transcript: str) -> list[str]:
+    """Return the words of a transcript as MSTAR filters them: in lower case, without ``. # ! & $``.
+
+    >>> mstar_words("'St. John'")
+    ['st', 'john']
+    """
+    if transcript.startswith("'") and transcript.endswith("'"):
+        transcript = transcript[1:-1]
+    return transcript.lower().translate(dict.fromkeys(map(ord, ".#!&$"))).split()
+
+
+LABELLED_WORDS = WordRule(
+    "every distinct readable word of {min_length} or more characters after folding (lower case, letters and"
+    " digits only; a transcript with spaces counts as its words); a photograph is relevant when one of its"
+    " readable transcripts contains the word",
+    split_words,
+    min_length=3,
+)
+"""The rule for labelled photographs of one's own."""

@@ -1,0 +1,55 @@
+"""The machine a measurement ran on: what it is, and how much memory was taken."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stsearch.predictions import Conditions
+    from stsearch.spotter import Spotter
+
+_KIB = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss is a byte there
+
+
+def conditions_of(spotter: Spotter, model: str) -> Conditions:
+    """Return under which conditions ``spotter``, of the weights called ``model``, has read photographs."""
+    import torch
+
+    from stsearch.cards import find_weights, read_card
+    from stsearch.predictions import Conditions
+    from stsearch.spotter import computes_in_bfloat16
+
+    config = read_card(find_weights(model)).config
+    again = [f"{round(config.longer_side * scale)}" for scale in config.scales if scale != 1.0]
+    on_gpu = spotter.device.type == "cuda"
+    return Conditions(
+        reader=f"stsearch {config.name}",
+        hardware=torch.cuda.get_device_name(spotter.device) if on_gpu else processor(),
+        precision="bfloat16" if computes_in_bfloat16(spotter.device) else "float32",
+        input_size=f"{' and '.join([str(config.longer_side), *again])} pixels on the longer side",
+        peak_memory_bytes=peak_memory_bytes(),
+        device_memory_bytes=torch.cuda.max_memory_allocated(spotter.device) if on_gpu else 0,
+    )
+
+
+def processor() -> str:
+    """Return the name of the processor, and how many of its cores this process may use."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{name}, {cores} core{'s' if cores > 1 else ''}"
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory that this process, or one of the programs it ran, has held at once."""
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return _KIB * max(resource.getrusage(user).ru_maxrss for user in users)

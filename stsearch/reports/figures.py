@@ -1,0 +1,52 @@
+"""The figures of a report as named lines: the terminal, Markdown and HTML show the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stsearch.evaluate import Report
+from stsearch.predictions import Conditions
+
+MIB = 1 << 20
+
+
+def figures_of(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield each figure with its name; the first line, which says what was measured, has none."""
+    queries = f", {len(report.average_precision)} queries" if "retrieval" in report.measures else ""
+    yield "", f"{report.benchmark}: {report.photos} photos{queries}"
+    if "retrieval" in report.measures:
+        yield "retrieval", f"mAP {report.mean_average_precision:.1%}"
+    if "detection" in report.measures:
+        detection = report.detection
+        yield (
+            "detection",
+            f"hmean {detection.hmean:.1%}, precision {detection.precision:.1%}, "
+            f"recall {detection.recall:.1%}",
+        )
+    if "reading" in report.measures:
+        yield "reading", f"{report.spotting.recall:.1%} of the readable words spotted"
+    yield "speed", speed_of(report)
+    conditions = report.conditions
+    if conditions.hardware:
+        yield "hardware", conditions.hardware
+        yield "input", f"{conditions.input_size}, {conditions.precision}; peak memory {_memory(conditions)}"
+    if conditions.reader:
+        yield "reader", conditions.reader
+    if report.weights_sha256:
+        yield "weights", f"sha256 {report.weights_sha256}"
+    if report.query_rule:
+        yield "queries", report.query_rule
+    yield "scoring", report.scoring_rule
+    if report.truth.deviation:
+        yield "warning", report.truth.deviation
+
+
+def speed_of(report: Report) -> str:
+    """Return photographs a second and, where there are queries, milliseconds a query."""
+    search = f", {report.ms_per_query:.1f} ms/query" if "retrieval" in report.measures else ""
+    return f"{report.photos_per_s:.2f} photos/s{search}"
+
+
+def _memory(conditions: Conditions) -> str:
+    device = f", {conditions.device_memory_bytes / MIB:.0f} MiB on the GPU"
+    return f"{conditions.peak_memory_bytes / MIB:.0f} MiB{device if conditions.device_memory_bytes else ''}"

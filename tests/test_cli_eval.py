@@ -1,0 +1,181 @@
+"""``stsearch eval``: what it prints, refuses and exits with."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import PIL.Image
+import pytest
+import typer
+from eval_fixtures import FakeEncoder, FakeSpotter, instance, write_house_folder
+from test_benchmark_readers import SVT, write
+
+from stsearch.cli.eval import evaluate
+from stsearch.errors import UsageError
+from stsearch.evaluate_words import WordReport
+from stsearch.predictions import Predictions
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder in the house format with one photograph that says EXIT."""
+    return write_house_folder(tmp_path)
+
+
+@pytest.fixture
+def fake_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``stsearch eval`` find WIDE10 in the photograph of ``labelled``, whatever the weights."""
+    monkeypatch.setattr("stsearch.weights.load_spotter", lambda name, device, reads=True: FakeSpotter())
+    monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda name: FakeEncoder())
+
+
+@pytest.fixture
+def crops(tmp_path: Path) -> Path:
+    """Return a folder of two crops with labels."""
+    for name in ("a.png", "b.png"):
+        PIL.Image.new("RGB", (30, 10)).save(tmp_path / name)
+    (tmp_path / "labels.tsv").write_text("a.png\tup\nb.png\tdown\n")
+    return tmp_path
+
+
+@pytest.fixture
+def labelled(folder: Path) -> Path:
+    """Return ``folder`` with a photograph 10 pixels wide and the label of what is found in it."""
+    PIL.Image.new("RGB", (10, 10)).save(folder / "1.jpg")
+    text = (folder / "annotations.jsonl").read_text()
+    (folder / "annotations.jsonl").write_text(text.replace("EXIT", "Wide10"))
+    return folder
+
+
+@pytest.mark.usefixtures("fake_weights")
+def test_eval_reports_through_a_gallery_and_leaves_nothing_behind(
+    labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate([labelled])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == [
+        "folder: 1 photos, 1 queries",
+        "retrieval  mAP 100.0%",
+        "detection  hmean 100.0%, precision 100.0%, recall 100.0%",
+        "reading    100.0% of the readable words spotted",
+    ]
+    assert "weights    sha256 5ha" in lines
+    assert sorted(path.name for path in labelled.iterdir()) == ["1.jpg", "annotations.jsonl"]
+
+
+@pytest.mark.usefixtures("fake_weights")
+def test_eval_as_json_names_rule_weights_and_every_query(
+    labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate([labelled], as_json=True)
+    row = json.loads(capsys.readouterr().out)
+    assert (row["type"], row["map"], row["queries"], row["weights_sha256"]) == ("eval", 1.0, 1, "5ha")
+    assert row["average_precision"] == {"wide10": 1.0}
+    assert "3 or more characters" in row["query_rule"]
+    assert row["precision"] == 1.0
+    assert row["conditions"]["input_size"].endswith("pixels on the longer side")
+    assert row["conditions"]["precision"] in ("float32", "bfloat16")
+    assert row["conditions"]["peak_memory_bytes"] > 1 << 20
+    assert re.search(r", \d+ cores?$", row["conditions"]["hardware"])
+
+
+def test_eval_of_words_reports_accuracy_and_edit_distance(
+    crops: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stsearch.weights.load_reader", lambda name, device: object())
+    monkeypatch.setattr(
+        "stsearch.evaluate_words.evaluate_words",
+        lambda reader, items: WordReport(len(items), 0.5, 0.75, 9.0),
+    )
+    evaluate([crops, crops], "words", as_json=True)
+    row = json.loads(capsys.readouterr().out)
+    assert (row["type"], row["dataset"], row["words"]) == ("eval", "words", 4)
+    assert (row["accuracy"], row["ned"], len(row["weights_sha256"])) == (0.5, 0.75, 64)
+    evaluate([crops], "words")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["words: 2 crops", "reading    accuracy 50.0%, 1-NED 75.0%"]
+
+
+def test_eval_of_words_has_no_gallery_to_score_again(crops: Path) -> None:
+    with pytest.raises(UsageError, match="--dataset words takes none of"):
+        evaluate([crops], "words", min_map=50.0)
+
+
+@pytest.mark.usefixtures("fake_weights")
+def test_eval_below_the_gate_exits_with_1(labelled: Path) -> None:
+    evaluate([labelled], min_map=100.0)
+    with pytest.raises(typer.Exit) as exit_:
+        evaluate([labelled], min_map=100.1)
+    assert exit_.value.exit_code == 1
+
+
+def test_eval_rescores_predictions_without_the_network(
+    labelled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda name: FakeEncoder())
+    Predictions({labelled / "1.jpg": [instance("Wide1O")]}, "5ha", 0.5).save(labelled / "found.npz")
+    evaluate([labelled], predictions=labelled / "found.npz", rescore=True)
+    out = capsys.readouterr().out
+    assert "reading    0.0% of" in out
+    assert "speed      2.00 photos/s, " in out
+
+
+@pytest.mark.usefixtures("fake_weights")
+def test_eval_keeps_predictions_that_score_the_same_again(
+    labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate([labelled], predictions=labelled / "found.npz")
+    first = capsys.readouterr().out
+    evaluate([labelled], predictions=labelled / "found.npz", rescore=True)
+    assert without_clock(capsys.readouterr().out) == without_clock(first)
+
+
+def without_clock(report: str) -> str:
+    return re.sub(r"[\d.]+ ms/query", "", report)
+
+
+def test_eval_refuses_what_cannot_work_before_it_begins(folder: Path) -> None:
+    with pytest.raises(UsageError, match="--rescore needs --predictions"):
+        evaluate([folder], rescore=True)
+    with pytest.raises(UsageError, match="there is no folder"):
+        evaluate([folder], predictions=folder / "absent" / "found.npz")
+    with pytest.raises(UsageError, match="no dataset 'tvs'; choose one of: ctr, ctw1500"):
+        evaluate([folder], dataset="tvs")
+
+
+def test_eval_names_the_rules_of_a_set_that_papers_ask_in_different_ways(folder: Path) -> None:
+    with pytest.raises(UsageError, match="choose one of: icdar15-mstar, icdar15-tdsl"):
+        evaluate([folder], dataset="icdar15")
+
+
+def test_eval_leaves_published_rules_as_they_are(folder: Path) -> None:
+    with pytest.raises(UsageError, match="what svt asks is published"):
+        evaluate([folder], dataset="svt", queries_min_length=2)
+    with pytest.raises(UsageError, match="td500 measures no retrieval"):
+        evaluate([folder], dataset="td500", min_map=1.0)
+
+
+@pytest.mark.usefixtures("fake_weights")
+def test_eval_of_a_published_set_says_what_differs_and_measures_what_it_can(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, {"test.xml": SVT.replace("LIVING", "Wide10"), "img/14_03.jpg": ""})
+    PIL.Image.new("RGB", (10, 10)).save(tmp_path / "img/14_03.jpg")
+    evaluate([tmp_path], dataset="svt")
+    out = capsys.readouterr().out
+    assert out.startswith("svt: 1 photos, 2 queries\nretrieval  mAP 100.0%\nspeed")
+    assert "hmean" not in out
+    assert "\nwarning    this copy has 1 photographs and 2 queries" in out
+
+
+@pytest.mark.usefixtures("fake_weights")
+def test_eval_ends_with_3_when_a_photograph_cannot_be_read(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as exit_:
+        evaluate([folder])
+    assert exit_.value.exit_code == 3
+    assert "retrieval  mAP 100.0%" in (out := capsys.readouterr()).out
+    assert "could not be read, and counts as without text" in out.err
