@@ -42,6 +42,7 @@ LAYERS = (
         "validation",
         "evaluate",
         "evaluate_words",
+        "baselines",
         "predictions",
         "reports",
         "indexing",

@@ -9,9 +9,10 @@ from pathlib import Path
 import PIL.Image
 import pytest
 import typer
-from eval_fixtures import FakeEncoder, FakeSpotter, instance, write_house_folder
+from eval_fixtures import FakeEncoder, FakeSpotter, box, instance, write_house_folder
 from test_benchmark_readers import SVT, write
 
+from stsearch.baselines import Line, OcrSpotter
 from stsearch.cli.eval import evaluate
 from stsearch.errors import UsageError
 from stsearch.evaluate_words import WordReport
@@ -153,7 +154,7 @@ def test_eval_names_the_rules_of_a_set_that_papers_ask_in_different_ways(folder:
 def test_eval_leaves_published_rules_as_they_are(folder: Path) -> None:
     with pytest.raises(UsageError, match="what svt asks is published"):
         evaluate([folder], dataset="svt", queries_min_length=2)
-    with pytest.raises(UsageError, match="td500 measures no retrieval"):
+    with pytest.raises(UsageError, match="td500 measures no retrieval, which"):
         evaluate([folder], dataset="td500", min_map=1.0)
 
 
@@ -179,3 +180,17 @@ def test_eval_ends_with_3_when_a_photograph_cannot_be_read(
     assert exit_.value.exit_code == 3
     assert "retrieval  mAP 100.0%" in (out := capsys.readouterr()).out
     assert "could not be read, and counts as without text" in out.err
+
+
+def test_eval_of_a_baseline_measures_retrieval_and_names_the_engine(
+    labelled: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = OcrSpotter("Fake 1.0", lambda image: [Line("wide 10", box(0))])
+    monkeypatch.setattr("stsearch.baselines.BASELINES", {"tesseract": lambda: engine})
+    evaluate([labelled], baseline="tesseract", predictions=labelled / "found.npz")
+    out = capsys.readouterr().out
+    assert out.startswith("folder: 1 photos, 1 queries\nretrieval  mAP 100.0%\nspeed")
+    assert "\nreader     Fake 1.0\n" in out
+    assert "weights" not in out
+    evaluate([labelled], baseline="tesseract", predictions=labelled / "found.npz", rescore=True)
+    assert without_clock(capsys.readouterr().out) == without_clock(out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +77,10 @@ class GroundTruth:
     benchmark: Benchmark
     samples: Sequence[Sample]
     relevant: Relevance
+
+    def for_retrieval(self) -> GroundTruth:
+        """Return the same without what needs words one by one: engines that read lines find none."""
+        return replace(self, benchmark=replace(self.benchmark, dont_care="", reads=False))
 
     @property
     def queries(self) -> list[str]:

@@ -32,7 +32,7 @@ _SPLIT = (
 )
 _COUNTED = (
     "the words of {min_length} or more characters, letters and digits of a whole transcript in lower case,"
-    " that are labelled {min_instances} times or more; a photograph is relevant when a transcript is that word"
+    " that are labelled {min_instances} times or more; a photograph is relevant when a transcript is the word"
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,8 +18,9 @@ from stsearch.errors import ImageError, UsageError
 if TYPE_CHECKING:
     from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
     from stsearch.evaluate import Report
-    from stsearch.indexing import Progress
-    from stsearch.predictions import Predictions
+    from stsearch.indexing import PhotoSpotter, Progress
+    from stsearch.predictions import Conditions, Predictions
+    from stsearch.search import Encoder
 
 BELOW_GATE = 1
 WORDS = "words"
@@ -36,6 +37,9 @@ def evaluate(
         str, typer.Option(help="Shipped weights by name, or a folder with a card.json.")
     ] = "tiny",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
+    baseline: Annotated[
+        str | None, typer.Option(help="Measure this OCR engine instead: rapidocr or tesseract.")
+    ] = None,
     queries_min_length: Annotated[
         int | None, typer.Option(help="Shorter words are no queries: 3 if you do not say.", min=1)
     ] = None,
@@ -59,10 +63,10 @@ def evaluate(
         return
     _check_predictions(predictions, rescore)
     benchmark = _find_benchmark(dataset, queries_min_length)
-    if min_map is not None and benchmark.rule is None:
-        raise UsageError(f"--min-map: {dataset} measures no retrieval")
+    if benchmark.rule is None and (min_map is not None or baseline is not None):
+        raise UsageError(f"{dataset} measures no retrieval, which --min-map and --baseline are about")
     truth = benchmark.load(data)
-    report, unreadable = _measure(truth, _Source(data, model, device, predictions, rescore))
+    report, unreadable = _measure(truth, _Source(data, model, device, baseline, predictions, rescore))
     print(json.dumps(_as_row(report)) if as_json else _as_text(report))
     for photo in unreadable:
         note(f"could not be read, and counts as without text: {photo}")
@@ -79,6 +83,7 @@ class _Source:
     folders: Sequence[Path]
     model: str
     device: str
+    baseline: str | None
     predictions: Path | None
     rescore: bool
 
@@ -87,26 +92,44 @@ def _measure(truth: GroundTruth, source: _Source) -> tuple[Report, tuple[Path, .
     """Return the report, and the photographs that could not be read."""
     from stsearch.evaluate import score
     from stsearch.predictions import Predictions
-    from stsearch.query_encoder import load_query_encoder
 
-    encoder = load_query_encoder(source.model)
+    if source.baseline is not None:
+        truth = truth.for_retrieval()
+    encoder, predict = _load(source)
     if source.rescore and source.predictions is not None:
         found = Predictions.load(source.predictions)
     else:
-        found = _predict(truth, source)
+        found = predict(truth)
         if source.predictions is not None:
             found.save(source.predictions)
     return score(truth, found, encoder, encoder.info.fusion), found.unreadable
 
 
-def _predict(truth: GroundTruth, source: _Source) -> Predictions:
-    from stsearch.cli.machine import conditions_of
+def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions]]:
+    """Return what embeds queries, and what finds the words of photographs."""
+    from stsearch.cli.machine import conditions_of, engine_conditions
     from stsearch.predictions import predict_by_indexing
-    from stsearch.weights import load_spotter
 
-    spotter = load_spotter(source.model, source.device)
-    found = predict_by_indexing(spotter, source.folders, truth.samples, _show_progress)
-    return dataclasses.replace(found, conditions=conditions_of(spotter, source.model))
+    def find(truth: GroundTruth, spotter: PhotoSpotter, conditions: Callable[[], Conditions]) -> Predictions:
+        found = predict_by_indexing(spotter, source.folders, truth.samples, _show_progress)
+        return dataclasses.replace(found, conditions=conditions())
+
+    if source.baseline is not None:
+        from stsearch.baselines import EditSimilarity, load_baseline
+
+        engine = load_baseline(source.baseline)
+        return EditSimilarity(engine.info), lambda truth: find(
+            truth, engine, lambda: engine_conditions(engine.name)
+        )
+    from stsearch.query_encoder import load_query_encoder
+
+    def find_ours(truth: GroundTruth) -> Predictions:
+        from stsearch.weights import load_spotter
+
+        spotter = load_spotter(source.model, source.device)
+        return find(truth, spotter, lambda: conditions_of(spotter, source.model))
+
+    return load_query_encoder(source.model), find_ours
 
 
 def _evaluate_words(data: list[Path], model: str, device: str, as_json: bool) -> None:

@@ -37,6 +37,14 @@ def conditions_of(spotter: Spotter, model: str) -> Conditions:
     )
 
 
+def engine_conditions(name: str) -> Conditions:
+    """Return under which conditions the engine called ``name``, on the processor, has read photographs."""
+    from stsearch.predictions import Conditions
+
+    chosen = "as the engine chooses"
+    return Conditions(name, processor(), f"precision {chosen}", f"size {chosen}", peak_memory_bytes())
+
+
 def processor() -> str:
     """Return the name of the processor, and how many of its cores this process may use."""
     try:
