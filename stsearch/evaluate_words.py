@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from stsearch.charset import normalize
 from stsearch.errors import DataError
 from stsearch.image import read_image
 from stsearch.reader import Reader
+from stsearch.types import Image
 
 WORD_RULE = (
     "a word is right when it equals its label in lower case, letters and digits only; labels without any are"
@@ -39,35 +40,40 @@ class WordReport:
 
 
 def evaluate_words(
-    reader: Reader, items: Sequence[tuple[Path, str]], progress: Callable[[int], None] = lambda done: None
+    reader: Reader,
+    items: Iterable[tuple[Path | bytes, str]],
+    progress: Callable[[int], None] = lambda done: None,
 ) -> WordReport:
     """Read labelled word crops, as the benchmarks do (PARSeq and CLIP4STR: 36 characters).
 
     Args:
         reader: Reads them.
-        items: Crop files and their labels.
+        items: Crop files, or their bytes, and their labels; gone through once.
         progress: Told how many crops are read.
 
     Raises:
         DataError: No label holds a letter or digit.
         ImageError: A crop cannot be read.
     """
-    labels = [label for _, label in items]
+    labels: list[str] = []
+
+    def pictures() -> Iterator[Image]:
+        for crop, label in items:
+            labels.append(label)
+            yield read_image(crop)
+
+    started = time.perf_counter()
+    transcripts = []
+    for done, crop in enumerate(reader.read_pictures(pictures()), start=1):
+        transcripts.append(crop.best.text)
+        progress(done)
+    seconds = time.perf_counter() - started
     counted = sum(1 for label in labels if normalize(label))
     if not counted:
         raise DataError("no label holds a letter or a digit: there is nothing to measure")
-    started = time.perf_counter()
-    transcripts = list(_read(reader, [path for path, _ in items], progress))
-    seconds = time.perf_counter() - started
     return WordReport(
         counted,
         metrics.word_accuracy(labels, transcripts),
         metrics.one_minus_ned(labels, transcripts),
-        round(len(items) / seconds, 1),
+        round(len(labels) / seconds, 1),
     )
-
-
-def _read(reader: Reader, paths: Sequence[Path], progress: Callable[[int], None]) -> Iterator[str]:
-    for done, crop in enumerate(reader.read_pictures(map(read_image, paths)), start=1):
-        progress(done)
-        yield crop.best.text

@@ -11,6 +11,7 @@ import pytest
 import typer
 from eval_fixtures import FakeEncoder, FakeSpotter, box, instance, write_house_folder
 from test_benchmark_readers import SVT, write
+from test_word_crops import save_word_set
 
 from stsearch.baselines import Line, OcrSpotter
 from stsearch.cli.eval import evaluate
@@ -88,7 +89,7 @@ def test_eval_of_words_reports_accuracy_and_edit_distance(
     monkeypatch.setattr("stsearch.weights.load_reader", lambda name, device: object())
     monkeypatch.setattr(
         "stsearch.evaluate_words.evaluate_words",
-        lambda reader, items: WordReport(len(items), 0.5, 0.75, 9.0),
+        lambda reader, items: WordReport(len(list(items)), 0.5, 0.75, 9.0),
     )
     evaluate([crops, crops], "words", as_json=True)
     row = json.loads(capsys.readouterr().out)
@@ -194,3 +195,21 @@ def test_eval_of_a_baseline_measures_retrieval_and_names_the_engine(
     assert "weights" not in out
     evaluate([labelled], baseline="tesseract", predictions=labelled / "found.npz", rescore=True)
     assert without_clock(capsys.readouterr().out) == without_clock(out)
+
+
+def test_eval_of_recognition_sets_reports_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stsearch.weights.load_reader", lambda name, device: object())
+    monkeypatch.setattr(
+        "stsearch.evaluate_words.evaluate_words",
+        lambda reader, items: WordReport(len(list(items)), 0.5, 0.75, 9.0),
+    )
+    folders = [save_word_set(tmp_path / name, [(b"", "exit")]) for name in ("CUTE80", "mine")]
+    evaluate(folders, "str")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "CUTE80: 1 crops (published figures are for 288)"
+    assert lines[5] == "mine: 1 crops"
+    evaluate(folders, "str", as_json=True)
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["dataset"], row["accuracy"]) for row in rows] == [("CUTE80", 0.5), ("mine", 0.5)]

@@ -46,3 +46,8 @@ def test_words_are_compared_in_36_characters_and_signs_left_out(items: list[tupl
 def test_labels_without_a_letter_leave_nothing_to_measure(items: list[tuple[Path, str]]) -> None:
     with pytest.raises(DataError, match="nothing to measure"):
         evaluate_words(GreyReader(), items[2:])
+
+
+def test_crops_may_be_bytes(items: list[tuple[Path, str]]) -> None:
+    report = evaluate_words(GreyReader(), ((path.read_bytes(), label) for path, label in items[:2]))
+    assert (report.words, report.accuracy) == (2, 0.5)

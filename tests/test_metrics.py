@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given
 
 from stsearch import metrics
 from stsearch.metrics import DetectionCounts
@@ -30,6 +32,42 @@ from stsearch.types import Polygon, WordLabel
 def test_average_precision(relevant: list[int], scores: list[float], expected: float) -> None:
     result = metrics.average_precision(np.array(relevant, bool), np.array(scores, np.float32))
     assert result == pytest.approx(expected)
+
+
+def by_definition(relevant: list[bool], scores: list[float]) -> float:
+    """Walk down the distinct thresholds: the sum of precision times the growth of recall."""
+    total, recall_before = 0.0, 0.0
+    for threshold in sorted(set(scores), reverse=True):
+        above = [hit for hit, score in zip(relevant, scores, strict=True) if score >= threshold]
+        recall = sum(above) / sum(relevant)
+        total += sum(above) / len(above) * (recall - recall_before)
+        recall_before = recall
+    return total
+
+
+RANKINGS = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([-0.5, 0.0, 0.25, 0.5, 0.75, 1.0])), min_size=1, max_size=30
+).filter(lambda pairs: any(hit for hit, _ in pairs))
+
+
+@given(RANKINGS)
+def test_average_precision_with_many_ties_follows_the_definition(pairs: list[tuple[bool, float]]) -> None:
+    relevant, scores = map(list, zip(*pairs, strict=True))
+    result = metrics.average_precision(np.array(relevant, bool), np.array(scores))
+    assert result == pytest.approx(by_definition(relevant, scores))
+
+
+@pytest.mark.slow
+def test_average_precision_is_that_of_scikit_learn() -> None:
+    reference = pytest.importorskip("sklearn.metrics").average_precision_score
+    generator = np.random.default_rng(1)
+    for size in (1, 2, 5, 40):
+        for _ in range(20):
+            relevant = generator.random(size) < 0.4
+            relevant[generator.integers(size)] = True  # without any, scikit-learn warns, and returns 0 too
+            scores = generator.integers(0, 5, size) / 4
+            expected = reference(relevant, scores)
+            assert metrics.average_precision(relevant, scores) == pytest.approx(expected)
 
 
 def test_mean_average_precision_is_the_mean_over_rows() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stsearch.cli.eval_words import STR, WORDS, evaluate_words
 from stsearch.cli.output import note
 from stsearch.errors import ImageError, UsageError
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from stsearch.search import Encoder
 
 BELOW_GATE = 1
-WORDS = "words"
 
 
 def evaluate(
@@ -31,7 +31,7 @@ def evaluate(
         list[Path], typer.Option(help="Folder of labelled photographs or, for words, of crops; repeatable.")
     ],
     dataset: Annotated[
-        str, typer.Option(help="Benchmark whose rules apply, such as svt; words: of reading crops.")
+        str, typer.Option(help="Benchmark whose rules apply, such as svt; words, str: of reading crops.")
     ] = "folder",
     model: Annotated[
         str, typer.Option(help="Shipped weights by name, or a folder with a card.json.")
@@ -54,20 +54,28 @@ def evaluate(
 ) -> None:
     """Measure retrieval, detection and reading on labelled photographs, through the code that search uses.
 
-    With --dataset words, measure reading alone, on folders of word crops with a labels.tsv.
+    With --dataset words, measure reading alone, on folders of word crops with a labels.tsv; with --dataset
+    str, on the databases of scene text recognition.
     """
-    if dataset == WORDS:
-        if rescore or predictions is not None or min_map is not None:
-            raise UsageError("--dataset words takes none of --predictions, --rescore and --min-map")
-        _evaluate_words(data, model, device, as_json)
+    if dataset in (WORDS, STR):
+        if rescore or any(each is not None for each in (predictions, min_map, baseline)):
+            raise UsageError(
+                f"--dataset {dataset} takes none of --predictions, --rescore, --min-map and --baseline"
+            )
+        evaluate_words(dataset, data, model, device, as_json)
         return
     _check_predictions(predictions, rescore)
     benchmark = _find_benchmark(dataset, queries_min_length)
     if benchmark.rule is None and (min_map is not None or baseline is not None):
         raise UsageError(f"{dataset} measures no retrieval, which --min-map and --baseline are about")
-    truth = benchmark.load(data)
-    report, unreadable = _measure(truth, _Source(data, model, device, baseline, predictions, rescore))
+    source = _Source(data, model, device, baseline, predictions, rescore)
+    report, unreadable = _measure(benchmark.load(data), source)
     print(json.dumps(_as_row(report)) if as_json else _as_text(report))
+    _exit(report, unreadable, min_map)
+
+
+def _exit(report: Report, unreadable: Sequence[Path], min_map: float | None) -> None:
+    """End with the code that says below the gate, or not everything read; return when all is well."""
     for photo in unreadable:
         note(f"could not be read, and counts as without text: {photo}")
     if min_map is not None and 100 * report.mean_average_precision < min_map:
@@ -132,26 +140,6 @@ def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions
     return load_query_encoder(source.model), find_ours
 
 
-def _evaluate_words(data: list[Path], model: str, device: str, as_json: bool) -> None:
-    from stsearch.cards import find_weights, read_card
-    from stsearch.data.readers import read_words
-    from stsearch.evaluate_words import WORD_RULE, evaluate_words
-    from stsearch.weights import load_reader
-
-    items = [item for folder in data for item in read_words(folder)]
-    report = evaluate_words(load_reader(model, device), items)
-    sha256 = read_card(find_weights(model)).identity
-    if as_json:
-        row = {"type": "eval", "schema": 1, "dataset": WORDS, **dataclasses.asdict(report)}
-        print(json.dumps(row | {"weights_sha256": sha256, "rule": WORD_RULE}))
-        return
-    print(f"words: {report.words} crops")
-    print(f"reading    accuracy {report.accuracy:.1%}, 1-NED {report.ned:.1%}")
-    print(f"speed      {report.words_per_s:.1f} words/s")
-    print(f"weights    sha256 {sha256}")
-    print(f"scoring    {WORD_RULE}")
-
-
 def _check_predictions(predictions: Path | None, rescore: bool) -> None:
     if rescore and predictions is None:
         raise UsageError("--rescore needs --predictions FILE, as an earlier run kept it")
@@ -166,7 +154,9 @@ def _find_benchmark(name: str, min_length: int | None) -> Benchmark:
         apart = [each for each in BENCHMARKS if each.startswith(f"{name}-")]
         if apart:
             raise UsageError(f"papers ask {name} in different ways; choose one of: {', '.join(apart)}")
-        raise UsageError(f"no dataset {name!r}; choose one of: {', '.join(sorted([*BENCHMARKS, WORDS]))}")
+        raise UsageError(
+            f"no dataset {name!r}; choose one of: {', '.join(sorted([*BENCHMARKS, WORDS, STR]))}"
+        )
     if min_length is None:
         return BENCHMARKS[name]
     if name != FOLDER:

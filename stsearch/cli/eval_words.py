@@ -1,0 +1,68 @@
+"""``stsearch eval`` on word crops: folders with a labels.tsv, or databases of recognition benchmarks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stsearch.evaluate_words import WordReport
+
+WORDS, STR = "words", "str"
+"""Crops of one's own, in one report; the databases of scene text recognition, each in its own."""
+
+_Items = Callable[[], Iterable[tuple[Path | bytes, str]]]
+
+
+def evaluate_words(dataset: str, folders: Sequence[Path], model: str, device: str, as_json: bool) -> None:
+    """Measure reading alone, and print a report a set."""
+    from stsearch.cards import find_weights, read_card
+    from stsearch.evaluate_words import evaluate_words as evaluate
+    from stsearch.weights import load_reader
+
+    sets = list(_sets(dataset, folders))
+    reader = load_reader(model, device)
+    sha256 = read_card(find_weights(model)).identity
+    for name, items in sets:
+        report = evaluate(reader, items())
+        print(_as_line(name, report, sha256) if as_json else _as_text(name, report, sha256))
+
+
+def _sets(dataset: str, folders: Sequence[Path]) -> Iterator[tuple[str, _Items]]:
+    """Yield each set with what reads it; that a set is there is checked at once."""
+    if dataset == WORDS:
+        from stsearch.data.readers import read_words
+
+        items = [item for folder in folders for item in read_words(folder)]
+        yield WORDS, lambda: items
+        return
+    from stsearch.benchmarks.word_crops import find_word_sets
+
+    for word_set in find_word_sets(folders):
+        yield word_set.name, word_set.read
+
+
+def _as_line(name: str, report: WordReport, sha256: str) -> str:
+    from stsearch.evaluate_words import WORD_RULE
+
+    row = {"type": "eval", "schema": 1, "dataset": name, **dataclasses.asdict(report)}
+    return json.dumps(row | {"weights_sha256": sha256, "rule": WORD_RULE})
+
+
+def _as_text(name: str, report: WordReport, sha256: str) -> str:
+    from stsearch.benchmarks.word_crops import WORD_SETS
+    from stsearch.evaluate_words import WORD_RULE
+
+    published = f" (published figures are for {WORD_SETS[name]})" if name in WORD_SETS else ""
+    return "\n".join(
+        (
+            f"{name}: {report.words} crops{published}",
+            f"reading    accuracy {report.accuracy:.1%}, 1-NED {report.ned:.1%}",
+            f"speed      {report.words_per_s:.1f} words/s",
+            f"weights    sha256 {sha256}",
+            f"scoring    {WORD_RULE}",
+        )
+    )
