@@ -71,8 +71,8 @@ class Report:
 
     @property
     def mean_average_precision(self) -> float:
-        """Return the mAP in [0, 1]."""
-        return float(np.mean(list(self.average_precision.values())))
+        """Return the mAP in [0, 1]; 0 without queries."""
+        return float(np.mean(list(self.average_precision.values()))) if self.average_precision else 0.0
 
 
 def score(

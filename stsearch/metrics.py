@@ -29,14 +29,27 @@ def average_precision(relevant: NDArray[np.bool_], scores: NDArray[np.floating])
     >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.8, 0.7]))
     0.8333333333333333
     """
+    precision, recall = precision_recall(relevant, scores)
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+
+def precision_recall(
+    relevant: NDArray[np.bool_], scores: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return precision and recall, (T,) each, at every distinct score, the best first.
+
+    Both are empty when nothing is relevant.
+
+    Args:
+        relevant: (N,) bool.
+        scores: (N,) float, finite, higher is better.
+    """
     order = np.argsort(-scores, kind="stable")
     found = np.cumsum(relevant[order])
     if found.size == 0 or found[-1] == 0:
-        return 0.0
+        return np.zeros(0), np.zeros(0)
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)  # the last place of every tie
-    precision = found[ends] / (ends + 1)
-    recall = found[ends] / found[-1]
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    return found[ends] / (ends + 1), found[ends] / found[-1]
 
 
 def mean_average_precision(relevant: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:

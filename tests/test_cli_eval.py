@@ -15,7 +15,7 @@ from test_word_crops import save_word_set
 
 from stsearch.baselines import Line, OcrSpotter
 from stsearch.cli.eval import evaluate
-from stsearch.errors import UsageError
+from stsearch.errors import UsageError, WriteError
 from stsearch.evaluate_words import WordReport
 from stsearch.predictions import Predictions
 
@@ -101,7 +101,7 @@ def test_eval_of_words_reports_accuracy_and_edit_distance(
 
 
 def test_eval_of_words_has_no_gallery_to_score_again(crops: Path) -> None:
-    with pytest.raises(UsageError, match="--dataset words takes none of"):
+    with pytest.raises(UsageError, match="--dataset words takes --data, --model"):
         evaluate([crops], "words", min_map=50.0)
 
 
@@ -209,7 +209,24 @@ def test_eval_of_recognition_sets_reports_each(
     evaluate(folders, "str")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "CUTE80: 1 crops (published figures are for 288)"
-    assert lines[5] == "mine: 1 crops"
+    assert "published  99.65% CLIP4STR-B, 3.3 M real (word accuracy" in "\n".join(lines)
+    assert "mine: 1 crops" in lines
     evaluate(folders, "str", as_json=True)
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(row["dataset"], row["accuracy"]) for row in rows] == [("CUTE80", 0.5), ("mine", 0.5)]
+
+
+@pytest.mark.usefixtures("fake_weights")
+def test_eval_writes_markdown_and_html(labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate([labelled], markdown=labelled / "report.md", html=labelled / "report.html")
+    assert (labelled / "report.md").read_text().startswith("# folder: 1 photos, 1 queries\n")
+    assert (labelled / "report.html").read_text().startswith("<!doctype html>")
+    assert capsys.readouterr().out.startswith("folder: 1 photos, 1 queries\n")
+
+
+@pytest.mark.usefixtures("fake_weights")
+def test_eval_names_the_report_it_cannot_write(labelled: Path) -> None:
+    with pytest.raises(UsageError, match="--html: there is no folder"):
+        evaluate([labelled], html=labelled / "absent" / "report.html")
+    with pytest.raises(WriteError, match="cannot write"):
+        evaluate([labelled], html=labelled)

@@ -70,6 +70,13 @@ def test_average_precision_is_that_of_scikit_learn() -> None:
             assert metrics.average_precision(relevant, scores) == pytest.approx(expected)
 
 
+def test_precision_and_recall_are_given_at_every_distinct_score() -> None:
+    relevant, scores = np.array([1, 0, 1, 0], bool), np.array([0.9, 0.5, 0.5, 0.1])
+    precision, recall = metrics.precision_recall(relevant, scores)
+    assert precision.tolist() == [1.0, 2 / 3, 0.5]
+    assert recall.tolist() == [0.5, 1.0, 1.0]
+
+
 def test_mean_average_precision_is_the_mean_over_rows() -> None:
     relevant = np.array([[1, 0], [0, 1]], bool)
     assert metrics.mean_average_precision(relevant, np.array([[2.0, 1.0], [2.0, 1.0]])) == 0.75

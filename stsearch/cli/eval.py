@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ import typer
 
 from stsearch.cli.eval_words import STR, WORDS, evaluate_words
 from stsearch.cli.output import note
-from stsearch.errors import ImageError, UsageError
+from stsearch.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
     from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
@@ -48,6 +48,10 @@ def evaluate(
     rescore: Annotated[
         bool, typer.Option("--rescore", help="Score --predictions; find nothing anew.")
     ] = False,
+    markdown: Annotated[Path | None, typer.Option(help="Write the report to this Markdown file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write it to this HTML page, with plots and pictures.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write the report to stdout as one JSON line.")
     ] = False,
@@ -58,18 +62,17 @@ def evaluate(
     str, on the databases of scene text recognition.
     """
     if dataset in (WORDS, STR):
-        if rescore or any(each is not None for each in (predictions, min_map, baseline)):
-            raise UsageError(
-                f"--dataset {dataset} takes none of --predictions, --rescore, --min-map and --baseline"
-            )
+        if rescore or any(each is not None for each in (predictions, min_map, baseline, markdown, html)):
+            raise UsageError(f"--dataset {dataset} takes --data, --model, --device and --json alone")
         evaluate_words(dataset, data, model, device, as_json)
         return
-    _check_predictions(predictions, rescore)
+    _check_files({"--predictions": predictions, "--markdown": markdown, "--html": html}, rescore)
     benchmark = _find_benchmark(dataset, queries_min_length)
     if benchmark.rule is None and (min_map is not None or baseline is not None):
         raise UsageError(f"{dataset} measures no retrieval, which --min-map and --baseline are about")
     source = _Source(data, model, device, baseline, predictions, rescore)
     report, unreadable = _measure(benchmark.load(data), source)
+    _write(report, markdown, html)
     print(json.dumps(_as_row(report)) if as_json else _as_text(report))
     _exit(report, unreadable, min_map)
 
@@ -140,11 +143,12 @@ def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions
     return load_query_encoder(source.model), find_ours
 
 
-def _check_predictions(predictions: Path | None, rescore: bool) -> None:
-    if rescore and predictions is None:
+def _check_files(files: Mapping[str, Path | None], rescore: bool) -> None:
+    if rescore and files["--predictions"] is None:
         raise UsageError("--rescore needs --predictions FILE, as an earlier run kept it")
-    if predictions is not None and not predictions.parent.is_dir():
-        raise UsageError(f"--predictions: there is no folder {predictions.parent}")
+    for option, path in files.items():
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"{option}: there is no folder {path.parent}")
 
 
 def _find_benchmark(name: str, min_length: int | None) -> Benchmark:
@@ -167,6 +171,18 @@ def _find_benchmark(name: str, min_length: int | None) -> Benchmark:
 def _show_progress(progress: Progress) -> None:
     if sys.stderr.isatty():
         print(f"\rindexing {progress.done}/{progress.total} photos", end="", file=sys.stderr, flush=True)
+
+
+def _write(report: Report, markdown: Path | None, html: Path | None) -> None:
+    from stsearch.reports.html import to_html
+    from stsearch.reports.markdown import to_markdown
+
+    for path, render in ((markdown, to_markdown), (html, to_html)):
+        if path is not None:
+            try:
+                path.write_text(render(report), encoding="utf-8")
+            except OSError as error:
+                raise WriteError(f"cannot write {path}: {error}") from error
 
 
 def _as_row(report: Report) -> dict[str, object]:

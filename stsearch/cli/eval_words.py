@@ -53,6 +53,7 @@ def _as_line(name: str, report: WordReport, sha256: str) -> str:
 
 
 def _as_text(name: str, report: WordReport, sha256: str) -> str:
+    from stsearch.benchmarks.published import RECOGNITION_SOURCE, published_recognition
     from stsearch.benchmarks.word_crops import WORD_SETS
     from stsearch.evaluate_words import WORD_RULE
 
@@ -61,6 +62,10 @@ def _as_text(name: str, report: WordReport, sha256: str) -> str:
         (
             f"{name}: {report.words} crops{published}",
             f"reading    accuracy {report.accuracy:.1%}, 1-NED {report.ned:.1%}",
+            *(
+                f"published  {each.figure:.2f}% {each.method} ({RECOGNITION_SOURCE})"
+                for each in published_recognition(name)
+            ),
             f"speed      {report.words_per_s:.1f} words/s",
             f"weights    sha256 {sha256}",
             f"scoring    {WORD_RULE}",

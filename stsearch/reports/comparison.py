@@ -1,0 +1,59 @@
+"""A report set beside what papers report on the same benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from stsearch.benchmarks.published import (
+    DETECTION_SOURCE,
+    RETRIEVAL_SOURCE,
+    Published,
+    published_detection,
+    published_retrieval,
+)
+from stsearch.evaluate import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One table.
+
+    Attributes:
+        title: of the table.
+        source: of the figures, and what to keep in mind.
+        rows: worst first; that of the report has an empty ``remark`` and is ``ours``.
+        ours: the row of the report.
+    """
+
+    title: str
+    source: str
+    rows: Sequence[Published]
+    ours: Published
+
+
+def comparisons_of(report: Report) -> Iterator[Comparison]:
+    """Yield a table of retrieval and one of detection, where the report measures it and papers report it."""
+    conditions = report.conditions
+    speed = f"{report.photos_per_s:.3g}, {conditions.hardware or 'hardware not recorded'}"
+    name, remark = conditions.reader or "this run", report.truth.deviation
+    tables = (
+        (
+            "retrieval",
+            "mAP %",
+            RETRIEVAL_SOURCE,
+            published_retrieval(report.benchmark),
+            report.mean_average_precision,
+        ),
+        (
+            "detection",
+            "F-measure %",
+            DETECTION_SOURCE,
+            published_detection(report.benchmark),
+            report.detection.hmean,
+        ),
+    )
+    for measure, title, source, rows, figure in tables:
+        if measure in report.measures and rows:
+            ours = Published(name, round(100 * figure, 2), speed, remark)
+            yield Comparison(title, source, sorted([*rows, ours], key=lambda row: row.figure), ours)
