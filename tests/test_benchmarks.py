@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import scipy.io
+from conftest import ROOT
 from eval_fixtures import write_house_folder
 from test_benchmark_readers import SVT, save_matlab, total_text_row, write
 
@@ -139,3 +141,9 @@ def test_a_folder_named_twice_is_refused(tmp_path: Path) -> None:
 def test_folders_without_a_query_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no readable word of 5 or more"):
         with_min_length(BENCHMARKS["folder"], 5).load([write_house_folder(tmp_path)])
+
+
+def test_the_readme_names_every_benchmark() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = {name for row in re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE) for name in row.split(", ")}
+    assert {f"`{name}`" for name in (*BENCHMARKS, "words", "str")} <= named

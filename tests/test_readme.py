@@ -47,6 +47,12 @@ def test_every_console_example_succeeds_and_finds_the_photographs_it_shows(folde
         assert photographs(done.stdout) == photographs(example.output), example.command
 
 
+def test_the_rendered_benchmark_has_a_floor() -> None:
+    """The example above fails when the shipped weights fall below it."""
+    (floor,) = re.findall(r"^\$ stsearch eval .*--min-map (\d+)$", README, re.MULTILINE)
+    assert int(floor) >= 75
+
+
 def photographs(output: str) -> list[str]:
     # Sorted: scores that differ in the third digit change places between processors with and without bf16.
     return sorted(re.findall(r"[\w-]+\.jpg", output))
