@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import PIL.Image
 import pytest
+import torch
 import typer
 from eval_fixtures import FakeEncoder, FakeSpotter, box, instance, write_house_folder
 from test_benchmark_readers import SVT, write
@@ -15,6 +17,7 @@ from test_word_crops import save_word_set
 
 from stsearch.baselines import Line, OcrSpotter
 from stsearch.cli.eval import evaluate
+from stsearch.config import RecognizerConfig
 from stsearch.errors import UsageError, WriteError
 from stsearch.evaluate_words import WordReport
 from stsearch.predictions import Predictions
@@ -83,21 +86,30 @@ def test_eval_as_json_names_rule_weights_and_every_query(
     assert re.search(r", \d+ cores?$", row["conditions"]["hardware"])
 
 
-def test_eval_of_words_reports_accuracy_and_edit_distance(
-    crops: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("stsearch.weights.load_reader", lambda name, device: object())
+@pytest.fixture
+def fake_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``stsearch eval`` read half of any word crops right, whatever the weights."""
+    reader = SimpleNamespace(device=torch.device("cpu"), config=RecognizerConfig(size=(32, 128)))
+    monkeypatch.setattr("stsearch.weights.load_reader", lambda name, device: reader)
     monkeypatch.setattr(
         "stsearch.evaluate_words.evaluate_words",
         lambda reader, items: WordReport(len(list(items)), 0.5, 0.75, 9.0),
     )
+
+
+@pytest.mark.usefixtures("fake_reader")
+def test_eval_of_words_reports_accuracy_and_edit_distance(
+    crops: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     evaluate([crops, crops], "words", as_json=True)
     row = json.loads(capsys.readouterr().out)
     assert (row["type"], row["dataset"], row["words"]) == ("eval", "words", 4)
     assert (row["accuracy"], row["ned"], len(row["weights_sha256"])) == (0.5, 0.75, 64)
     evaluate([crops], "words")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ["words: 2 crops", "reading    accuracy 50.0%, 1-NED 75.0%"]
+    assert lines[:3] == ["words: 2 crops", "reading    accuracy 50.0%, 1-NED 75.0%", "speed      9.0 words/s"]
+    assert lines[4].startswith("input      crops of 128 x 32 pixels, ")
+    assert row["conditions"]["reader"] == "stsearch tiny"
 
 
 def test_eval_of_words_has_no_gallery_to_score_again(crops: Path) -> None:
@@ -197,14 +209,8 @@ def test_eval_of_a_baseline_measures_retrieval_and_names_the_engine(
     assert without_clock(capsys.readouterr().out) == without_clock(out)
 
 
-def test_eval_of_recognition_sets_reports_each(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("stsearch.weights.load_reader", lambda name, device: object())
-    monkeypatch.setattr(
-        "stsearch.evaluate_words.evaluate_words",
-        lambda reader, items: WordReport(len(list(items)), 0.5, 0.75, 9.0),
-    )
+@pytest.mark.usefixtures("fake_reader")
+def test_eval_of_recognition_sets_reports_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders = [save_word_set(tmp_path / name, [(b"", "exit")]) for name in ("CUTE80", "mine")]
     evaluate(folders, "str")
     lines = capsys.readouterr().out.splitlines()

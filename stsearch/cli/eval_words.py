@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stsearch.evaluate_words import WordReport
+    from stsearch.predictions import Conditions
 
 WORDS, STR = "words", "str"
 """Crops of one's own, in one report; the databases of scene text recognition, each in its own."""
@@ -20,6 +21,7 @@ _Items = Callable[[], Iterable[tuple[Path | bytes, str]]]
 def evaluate_words(dataset: str, folders: Sequence[Path], model: str, device: str, as_json: bool) -> None:
     """Measure reading alone, and print a report a set."""
     from stsearch.cards import find_weights, read_card
+    from stsearch.cli.machine import reader_conditions
     from stsearch.evaluate_words import evaluate_words as evaluate
     from stsearch.weights import load_reader
 
@@ -28,7 +30,9 @@ def evaluate_words(dataset: str, folders: Sequence[Path], model: str, device: st
     sha256 = read_card(find_weights(model)).identity
     for name, items in sets:
         report = evaluate(reader, items())
-        print(_as_line(name, report, sha256) if as_json else _as_text(name, report, sha256))
+        conditions = reader_conditions(reader, model)
+        render = _as_line if as_json else _as_text
+        print(render(name, report, conditions, sha256))
 
 
 def _sets(dataset: str, folders: Sequence[Path]) -> Iterator[tuple[str, _Items]]:
@@ -45,17 +49,19 @@ def _sets(dataset: str, folders: Sequence[Path]) -> Iterator[tuple[str, _Items]]
         yield word_set.name, word_set.read
 
 
-def _as_line(name: str, report: WordReport, sha256: str) -> str:
+def _as_line(name: str, report: WordReport, conditions: Conditions, sha256: str) -> str:
     from stsearch.evaluate_words import WORD_RULE
 
     row = {"type": "eval", "schema": 1, "dataset": name, **dataclasses.asdict(report)}
+    row["conditions"] = dataclasses.asdict(conditions)
     return json.dumps(row | {"weights_sha256": sha256, "rule": WORD_RULE})
 
 
-def _as_text(name: str, report: WordReport, sha256: str) -> str:
+def _as_text(name: str, report: WordReport, conditions: Conditions, sha256: str) -> str:
     from stsearch.benchmarks.published import RECOGNITION_SOURCE, published_recognition
     from stsearch.benchmarks.word_crops import WORD_SETS
     from stsearch.evaluate_words import WORD_RULE
+    from stsearch.reports.figures import figures_of_conditions
 
     published = f" (published figures are for {WORD_SETS[name]})" if name in WORD_SETS else ""
     return "\n".join(
@@ -67,6 +73,7 @@ def _as_text(name: str, report: WordReport, sha256: str) -> str:
                 for each in published_recognition(name)
             ),
             f"speed      {report.words_per_s:.1f} words/s",
+            *(f"{figure:<10} {text}" for figure, text in figures_of_conditions(conditions)),
             f"weights    sha256 {sha256}",
             f"scoring    {WORD_RULE}",
         )

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
+
     from stsearch.predictions import Conditions
+    from stsearch.reader import Reader
     from stsearch.spotter import Spotter
 
 _KIB = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss is a byte there
@@ -18,22 +21,34 @@ _KIB = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss is a byt
 
 def conditions_of(spotter: Spotter, model: str) -> Conditions:
     """Return under which conditions ``spotter``, of the weights called ``model``, has read photographs."""
-    import torch
-
     from stsearch.cards import find_weights, read_card
-    from stsearch.predictions import Conditions
-    from stsearch.spotter import computes_in_bfloat16
 
     config = read_card(find_weights(model)).config
     again = [f"{round(config.longer_side * scale)}" for scale in config.scales if scale != 1.0]
-    on_gpu = spotter.device.type == "cuda"
+    sizes = " and ".join([str(config.longer_side), *again])
+    return _conditions(f"stsearch {config.name}", spotter.device, f"{sizes} pixels on the longer side")
+
+
+def reader_conditions(reader: Reader, model: str) -> Conditions:
+    """Return under which conditions ``reader``, of the weights called ``model``, has read word crops."""
+    height, width = reader.config.size
+    return _conditions(f"stsearch {model}", reader.device, f"crops of {width} x {height} pixels")
+
+
+def _conditions(name: str, device: torch.device, input_size: str) -> Conditions:
+    import torch
+
+    from stsearch.predictions import Conditions
+    from stsearch.spotter import computes_in_bfloat16
+
+    on_gpu = device.type == "cuda"
     return Conditions(
-        reader=f"stsearch {config.name}",
-        hardware=torch.cuda.get_device_name(spotter.device) if on_gpu else processor(),
-        precision="bfloat16" if computes_in_bfloat16(spotter.device) else "float32",
-        input_size=f"{' and '.join([str(config.longer_side), *again])} pixels on the longer side",
+        reader=name,
+        hardware=torch.cuda.get_device_name(device) if on_gpu else processor(),
+        precision="bfloat16" if computes_in_bfloat16(device) else "float32",
+        input_size=input_size,
         peak_memory_bytes=peak_memory_bytes(),
-        device_memory_bytes=torch.cuda.max_memory_allocated(spotter.device) if on_gpu else 0,
+        device_memory_bytes=torch.cuda.max_memory_allocated(device) if on_gpu else 0,
     )
 
 

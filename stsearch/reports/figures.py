@@ -26,12 +26,7 @@ def figures_of(report: Report) -> Iterator[tuple[str, str]]:
     if "reading" in report.measures:
         yield "reading", f"{report.spotting.recall:.1%} of the readable words spotted"
     yield "speed", speed_of(report)
-    conditions = report.conditions
-    if conditions.hardware:
-        yield "hardware", conditions.hardware
-        yield "input", f"{conditions.input_size}, {conditions.precision}; peak memory {_memory(conditions)}"
-    if conditions.reader:
-        yield "reader", conditions.reader
+    yield from figures_of_conditions(report.conditions)
     if report.weights_sha256:
         yield "weights", f"sha256 {report.weights_sha256}"
     if report.query_rule:
@@ -39,6 +34,15 @@ def figures_of(report: Report) -> Iterator[tuple[str, str]]:
     yield "scoring", report.scoring_rule
     if report.truth.deviation:
         yield "warning", report.truth.deviation
+
+
+def figures_of_conditions(conditions: Conditions) -> Iterator[tuple[str, str]]:
+    """Yield what is known of the conditions under which a speed was measured, with its name."""
+    if conditions.hardware:
+        yield "hardware", conditions.hardware
+        yield "input", f"{conditions.input_size}, {conditions.precision}; peak memory {_memory(conditions)}"
+    if conditions.reader:
+        yield "reader", conditions.reader
 
 
 def speed_of(report: Report) -> str:
