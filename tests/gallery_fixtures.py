@@ -67,7 +67,7 @@ def set_in_lines(path: str, *lines: str, height: float = 20.0, indent: float = 0
             quad = np.array([[x, y], [right, y], [right, bottom], [x, bottom]], np.float32)
             instances.append(TextInstance(quad, 0.9, word, 0.8, embed(word), (0.95,) * len(word)))
             x = right + 0.5 * height
-    return Spotted(PhotoFile(path, 100, 1), f"sha of {path}", 480, 640, instances)
+    return Spotted(PhotoFile(path, 100, 1), f"sha of {path!a}", 480, 640, instances)
 
 
 def make_set_gallery(photos: Path, lines: Mapping[str, Sequence[str]]) -> Gallery:

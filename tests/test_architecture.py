@@ -14,7 +14,18 @@ SOURCES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "e
 
 # A module imports from its own layer and the ones above it in this list; the most specific name counts.
 LAYERS = (
-    {"errors", "types", "config", "conversion", "charset", "geometry", "image", "metrics", "query"},
+    {
+        "errors",
+        "types",
+        "config",
+        "conversion",
+        "charset",
+        "geometry",
+        "image",
+        "metrics",
+        "query",
+        "drawing",
+    },
     {"models", "index", "data"},
     {
         "benchmarks",

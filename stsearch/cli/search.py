@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stsearch.cli import output
-from stsearch.errors import GalleryNotFoundError, UsageError, WeightsError
+from stsearch.cli.pictures import Wanted
+from stsearch.errors import GalleryNotFoundError, ImageError, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from stsearch.index.gallery import Gallery
@@ -51,6 +51,12 @@ Explain = Annotated[bool, Option("--explain", help="Show why each hit was found.
 Json = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 Paths = Annotated[bool, Option("--paths", "-l", help="Print the paths of the photos alone.")]
 Nul = Annotated[bool, Option("--nul", "-0", help="Print paths, each followed by a NUL byte.")]
+Save = Annotated[
+    Path | None, Option(metavar="DIR", help="Put copies of the photos there, the words outlined.")
+]
+Sheet = Annotated[
+    Path | None, Option(metavar="FILE.html", help="Write one page that shows all hits, to open in a browser.")
+]
 
 
 def search(
@@ -67,6 +73,8 @@ def search(
     as_json: Json = False,
     paths: Paths = False,
     nul: Nul = False,
+    save: Save = None,
+    sheet: Sheet = None,
 ) -> None:
     """Find photos by the words in them, the best match first.
 
@@ -87,11 +95,15 @@ def search(
     wanted, began = _read_queries(query, queries), time.perf_counter()
     style = output.Style(as_json, paths or nul, b"\0" if nul else b"\n", explain, queries is not None)
     options = _options(top, "photo" if style.paths else group, min_score, _edit_limit(exact, fuzzy))
+    pictures = Wanted(save, sheet)
     with ExitStack() as stack:
         galleries = _open_galleries(index, stack)
-        summary = _answer(wanted, _Searcher.of(galleries, _load_encoder(model)), options, style)
+        pictures.check(gallery.photos for gallery in galleries)
+        hits = _answer(wanted, _Searcher.of(galleries, _load_encoder(model)), options, style)
     if not (style.paths or style.json):
-        output.note(f"{summary} · {1000 * (time.perf_counter() - began):.0f} ms")
+        output.note(f"{_summary(hits, len(wanted), style)} · {1000 * (time.perf_counter() - began):.0f} ms")
+    if pictures.make(hits):
+        raise typer.Exit(ImageError.exit_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,26 +147,34 @@ class _Searcher:
             output.note(f"{subject}: no words were found in the photos.")
 
 
-def _answer(queries: list[Query], searcher: _Searcher, options: SearchOptions, style: output.Style) -> str:
-    """Print the hits of every query and return how many there are, in words.
+def _answer(
+    queries: list[Query], searcher: _Searcher, options: SearchOptions, style: output.Style
+) -> list[Hit]:
+    """Print the hits of every query, and return them.
 
     Raises:
         typer.Exit: no query has any.
     """
-    found, matched = Counter[Path](), 0
+    found: list[Hit] = []
     for query in queries:
         hits = searcher.hits(query, options)
         if hits:
-            output.print_hits(hits, style, already=found)
-            found.update(hit.path for hit in hits)
-            matched += 1
+            output.print_hits(hits, style, already={hit.path for hit in found})
+            found += hits
         else:
             subject = f"{output.printable(query.text)}: No match" if style.names_query else "No match"
             searcher.say_why_none(query, subject)
-    if not matched:
+    if not found:
         raise typer.Exit(NO_MATCH)
-    summary = f"{output.counted(found.total(), 'hit')} in {output.counted(len(found), 'photo')}"
-    return f"{summary} · {matched} of {len(queries)} queries matched" if style.names_query else summary
+    return found
+
+
+def _summary(hits: Sequence[Hit], queries: int, style: output.Style) -> str:
+    """Return in words how many hits there are; of several queries, also how many of them matched."""
+    photos = output.counted(len({hit.path for hit in hits}), "photo")
+    summary = f"{output.counted(len(hits), 'hit')} in {photos}"
+    matched = len({hit.query for hit in hits})
+    return f"{summary} · {matched} of {queries} queries matched" if style.names_query else summary
 
 
 def _read_queries(text: str | None, file: Path | None) -> list[Query]:
