@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -31,7 +32,7 @@ _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"))
 _MAX_BRANDS_BYTES = 256  # of a header that names its brands; real ones take 24 to 48
 
-_ORIENTATION_TAG = 0x0112
+_ORIENTATION_TAG, _EXIF_IFD, _TAKEN_TAG = 0x0112, 0x8769, 0x9003
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -53,11 +54,14 @@ class Decoded:
         image: (H, W, 3) uint8 RGB.
         height: of the photograph as displayed, in its own pixels.
         width: of the photograph as displayed, in its own pixels.
+        taken: when, by the clock of the camera (EXIF DateTimeOriginal), in ISO 8601 to the second; None
+            where it does not say.
     """
 
     image: Image
     height: int
     width: int
+    taken: str | None = None
 
     def to_original(self, polygon: Polygon) -> Polygon:
         """Return ``polygon`` (P, 2) in pixels of the photograph, from pixels of ``image``."""
@@ -116,7 +120,7 @@ def _decode(encoded: bytes, longer_side: int | None, max_megapixels: float) -> D
             image = _to_rgb(_turn(photo, orientation))
             if longer_side is not None and longer_side < max(height, width):
                 image = Resize(longer_side).plan(height, width).resize(image)
-            return Decoded(image, height, width)
+            return Decoded(image, height, width, _taken(photo))
     except ImageError:
         raise
     except PIL.UnidentifiedImageError as error:
@@ -169,6 +173,15 @@ def _orientation(photo: PIL.Image.Image) -> int:
     except Exception:  # noqa: BLE001  # damaged EXIF raises anything, and the picture is still good
         return 1
     return orientation if orientation in _UPRIGHT else 1
+
+
+def _taken(photo: PIL.Image.Image) -> str | None:
+    """Return when a loaded photograph was taken, None when its EXIF does not say so or is damaged."""
+    try:
+        clock = str(photo.getexif().get_ifd(_EXIF_IFD)[_TAKEN_TAG])
+        return datetime.strptime(clock[:19], "%Y:%m:%d %H:%M:%S").isoformat()
+    except Exception:  # noqa: BLE001  # as above; cameras whose clock was never set write zeros
+        return None
 
 
 def _turn(photo: PIL.Image.Image, orientation: int) -> PIL.Image.Image:

@@ -274,6 +274,7 @@ class _Run:
                 photo.decoded.height,
                 photo.decoded.width,
                 [replace(each, polygon=photo.decoded.to_original(each.polygon)) for each in instances],
+                photo.decoded.taken,
             )
             for photo, instances in zip(photos, found, strict=True)
         ]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stsearch.index.gallery import Gallery
 from stsearch.index.records import Detail
+from stsearch.photo_filter import PhotoFilter
 from stsearch.query import Query, fixed_part
 from stsearch.ranking import Group, Ranking, Row
 from stsearch.scoring import Scorer, edit_distances
@@ -48,6 +49,7 @@ class SearchOptions:
             (``ranking.MIN_SCORE`` if it is 0).
         fuzzy: how many characters of a transcript may differ from the word; None: similarity decides.
         blank: with ``group="photo"``, rank photographs that show no such word too, with score 0.
+        photos: which photographs are looked at; None: all.
     """
 
     top: int = 20
@@ -55,6 +57,7 @@ class SearchOptions:
     min_score: float = 0.0
     fuzzy: int | None = None
     blank: bool = False
+    photos: PhotoFilter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +144,18 @@ def search(
     Raises:
         WeightsError: the encoder belongs to other weights than the gallery.
     """
-    ranking = _prepare(gallery, query, encoder, options)
+    photos = None if options.photos is None else dict(gallery.all_photos(options.photos.admits))
+    ranking = _prepare(gallery, query, encoder, options, photos)
     rows = list(islice(takewhile(lambda row: row.score >= options.min_score, ranking.rows()), options.top))
-    hits = list(_hits(gallery, ranking, rows))
+    hits = [hit for hit in _hits(gallery, ranking, rows) if photos is None or hit.path in photos]
     if options.blank and options.group == "photo" and len(rows) < options.top:
         passed = {row.content for row in rows} | ranking.leaving()
-        photos = [path for path, content in gallery.all_photos() if content not in passed]
-        hits += [Hit(query.text, 0, 0.0, 0.0, path, _NOWHERE, "", 0.0) for path in photos]
+        known = gallery.all_photos() if photos is None else photos.items()
+        hits += [
+            Hit(query.text, 0, 0.0, 0.0, path, _NOWHERE, "", 0.0)
+            for path, content in known
+            if content not in passed
+        ]
     return merge_hits([hits], options.top)
 
 
@@ -173,13 +181,21 @@ def rank_photos(gallery: Gallery, query: Query, encoder: Encoder) -> list[tuple[
     )
 
 
-def _prepare(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOptions) -> Ranking:
-    """Embed the words of ``query`` and read the text instances that may answer it."""
+def _prepare(
+    gallery: Gallery,
+    query: Query,
+    encoder: Encoder,
+    options: SearchOptions,
+    photos: Mapping[Path, int] | None = None,
+) -> Ranking:
+    """Embed the words of ``query`` and read the text instances, of ``photos``, that may answer it."""
     gallery.check_model(encoder.info)
     runs = [run for term in query.terms() for run in term.runs().values()]
     words = list(dict.fromkeys(map(fixed_part, runs)))
     embeddings = encoder(words)
-    if query.has_words_only and options.fuzzy is None and not options.blank:
+    if photos is not None:
+        table = gallery.instances().within(photos.values())
+    elif query.has_words_only and options.fuzzy is None and not options.blank:
         # What is not similar is no answer; any other query may be answered by any transcript.
         table = gallery.candidates(embeddings, words, max(_CANDIDATES, 10 * options.top))
     else:

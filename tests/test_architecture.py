@@ -37,6 +37,7 @@ LAYERS = (
         "spotter",
         "scoring",
         "phrases",
+        "photo_filter",
         "ranking",
         "search",
         "losses",
@@ -81,6 +82,7 @@ CALLS = {"print": ("cli",), "sys.exit": ("cli",), "torch.load": ("checkpoint",)}
 WITHOUT_TORCH = (
     "scoring",
     "phrases",
+    "photo_filter",
     "ranking",
     "search",
     "benchmarks",

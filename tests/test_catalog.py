@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from stsearch.errors import GalleryDamagedError, GalleryLockedError
 from stsearch.index import catalog as catalog_module
 from stsearch.index.catalog import MIGRATIONS, Catalog
-from stsearch.index.records import Counts, Failed, Linked, PhotoFile, Spotted
+from stsearch.index.records import Counts, DatedPhoto, Failed, Linked, PhotoFile, Spotted, row_checksum
 
 
 @pytest.fixture
@@ -50,18 +50,32 @@ def make_old(path: Path, format_number: int) -> None:
     """Write a catalog of an older format with one photograph under two names, as its version did."""
     polygon, vector = instance("Exit").polygon.tobytes(), embed("Exit").astype(np.float16).tobytes()
     with contextlib.closing(sqlite3.connect(path)) as database:
+        database.create_function("row_checksum", -1, row_checksum, deterministic=True)
         database.executescript(
             f"{'; '.join(MIGRATIONS[:format_number])}; PRAGMA user_version = {format_number}"
         )
-        database.execute("INSERT INTO contents VALUES (1, 'sha', 48, 64)")
+        database.execute("INSERT INTO contents (id, sha256, height, width) VALUES (1, 'sha', 48, 64)")
         database.execute(
             "INSERT INTO instances (content_id, polygon, score, transcript, folded, confidence, vector)"
             " VALUES (1, ?, 0.5, 'Exit', 'exit', 0.9, ?)",
             (polygon, vector),
         )
         for name in (b"a.jpg", b"b.jpg"):
-            database.execute("INSERT INTO images VALUES (?, 1, 1, 'ok', 1, NULL)", (name,))
+            database.execute(
+                "INSERT INTO images (path, size, mtime_ns, status, content_id) VALUES (?, 1, 1, 'ok', 1)",
+                (name,),
+            )
+        if format_number > 2:
+            for table, columns in CHECKED.items():
+                database.execute(f"UPDATE {table} SET checksum = row_checksum({columns})")
         database.commit()
+
+
+CHECKED = {  # what a checksum covered in format 3
+    "contents": "id, sha256, height, width",
+    "images": "path, size, mtime_ns, status, content_id, reason",
+    "instances": "id, content_id, polygon, score, transcript, folded, confidence, vector, characters",
+}
 
 
 @pytest.mark.parametrize("format_number", range(1, len(MIGRATIONS)))
@@ -75,6 +89,27 @@ def test_a_catalog_of_an_older_format_keeps_everything_and_gets_its_checksums(
         assert list(catalog.faults(DIM)) == []
         catalog.add([spotted("c.jpg", "taxi")])
         assert list(catalog.faults(DIM)) == []
+
+
+@pytest.mark.parametrize("format_number", range(1, len(MIGRATIONS)))
+def test_a_catalog_of_an_older_format_does_not_say_when_photographs_were_taken(
+    tmp_path: Path, format_number: int
+) -> None:
+    make_old(tmp_path / "old", format_number)
+    with contextlib.closing(Catalog(tmp_path / "old")) as catalog:
+        assert catalog.dated_photos() == [
+            DatedPhoto(PhotoFile("a.jpg", 1, 1), 1, None),
+            DatedPhoto(PhotoFile("b.jpg", 1, 1), 1, None),
+        ]
+
+
+def test_damage_to_a_catalog_of_an_older_format_is_still_found_in_the_new_one(tmp_path: Path) -> None:
+    make_old(tmp_path / "old", 3)
+    with contextlib.closing(sqlite3.connect(tmp_path / "old")) as database:
+        database.execute("UPDATE contents SET width = 99")
+        database.commit()
+    with contextlib.closing(Catalog(tmp_path / "old")) as catalog:
+        assert "row 1 of contents does not match its checksum" in list(catalog.faults(DIM))
 
 
 def test_a_migration_that_fails_leaves_the_old_catalog_as_it_was(
@@ -189,6 +224,17 @@ def test_more_ids_than_a_statement_takes_can_be_picked(catalog: Catalog) -> None
 def test_instances_are_found_by_what_they_read_folded(catalog: Catalog) -> None:
     catalog.add([spotted("a.jpg", "Café", "exit")])
     assert len(catalog.ids_reading(["cafe", "tea"])) == 1
+
+
+def test_when_a_photograph_was_taken_is_kept_with_its_content(catalog: Catalog) -> None:
+    dated = dataclasses.replace(spotted("a.jpg"), taken="2023-05-01T12:00:00")
+    catalog.add([dated, spotted("c.jpg"), Failed(PhotoFile("d.jpg", 1, 1), "truncated")])
+    catalog.add([Linked(PhotoFile("b.jpg", 5, 6), dated.sha256)])
+    assert [(photo.file.path, photo.file.mtime_ns, photo.taken) for photo in catalog.dated_photos()] == [
+        ("a.jpg", 1, "2023-05-01T12:00:00"),
+        ("b.jpg", 6, "2023-05-01T12:00:00"),
+        ("c.jpg", 1, None),
+    ]
 
 
 def test_identical_files_share_one_content(catalog: Catalog) -> None:

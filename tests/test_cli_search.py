@@ -91,6 +91,7 @@ def test_no_match_ends_with_1_and_says_what_to_try(run: Run, arguments: list[str
         pytest.param(["tea", "--queries", "list"], "give either a query", id="a query and a file"),
         pytest.param(["tea", "--exact", "--fuzzy", "1"], "--exact leaves no character", id="exact and fuzzy"),
         pytest.param(["tea", "--fuzzy", "3"], "--fuzzy", id="too fuzzy"),
+        pytest.param(["tea", "--since", "2024-13"], "'2024-13' is no date", id="no such month"),
         pytest.param(["чай"], "'ч' in 'чай' cannot be searched for", id="another script"),
         pytest.param(
             ["--queries", "absent"], "cannot read the queries in absent: No such file", id="no file"
@@ -101,6 +102,30 @@ def test_a_wrong_request_ends_with_2(run: Run, arguments: list[str], message: st
     done = run(*arguments)
     assert (done.code, done.out) == (2, "")
     assert message in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["--path", "c*"], ["cafe.jpg"]),
+        (["--path", "c*", "--path", "s*.jpg"], ["cafe.jpg", "shop.jpg"]),
+        (["--until", "1971"], ["cafe.jpg", "shop.jpg"]),  # the files are of the first moment of 1970
+        (["--until", "1971", "--path", "s*", "--group", "photo", "--min-score", "0"], ["shop.jpg"]),
+    ],
+)
+def test_filters_choose_photos(run: Run, arguments: list[str], found: list[str]) -> None:
+    done = run("-l", "coffee", *arguments)
+    assert (done.code, names(done.out)) == (0, found)
+
+
+def test_photos_that_no_filter_admits_are_no_match(run: Run) -> None:
+    done = run("coffee", "--since", "1971")
+    assert (done.code, done.out) == (1, "")
+    assert "No match: there are no such photos. Try without --path, --since or --until." in done.err
+
+
+def test_the_best_hit_to_try_is_among_the_photos_that_are_admitted(run: Run) -> None:
+    assert "No match (best was 0." in run("starbucks", "--path", "bar.jpg").err
 
 
 def test_many_queries_are_answered_in_one_pass(run: Run, tmp_path: Path) -> None:

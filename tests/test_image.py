@@ -186,6 +186,21 @@ def test_the_decoder_for_heic_is_not_loaded_for_other_formats(tmp_path: Path) ->
     assert done.stdout == "False\n"
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
+def test_when_a_photograph_was_taken_is_read_from_its_exif(kind: str) -> None:
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2023:05:17 18:30:05"
+    decoded = decode_image(encode(landscape(), kind, exif=exif.tobytes()))
+    assert decoded.taken == "2023-05-17T18:30:05"
+
+
+@pytest.mark.parametrize("clock", ["0000:00:00 00:00:00", "2023:13:45 10:00:00", "yesterday", ""])
+def test_a_clock_that_was_never_set_says_nothing(clock: str) -> None:
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = clock
+    assert decode_image(encode(landscape(), "JPEG", exif=exif)).taken is None
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_damaged_exif_does_not_cost_the_picture() -> None:
     encoded = encode(landscape(), "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")

@@ -59,6 +59,16 @@ def test_a_first_run_reads_every_photo(gallery: Gallery, spotter: ColourSpotter)
     assert paths(gallery) == ["2024/b.png", "a.png"]
 
 
+def test_when_a_photo_was_taken_is_kept(photos: Path, gallery: Gallery, spotter: ColourSpotter) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 1  # Pillow writes none that says nothing of the picture itself
+    exif.get_ifd(0x8769)[0x9003] = "2023:05:17 18:30:05"
+    PIL.Image.open(photos / "a.png").save(photos / "a.png", exif=exif)
+    index_photos(gallery, spotter)
+    taken = {photo.file.path: photo.taken for photo in gallery.catalog.dated_photos()}
+    assert taken == {"2024/b.png": None, "a.png": "2023-05-17T18:30:05"}
+
+
 def test_a_second_run_reads_nothing(gallery: Gallery, spotter: ColourSpotter) -> None:
     index_photos(gallery, spotter)
     spotter.seen = 0

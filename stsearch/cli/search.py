@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,6 +20,7 @@ from stsearch.errors import GalleryNotFoundError, ImageError, UsageError, Weight
 
 if TYPE_CHECKING:
     from stsearch.index.gallery import Gallery
+    from stsearch.photo_filter import PhotoFilter
     from stsearch.query import Query
     from stsearch.search import Encoder, Hit, SearchOptions
 
@@ -42,6 +44,15 @@ Fuzzy = Annotated[int | None, Option(min=0, max=2, help="Only words read so but 
 QueryFile = Annotated[
     Path | None, Option(metavar="FILE", help="Search for every line of FILE; - is standard input.")
 ]
+PathGlob = Annotated[
+    list[str] | None,
+    Option("--path", metavar="GLOB", help="Look at photos of this path in the folder, or below; repeatable."),
+]
+Since = Annotated[
+    str | None,
+    Option(metavar="DATE", help="Taken then or later: YYYY, YYYY-MM or YYYY-MM-DD (EXIF or file)."),
+]
+Until = Annotated[str | None, Option(metavar="DATE", help="Taken then or before, that day or year included.")]
 IndexPath = Annotated[
     Path | None,
     Option(envvar="STSEARCH_INDEX", help="Photo folder or gallery to search; default: see above."),
@@ -67,6 +78,9 @@ def search(
     exact: Exact = False,
     fuzzy: Fuzzy = None,
     queries: QueryFile = None,
+    path: PathGlob = None,
+    since: Since = None,
+    until: Until = None,
     index: IndexPath = None,
     model: Model = "tiny",
     explain: Explain = False,
@@ -95,6 +109,7 @@ def search(
     wanted, began = _read_queries(query, queries), time.perf_counter()
     style = output.Style(as_json, paths or nul, b"\0" if nul else b"\n", explain, queries is not None)
     options = _options(top, "photo" if style.paths else group, min_score, _edit_limit(exact, fuzzy))
+    options = replace(options, photos=_photo_filter(path, since, until))
     pictures = Wanted(save, sheet)
     with ExitStack() as stack:
         galleries = _open_galleries(index, stack)
@@ -133,14 +148,16 @@ class _Searcher:
         found = [search(gallery, query, self.encoder, options) for gallery in self.galleries]
         return merge_hits(found, options.top)
 
-    def say_why_none(self, query: Query, subject: str) -> None:
+    def say_why_none(self, query: Query, photos: PhotoFilter | None, subject: str) -> None:
         from stsearch.search import SearchOptions
 
-        best = self.hits(query, SearchOptions(top=1))
+        best = self.hits(query, SearchOptions(top=1, photos=photos))
         if best:
             (hit,) = best
             found = f"{hit.score:.2f}: {output.printable(hit.transcript)!r} in {output.shown_path(hit.path)}"
             output.note(f"{subject} (best was {found}). Try a lower --min-score, or a higher --fuzzy.")
+        elif photos and not any(gallery.all_photos(photos.admits) for gallery in self.galleries):
+            output.note(f"{subject}: there are no such photos. Try without --path, --since or --until.")
         elif any(gallery.catalog.counts().words for gallery in self.galleries):
             output.note(f"{subject}. Try the words alone, without quotes and without -word.")
         else:
@@ -163,7 +180,7 @@ def _answer(
             found += hits
         else:
             subject = f"{output.printable(query.text)}: No match" if style.names_query else "No match"
-            searcher.say_why_none(query, subject)
+            searcher.say_why_none(query, options.photos, subject)
     if not found:
         raise typer.Exit(NO_MATCH)
     return found
@@ -225,6 +242,15 @@ def _options(
         least = MIN_SCORE if limit is None else 1e-6  # the limit of edits has chosen already
         return SearchOptions(top, group, least, limit)
     return SearchOptions(top, group, min_score, limit, blank=group == "photo" and min_score == 0)
+
+
+def _photo_filter(globs: list[str] | None, since: str | None, until: str | None) -> PhotoFilter | None:
+    from stsearch.photo_filter import PhotoFilter, span
+
+    if not (globs or since or until):
+        return None
+    first = span(since)[0] if since else datetime.min
+    return PhotoFilter(tuple(globs or ()), first, span(until)[1] if until else datetime.max)
 
 
 def _open_galleries(index: Path | None, stack: ExitStack) -> list[Gallery]:

@@ -20,6 +20,7 @@ from stsearch.errors import GalleryDamagedError
 from stsearch.index.database import Database, Row
 from stsearch.index.records import (
     Counts,
+    DatedPhoto,
     Detail,
     Failed,
     InstanceTable,
@@ -109,11 +110,17 @@ MIGRATIONS = (
     END;
     """
     + "".join(_TALLY.format(table) for table in ("contents", "images", "instances")),
+    # When a photograph was taken, in ISO 8601; NULL: not known. A wrong checksum stays as wrong as it was.
+    """
+    ALTER TABLE contents ADD COLUMN taken TEXT;
+    UPDATE contents SET checksum = checksum
+        - row_checksum(id, sha256, height, width) + row_checksum(id, sha256, height, width, taken);
+    """,
 )
 """One script a format; a catalog of format n has run the first n of them."""
 
 _ROWS = {  # every column that counts, the checksum last
-    "contents": "id, sha256, height, width, checksum",
+    "contents": "id, sha256, height, width, taken, checksum",
     "images": "path, size, mtime_ns, status, content_id, reason, checksum",
     "instances": (
         "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, checksum"
@@ -155,7 +162,7 @@ class Catalog:
             file = PhotoFile(path, size, mtime_ns)
             if content is None:
                 return Failed(file, reason)
-            for _, sha256, _, _ in self._database.among("contents", "id", [content]):
+            for _, sha256, *_ in self._database.among("contents", "id", [content]):
                 return Linked(file, sha256)
             raise self._database.damaged(f"the content of {path!r} is missing")
         return None
@@ -170,8 +177,17 @@ class Catalog:
 
     def photos(self) -> list[tuple[str, int]]:
         """Return the path and the content of every photograph that was read."""
-        rows = sorted(self._database.all("images"))
-        return [(os.fsdecode(path), content) for path, *_, content, _ in rows if content is not None]
+        return [(photo.file.path, photo.content) for photo in self.dated_photos()]
+
+    def dated_photos(self) -> list[DatedPhoto]:
+        """Return every photograph that was read, by path."""
+        with self._database.snapshot():
+            taken = {row[0]: row[4] for row in self._database.all("contents")}
+            rows = sorted(row for row in self._database.all("images") if row[4] is not None)
+        return [
+            DatedPhoto(PhotoFile(os.fsdecode(path), *stat), content, taken.get(content))
+            for path, *stat, _, content, _ in rows
+        ]
 
     def remove(self, paths: Iterable[str]) -> None:
         """Forget the files at ``paths``, and every content that no file has any more with its instances."""
@@ -349,7 +365,7 @@ class Catalog:
 
     def _add_content(self, photo: Spotted) -> int:
         content, first = self._database.next_id("contents"), self._database.next_id("instances")
-        self._database.insert("contents", [(content, photo.sha256, photo.height, photo.width)])
+        self._database.insert("contents", [(content, photo.sha256, photo.height, photo.width, photo.taken)])
         self._database.insert(
             "instances",
             [

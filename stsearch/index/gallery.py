@@ -23,7 +23,7 @@ from stsearch.index import registry
 from stsearch.index.catalog import Catalog
 from stsearch.index.files import Lock, file_sha256, make_private_folder, replacing
 from stsearch.index.manifest import FILE_NAME, Manifest, StoreRecord
-from stsearch.index.records import Detail, InstanceTable, Record
+from stsearch.index.records import DatedPhoto, Detail, InstanceTable, Record
 from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
 from stsearch.types import ModelInfo
 
@@ -285,10 +285,11 @@ class Gallery:
         self._expect(found.keys() == wanted, "contents are missing")
         return {key: [root / path for path in paths] for key, paths in found.items()}
 
-    def all_photos(self) -> list[tuple[Path, int]]:
-        """Return every photograph that was read, with its content; identical files share one."""
+    def all_photos(self, admits: Callable[[DatedPhoto], bool] = lambda _: True) -> list[tuple[Path, int]]:
+        """Return every photograph that was read, if ``admits`` says so, with its content."""
         root = self.photos
-        return [(root / path, content) for path, content in self.catalog.photos()]
+        photos = filter(admits, self.catalog.dated_photos())
+        return [(root / photo.file.path, photo.content) for photo in photos]
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
         """Return the outline, in original pixels, and the spelling of each of the instances ``ids``."""

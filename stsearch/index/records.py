@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from zlib import crc32
 
 import numpy as np
@@ -36,6 +37,7 @@ class Spotted:
     height: int  # as displayed
     width: int
     instances: Sequence[TextInstance]
+    taken: str | None = None  # by the clock of the camera, in ISO 8601 to the second; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,22 @@ class Failed:
 Record = Spotted | Linked | Failed
 
 
+@dataclass(frozen=True, slots=True)
+class DatedPhoto:
+    """One file of a photograph that was read.
+
+    Attributes:
+        file: as it was when it was read.
+        content: what it shares with identical files.
+        taken: by the clock of the camera, in ISO 8601 to the second; None where its EXIF does not say, or
+            nobody looked.
+    """
+
+    file: PhotoFile
+    content: int
+    taken: str | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class InstanceTable:
     """Text instances as columns, which is how they are scored.
@@ -74,6 +92,17 @@ class InstanceTable:
     transcripts: tuple[str, ...]
     confidences: NDArray[np.float32]
     embeddings: NDArray[np.float32]
+
+    def within(self, contents: Iterable[int]) -> InstanceTable:
+        """Return the rows of the photographs ``contents``."""
+        kept = np.isin(self.contents, list(contents))
+        return InstanceTable(
+            self.ids[kept],
+            self.contents[kept],
+            tuple(compress(self.transcripts, kept)),
+            self.confidences[kept],
+            self.embeddings[kept],
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,74 @@
+"""Which photographs of a gallery a search looks at: by path, and by when they were taken."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from stsearch.errors import UsageError
+from stsearch.index.records import DatedPhoto
+
+_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFilter:
+    """What a photograph has to be to be looked at.
+
+    Attributes:
+        globs: its path in the folder of photographs matches one of them, or lies in a folder that does; ``*``
+            also stands for ``/``. None: any path.
+        since: it was taken then or later, by the clock of the camera, else the file was last changed then or
+            later, by that of this machine.
+        until: it was taken before.
+    """
+
+    globs: tuple[str, ...] = ()
+    since: datetime = datetime.min
+    until: datetime = datetime.max
+
+    def admits(self, photo: DatedPhoto) -> bool:
+        """Return whether a search looks at ``photo``."""
+        return self._admits_path(photo.file.path) and self.since <= _moment(photo) < self.until
+
+    def _admits_path(self, path: str) -> bool:
+        return not self.globs or any(
+            fnmatchcase(path, glob) or fnmatchcase(path, f"{glob.rstrip('/')}/*") for glob in self.globs
+        )
+
+
+def _moment(photo: DatedPhoto) -> datetime:
+    if photo.taken is not None:
+        return datetime.fromisoformat(photo.taken)
+    try:
+        return datetime.fromtimestamp(photo.file.mtime_ns / 1e9)
+    except (OverflowError, ValueError, OSError):  # a file of the year 10,000, or from before the first
+        return datetime.min
+
+
+def span(date: str) -> tuple[datetime, datetime]:
+    """Return when a year, month or day begins and when the next one does.
+
+    Raises:
+        UsageError: ``date`` is none.
+
+    >>> span("2024-02")
+    (datetime.datetime(2024, 2, 1, 0, 0), datetime.datetime(2024, 3, 1, 0, 0))
+    """
+    found = _DATE.fullmatch(date)
+    try:
+        if found is None:
+            raise ValueError("it is not written so")
+        year, month, day = (int(part) if part else None for part in found.groups())
+        first = datetime(year or 0, month or 1, day or 1)
+        if day:
+            return first, first + timedelta(days=1)
+        if month:
+            return first, (first + timedelta(days=31)).replace(day=1)
+        return first, first.replace(year=first.year + 1)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"{date!r} is no date ({error}): write a year, month or day, as in 2024, 2024-05 or 2024-05-17"
+        ) from error
