@@ -97,6 +97,12 @@ def read_card(folder: Path) -> Card:
         raise WeightsError(str(error)) from error
 
 
+def tensor_files(folder: Path, card: Card) -> dict[Path, str]:
+    """Return the files of tensors in ``folder``, each with the SHA-256 that ``card`` says it has."""
+    files = {folder / MODEL_FILE: card.sha256}
+    return files | {folder / READER_FILE: card.reader_sha256} if card.reader_sha256 else files
+
+
 def checked(path: Path, sha256: str) -> Path:
     """Return the file of tensors at ``path`` once it is known to be whole.
 

@@ -19,7 +19,7 @@ from stsearch import errors
 from stsearch.cli import app
 from stsearch.cli import train as train_command
 
-COMMANDS = ("index", "search", "train", "eval", "synth")
+COMMANDS = ("index", "search", "models", "train", "eval", "synth")
 HEAVY = ("cv2", "hnswlib", "open_clip", "scipy", "shapely", "torch")
 
 

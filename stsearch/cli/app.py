@@ -16,6 +16,7 @@ from stsearch import __version__
 from stsearch.cli.eval import evaluate
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
+from stsearch.cli.models import models
 from stsearch.cli.search import search
 from stsearch.cli.synth import synth
 from stsearch.cli.train import train
@@ -44,6 +45,7 @@ for name, command, example in (
     ("synth", synth, "stsearch synth --out scenes --scenes 100 --seed 1 --sheet sheet.png"),
 ):
     app.command(name, epilog=f"Example: {example}")(command)
+app.add_typer(models, name="models", epilog="Example: stsearch models verify tiny")
 
 
 def _print_version(wanted: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,10 +83,22 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[P
         for hit in hits:
             print(json.dumps(_as_json(hit, style.explains)))
     elif sys.stdout.isatty():
-        _print_table(hits, style)
+        _print_table([{"#": str(rank), **_cells(hit, style)} for rank, hit in enumerate(hits, start=1)])
     else:
-        for hit in hits:
-            print(*_cells(hit, style).values(), sep="\t")
+        _print_lines(_cells(hit, style) for hit in hits)
+
+
+def print_rows(rows: Sequence[Mapping[str, str]]) -> None:
+    """Print rows, cells by their headings: a table on a terminal, else lines of cells between tabs."""
+    if sys.stdout.isatty():
+        _print_table(rows)
+    else:
+        _print_lines(rows)
+
+
+def _print_lines(rows: Iterable[Mapping[str, str]]) -> None:
+    for row in rows:
+        print(*row.values(), sep="\t")
 
 
 def _print_paths(paths: Sequence[Path], end: bytes) -> None:
@@ -189,21 +201,20 @@ def _bounds(polygon: Polygon) -> str:
     return ",".join(str(int(value)) for value in (*low, *(high - low)))
 
 
-def _print_table(hits: Sequence[Hit], style: Style) -> None:
+def _print_table(rows: Sequence[Mapping[str, str]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("#", justify="right")
-    rows = [_cells(hit, style) for hit in hits]
-    for heading in rows[0]:
+    for heading in rows[0] if rows else ():
         table.add_column(
             heading,
             overflow="fold",
+            justify="right" if heading == "#" else "left",
             no_wrap=heading.startswith("box"),
             style="bold" if heading == "word" else None,
         )
-    for rank, row in enumerate(rows, start=1):
-        table.add_row(str(rank), *map(Text, row.values()))
+    for row in rows:
+        table.add_row(*map(Text, row.values()))
     Console().print(table)

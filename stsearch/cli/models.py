@@ -1,0 +1,120 @@
+"""``stsearch models``: the shipped weights, what their cards say, and whether their files are whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+import typer
+
+from stsearch.cli import output
+from stsearch.errors import WeightsError
+
+models = typer.Typer(help="List the shipped weights, show what they say of themselves, check their files.")
+
+Name = Annotated[str, typer.Argument(help="Weights: a shipped name or a folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One line of the list."""
+
+    name: str
+    parameters: int
+    bytes: int
+    map: float | None  # in [0, 1], on validation photographs; None when it was never measured
+    reads: bool  # with a recognizer
+
+    def cells(self) -> dict[str, str]:
+        return {
+            "name": output.printable(self.name),
+            "parameters": f"{self.parameters / 1e6:.1f} M",
+            "file": f"{self.bytes / 1e6:.1f} MB",
+            "mAP": "-" if self.map is None else f"{100 * self.map:.1f}",
+            "recognizer": "yes" if self.reads else "no",
+        }
+
+
+@models.callback(invoke_without_command=True)
+def list_models(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the shipped weights, show what they say of themselves, check their files.
+
+    The mAP is of the validation photographs that the card names.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from stsearch.cards import available
+
+    listed, is_whole = [], True
+    for name in available():
+        try:
+            listed.append(_list_one(name))
+        except WeightsError as error:  # one damaged card does not hide the others
+            output.note(f"error: {output.printable(str(error))}")
+            is_whole = False
+    if as_json:
+        for each in listed:
+            print(json.dumps({"type": "model", "schema": output.JSON_SCHEMA, **asdict(each)}))
+    else:
+        output.print_rows([each.cells() for each in listed])
+    if not is_whole:
+        raise typer.Exit(WeightsError.exit_code)
+
+
+@models.command("show", epilog="Example: stsearch models show tiny")
+def show(name: Name) -> None:
+    """Print the card: architecture, training data with licences, seeds, figures with protocol, failures."""
+    from stsearch.cards import find_weights, read_card
+    from stsearch.conversion import to_dict
+
+    print(json.dumps(to_dict(read_card(find_weights(name))), indent=1))
+
+
+@models.command("verify", epilog="Example: stsearch models verify tiny")
+def verify(
+    name: Annotated[
+        str | None, typer.Argument(help="A shipped name or a folder; default: all shipped.")
+    ] = None,
+) -> None:
+    """Compare the files of weights with the checksums in their cards. Exit code 13: one is damaged."""
+    from stsearch.cards import available, checked, find_weights, read_card, tensor_files
+
+    is_whole = True
+    for each in available() if name is None else [name]:
+        folder = find_weights(each)
+        try:
+            for file, sha256 in tensor_files(folder, read_card(folder)).items():
+                checked(file, sha256)
+                print(f"{output.shown_path(file)}: whole, sha256 {sha256}")
+        except WeightsError as error:
+            output.note(f"error: {output.printable(str(error))}")
+            is_whole = False
+    if not is_whole:
+        raise typer.Exit(WeightsError.exit_code)
+
+
+def _list_one(name: str) -> _Listed:
+    """Return what the list says of the shipped weights ``name``.
+
+    Raises:
+        WeightsError: the card is damaged, or a file is missing.
+    """
+    from stsearch.cards import find_weights, read_card, tensor_files
+
+    folder = find_weights(name)
+    card = read_card(folder)
+    try:
+        size = sum(file.stat().st_size for file in tensor_files(folder, card))
+    except OSError as error:
+        raise WeightsError(f"{error.filename} is missing; install the weights again") from error
+    measured = _at(card.metrics, "validation", "retrieval_map")
+    score = float(measured) if isinstance(measured, int | float) else None
+    return _Listed(name, card.parameters, size, score, bool(card.reader_sha256))
+
+
+def _at(values: Any, *keys: str) -> Any:  # Any: JSON, in a part of the card that training is free to fill
+    for key in keys:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values

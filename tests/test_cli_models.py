@@ -1,0 +1,148 @@
+"""``stsearch models``: what is listed and shown, and how damage to weights is reported."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from gallery_fixtures import Done, Run
+
+from stsearch.cards import Card
+from stsearch.cli import app
+from stsearch.config import ModelConfig
+from stsearch.models.scene_text import SceneTextModel, build_model
+from stsearch.weights import save_model
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, micro_config: ModelConfig) -> Path:
+    """Return a folder of weights called ``micro``, random ones."""
+    shipped = tmp_path_factory.mktemp("weights")
+    model: SceneTextModel = build_model(micro_config)
+    metrics = {"validation": {"retrieval_map": 0.6543}}
+    save_model(shipped / "micro", model, Card(micro_config, metrics=metrics, known_failures=["small words"]))
+    return shipped
+
+
+@pytest.fixture
+def shipped(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of it that a test may damage, shipped with the program."""
+    folder = shutil.copytree(made, tmp_path / "weights")
+    monkeypatch.setattr("stsearch.cards.weights_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def with_reader(shipped: Path) -> Path:
+    """Return weights with a recognizer, as far as their card says."""
+    folder = shutil.copytree(shipped / "micro", shipped / "reads")
+    (folder / "reader.safetensors").write_bytes(b"tensors")
+    card = json.loads((folder / "card.json").read_text())
+    card["reader_sha256"] = "26cc73f9fbf623d9a49bbf3f3d88f70195f2de68d7f25b5161f6700e6644cf44"
+    (folder / "card.json").write_text(json.dumps(card))
+    return folder
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str | Path) -> Done:
+        return Done(app.run(app.app, ["models", *map(str, arguments)]), *capsys.readouterr())
+
+    return call
+
+
+def flip_a_byte(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.usefixtures("shipped", "with_reader")
+def test_the_list_says_how_large_and_how_good_weights_are(run: Run) -> None:
+    assert run() == Done(0, "micro\t0.2 M\t0.4 MB\t65.4\tno\nreads\t0.2 M\t0.4 MB\t65.4\tyes\n", "")
+
+
+def test_the_list_in_json_lines_has_exact_numbers(run: Run, shipped: Path) -> None:
+    card = json.loads((shipped / "micro" / "card.json").read_text())
+    assert json.loads(run("--json").out) == {
+        "type": "model",
+        "schema": 1,
+        "name": "micro",
+        "parameters": card["parameters"],
+        "bytes": (shipped / "micro" / "model.safetensors").stat().st_size,
+        "map": 0.6543,
+        "reads": False,
+    }
+
+
+@pytest.mark.parametrize("metrics", [{}, {"validation": None}, {"validation": {"retrieval_map": "good"}}, []])
+def test_weights_that_were_never_measured_are_listed_without_a_figure(
+    run: Run, shipped: Path, metrics: object
+) -> None:
+    card = shipped / "micro" / "card.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "metrics": metrics}))
+    assert run().out.split("\t")[3] == "-"
+
+
+def test_a_damaged_card_does_not_hide_other_weights(run: Run, shipped: Path, with_reader: Path) -> None:
+    (with_reader / "card.json").write_text("{")
+    done = run()
+    assert (done.code, done.out.split("\t")[0]) == (13, "micro")
+    assert f"error: {with_reader / 'card.json'} is damaged" in done.err
+
+
+def test_show_prints_the_card(run: Run, shipped: Path) -> None:
+    done = run("show", "micro")
+    assert done.code == 0
+    assert json.loads(done.out) == json.loads((shipped / "micro" / "card.json").read_text())
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_an_unknown_name_ends_with_13_and_lists_the_names(run: Run, command: str) -> None:
+    done = run(command, "huge")
+    assert (done.code, done.out) == (13, "")
+    assert "no weights 'huge': give a folder with a card.json, or a shipped name (micro)" in done.err
+
+
+def test_verify_names_every_file_of_whole_weights(run: Run, shipped: Path, with_reader: Path) -> None:
+    done = run("verify")
+    assert (done.code, done.err) == (0, "")
+    assert [line.partition(": whole, sha256 ")[0] for line in done.out.splitlines()] == [
+        str(shipped / "micro" / "model.safetensors"),
+        str(with_reader / "model.safetensors"),
+        str(with_reader / "reader.safetensors"),
+    ]
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "reader.safetensors"])
+def test_a_changed_byte_is_found_and_other_weights_are_still_checked(
+    run: Run, with_reader: Path, file: str
+) -> None:
+    flip_a_byte(with_reader / file)
+    done = run("verify")
+    assert done.code == 13
+    assert f"{with_reader / file} does not match the checksum in its card" in done.err
+    assert "micro/model.safetensors: whole" in done.out
+
+
+def test_verify_takes_a_folder_and_looks_at_nothing_else(run: Run, with_reader: Path, tmp_path: Path) -> None:
+    flip_a_byte(with_reader / "model.safetensors")
+    mine = shutil.copytree(tmp_path / "weights" / "micro", tmp_path / "mine")
+    assert run("verify", mine).code == 0
+    (mine / "model.safetensors").unlink()
+    done = run("verify", mine)
+    assert (done.code, done.out) == (13, "")
+    assert f"{mine / 'model.safetensors'} is missing; install the weights again" in done.err
+
+
+def test_on_a_terminal_the_list_is_a_table(run: Run, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    header, row = run().out.splitlines()
+    assert header.split() == ["name", "parameters", "file", "mAP", "recognizer"]
+    assert row.split() == ["micro", "0.2", "M", "0.4", "MB", "65.4", "no"]
+    shutil.rmtree(shipped / "micro")
+    assert run().out.strip() == ""
