@@ -111,6 +111,20 @@ class Query:
         object.__setattr__(self, "alternatives", alternatives)
         object.__setattr__(self, "words", words)
 
+    @classmethod
+    def of_word(cls, text: str, word: str) -> Query:
+        """Return a query for one word that was not typed, but read in a picture that ``text`` names.
+
+        Args:
+            text: what the query is called.
+            word: folded; empty where nothing could be read.
+        """
+        query = object.__new__(cls)  # the text is no query to parse
+        object.__setattr__(query, "text", text)
+        object.__setattr__(query, "alternatives", (Alternative((Term((word,)),)),))
+        object.__setattr__(query, "words", (word,))
+        return query
+
     def terms(self) -> Iterator[Term]:
         """Yield every term, the wanted ones and then the unwanted ones of each alternative."""
         for alternative in self.alternatives:

@@ -142,7 +142,7 @@ def run(
 
     from stsearch.cli import app
 
-    def load_spotter(_name: str, _device: str, reads: bool) -> ColourSpotter:
+    def load_spotter(_name: str, _device: str = "auto", reads: bool = True) -> ColourSpotter:
         return ColourSpotter(model[0], reads)
 
     weights = ModuleType("stsearch.weights")

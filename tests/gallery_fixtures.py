@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stsearch.charset import ALPHANUMERIC, normalize
 from stsearch.index.gallery import Gallery
 from stsearch.index.records import PhotoFile, Spotted
-from stsearch.types import Image, ModelInfo, TextInstance
+from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
 DIM = len(ALPHANUMERIC)
 MODEL = ModelInfo("letters", "ab" * 32, ALPHANUMERIC, DIM, 64, 0.5)
@@ -99,6 +99,11 @@ class ColourSpotter:
         self.decode_side = info.longer_side
         self.device = SimpleNamespace(type="cpu")
         self.seen = 0
+
+    def read(
+        self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]]
+    ) -> list[list[TextInstance]]:
+        return [found * len(each) for found, each in zip(self.spot(images), polygons, strict=True)]
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         self.seen += len(images)

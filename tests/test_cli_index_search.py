@@ -170,6 +170,27 @@ def test_search_over_several_galleries_passes_over_those_of_other_weights(
     assert "passed over: " in done.err
 
 
+def test_search_for_the_word_that_a_picture_shows(run: Run, photos: Path, tmp_path: Path) -> None:
+    run("index", photos)
+    (tmp_path / "crop.png").write_bytes(photo_bytes("exit", blue=9))
+    done = run("search", "--like", tmp_path / "crop.png", "--json")
+    match = json.loads(done.out)
+    assert (match["query"], match["path"], match["transcript"]) == (
+        str(tmp_path / "crop.png"),
+        str(photos / "door.png"),
+        "exit",
+    )
+    assert f"Searching for what {tmp_path / 'crop.png'} shows: read 'exit'\n" in done.err
+
+
+def test_search_with_a_picture_that_is_none_ends_with_2(run: Run, photos: Path, tmp_path: Path) -> None:
+    run("index", photos)
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    done = run("search", "--like", tmp_path / "a.png")
+    assert (done.code, done.out) == (2, "")
+    assert "a.png: not a picture in a format that is read" in done.err
+
+
 def test_search_groups_by_photo(run: Run, tmp_path: Path) -> None:
     make_gallery(tmp_path, {"a.jpg": ["exit", "exit"]}).close()
     assert len(run("search", "exit").out.splitlines()) == 2

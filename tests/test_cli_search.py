@@ -89,6 +89,10 @@ def test_no_match_ends_with_1_and_says_what_to_try(run: Run, arguments: list[str
     [
         pytest.param([], "give either a query", id="no query"),
         pytest.param(["tea", "--queries", "list"], "give either a query", id="a query and a file"),
+        pytest.param(["tea", "--like", "a.png"], "give either a query", id="a query and a picture"),
+        pytest.param(
+            ["--like", "absent.png"], "--like needs a picture of a word: absent.png: No such", id="no picture"
+        ),
         pytest.param(["tea", "--exact", "--fuzzy", "1"], "--exact leaves no character", id="exact and fuzzy"),
         pytest.param(["tea", "--fuzzy", "3"], "--fuzzy", id="too fuzzy"),
         pytest.param(["tea", "--since", "2024-13"], "'2024-13' is no date", id="no such month"),

@@ -44,6 +44,10 @@ Fuzzy = Annotated[int | None, Option(min=0, max=2, help="Only words read so but 
 QueryFile = Annotated[
     Path | None, Option(metavar="FILE", help="Search for every line of FILE; - is standard input.")
 ]
+Like = Annotated[
+    Path | None,
+    Option(metavar="PICTURE", help="Search for the word that fills this picture: a crop, a logo."),
+]
 PathGlob = Annotated[
     list[str] | None,
     Option("--path", metavar="GLOB", help="Look at photos of this path in the folder, or below; repeatable."),
@@ -78,6 +82,7 @@ def search(
     exact: Exact = False,
     fuzzy: Fuzzy = None,
     queries: QueryFile = None,
+    like: Like = None,
     path: PathGlob = None,
     since: Since = None,
     until: Until = None,
@@ -106,19 +111,34 @@ def search(
     Put the query in single quotes, so that the shell leaves it alone; after -- it may begin with a minus.
     Words are made of the letters a to z and digits; punctuation is ignored.
     """
-    wanted, began = _read_queries(query, queries), time.perf_counter()
+    asked = _ask(query, queries, like, model)
     style = output.Style(as_json, paths or nul, b"\0" if nul else b"\n", explain, queries is not None)
     options = _options(top, "photo" if style.paths else group, min_score, _edit_limit(exact, fuzzy))
     options = replace(options, photos=_photo_filter(path, since, until))
-    pictures = Wanted(save, sheet)
+    _search(asked, index, options, style, Wanted(save, sheet))
+
+
+def _search(
+    asked: _Asked, index: Path | None, options: SearchOptions, style: output.Style, pictures: Wanted
+) -> None:
     with ExitStack() as stack:
         galleries = _open_galleries(index, stack)
         pictures.check(gallery.photos for gallery in galleries)
-        hits = _answer(wanted, _Searcher.of(galleries, _load_encoder(model)), options, style)
+        hits = _answer(asked.queries, _Searcher.of(galleries, asked.encoder), options, style)
     if not (style.paths or style.json):
-        output.note(f"{_summary(hits, len(wanted), style)} · {1000 * (time.perf_counter() - began):.0f} ms")
+        took = f"{1000 * (time.perf_counter() - asked.began):.0f} ms"
+        output.note(f"{_summary(hits, len(asked.queries), style)} · {took}")
     if pictures.make(hits):
         raise typer.Exit(ImageError.exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked for, since when, and what embeds it."""
+
+    queries: list[Query]
+    encoder: Encoder
+    began: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,16 +214,41 @@ def _summary(hits: Sequence[Hit], queries: int, style: output.Style) -> str:
     return f"{summary} · {matched} of {queries} queries matched" if style.names_query else summary
 
 
-def _read_queries(text: str | None, file: Path | None) -> list[Query]:
-    """Return the query that was typed, or those in ``file``, one a line."""
+def _ask(text: str | None, file: Path | None, picture: Path | None, model: str) -> _Asked:
+    """Return the query that was typed, those in ``file``, or that for the word in ``picture``."""
     from stsearch.query import Query
 
-    if (text is None) == (file is None):
+    began = time.perf_counter()
+    if sum(each is not None for each in (text, file, picture)) != 1:
         raise UsageError(
-            "give either a query, as in stsearch search coffee, or --queries FILE with one a line"
+            "give either a query, as in stsearch search coffee, or --queries FILE with one a line,"
+            " or --like PICTURE of a word"
         )
-    if text is not None:
-        return [Query(text)]
+    if picture is not None:
+        return _Asked(*_ask_with_picture(picture, model), began)
+    queries = _read_queries(file) if text is None else [Query(text)]
+    return _Asked(queries, _load_encoder(model), began)
+
+
+def _ask_with_picture(picture: Path, model: str) -> tuple[list[Query], Encoder]:
+    from stsearch.image import read_image
+    from stsearch.likeness import ask_with_picture
+    from stsearch.weights import load_spotter
+
+    try:
+        image = read_image(picture)
+    except ImageError as error:
+        raise UsageError(f"--like needs a picture of a word: {output.printable(str(error))}") from error
+    query, encoder = ask_with_picture(load_spotter(model), image, os.fspath(picture))
+    read = f"read {query.words[0]!r}" if query.words[0] else "not read; its looks alone count"
+    output.note(f"Searching for what {output.shown_path(picture)} shows: {read}")
+    return [query], encoder
+
+
+def _read_queries(file: Path | None) -> list[Query]:
+    """Return the queries in ``file``, one a line."""
+    from stsearch.query import Query
+
     queries = []
     for number, line in enumerate(_lines(file), start=1):
         if line.strip():
