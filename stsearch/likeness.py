@@ -17,8 +17,7 @@ from stsearch.types import Embedding, Image, ModelInfo, Polygon, Quad, TextInsta
 _SHORTER_SIDE = 32
 """Pixels to which a picture is scaled first; the spotter doubles small ones, to a height that words are
 trained at. Of 16 crops of the rendered gallery 15 were most similar to the word they were cut from; at their
-own size
-10, at 64 pixels 13, and a border around them changed nothing."""
+own size 10, at 64 pixels 13, and a border around them changed nothing."""
 
 _TALL = 1.5  # times as high as wide: the text may run up or down
 

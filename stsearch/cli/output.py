@@ -62,6 +62,7 @@ class Style:
         end: follows each path.
         explains: says why each hit was found.
         names_query: says, in lines that do not anyway, which query each hit answers: there are several.
+        previews: shows the words as cut out of their photographs, on a terminal, below a table.
     """
 
     json: bool = False
@@ -69,6 +70,7 @@ class Style:
     end: bytes = b"\n"
     explains: bool = False
     names_query: bool = False
+    previews: bool = False
 
 
 def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[Path] = ()) -> None:

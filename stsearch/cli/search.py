@@ -63,6 +63,7 @@ IndexPath = Annotated[
 ]
 Model = Annotated[str, Option(help="Weights the gallery was made with: a name or a folder.")]
 Explain = Annotated[bool, Option("--explain", help="Show why each hit was found.")]
+Preview = Annotated[bool, Option("--preview", help="Show the words as cut out; on a terminal only.")]
 Json = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 Paths = Annotated[bool, Option("--paths", "-l", help="Print the paths of the photos alone.")]
 Nul = Annotated[bool, Option("--nul", "-0", help="Print paths, each followed by a NUL byte.")]
@@ -89,6 +90,7 @@ def search(
     index: IndexPath = None,
     model: Model = "tiny",
     explain: Explain = False,
+    preview: Preview = False,
     as_json: Json = False,
     paths: Paths = False,
     nul: Nul = False,
@@ -112,7 +114,14 @@ def search(
     Words are made of the letters a to z and digits; punctuation is ignored.
     """
     asked = _ask(query, queries, like, model)
-    style = output.Style(as_json, paths or nul, b"\0" if nul else b"\n", explain, queries is not None)
+    style = output.Style(
+        as_json,
+        paths or nul,
+        b"\0" if nul else b"\n",
+        explain,
+        queries is not None,
+        preview and not (as_json or paths or nul),
+    )
     options = _options(top, "photo" if style.paths else group, min_score, _edit_limit(exact, fuzzy))
     options = replace(options, photos=_photo_filter(path, since, until))
     _search(asked, index, options, style, Wanted(save, sheet))
@@ -197,6 +206,10 @@ def _answer(
         hits = searcher.hits(query, options)
         if hits:
             output.print_hits(hits, style, already={hit.path for hit in found})
+            if style.previews and sys.stdout.isatty():
+                from stsearch.cli.crop_preview import graphics_of, print_crops
+
+                print_crops(hits, graphics_of(os.environ))
             found += hits
         else:
             subject = f"{output.printable(query.text)}: No match" if style.names_query else "No match"
