@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import signal
@@ -103,11 +104,32 @@ def test_no_command_shows_the_help(cli: Cli) -> None:
     assert cli().stdout == cli("--help").stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(cli: Cli, command: str) -> None:
-    done = cli(command, "--help")
-    assert done.returncode == 0
-    assert f"Example: stsearch {command}" in done.stdout
+@pytest.mark.parametrize("command", [*(command.name for command in app.app.registered_commands), "models"])
+def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert app.run(app.app, [command, "--help"]) == 0
+    assert f"Example: stsearch {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        pytest.param("stsearch se", "search", id="a command"),
+        pytest.param("stsearch search --shee", "--sheet", id="an option"),
+        pytest.param("stsearch models ver", "verify", id="a command of a command"),
+        pytest.param("stsearch search --model ti", "tiny", id="weights"),
+    ],
+)
+def test_a_shell_completes_what_is_typed(line: str, offered: str) -> None:
+    asked = {"_STSEARCH_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    command = [sys.executable, "-X", "importtime", "-m", "stsearch"]
+    done = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, [offered])
+    assert not re.search(rf"\| +({'|'.join(HEAVY)})$", done.stderr, re.MULTILINE)
+
+
+def test_control_characters_in_an_error_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    app.run(program_that_raises(errors.UsageError("a\x1b[31m.jpg: no\nsecond line")), [])
+    assert capsys.readouterr().err == "error: a\\x1b[31m.jpg: no\nsecond line\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -123,6 +123,13 @@ def test_search_prints_each_path_once(run: Run, tmp_path: Path) -> None:
     assert run("search", "exit", "-l0").out == f"{first}\0{second}\0"
 
 
+def test_on_a_terminal_paths_are_escaped(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_gallery(tmp_path, {"a\x1b[31m.jpg": ["exit"]}).close()
+    assert run("search", "exit", "-l").out == f"{tmp_path}/a\x1b[31m.jpg\n"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert run("search", "exit", "-l").out == f"{tmp_path}/a\\x1b[31m.jpg\n"
+
+
 def test_search_without_a_match_ends_with_1_and_names_the_best(run: Run, photos: Path) -> None:
     run("index", photos)
     done = run("search", "cuff")

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from stsearch import __version__
+from stsearch.cli import output
 from stsearch.cli.eval import evaluate
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
@@ -90,7 +91,7 @@ def run(program: typer.Typer, arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    output.note(f"error: {message}")
     return code
 
 

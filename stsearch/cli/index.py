@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stsearch.cli import output
+from stsearch.cli.completion import weights
 from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ Option = typer.Option
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of photos.")]
 Index = Annotated[Path | None, Option(help="Folder for the gallery; default: FOLDER/.stsearch.")]
 Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
-Model = Annotated[str, Option(help="Weights: a name or a folder.")]
+Model = Annotated[str, Option(help="Weights: a name or a folder.", autocompletion=weights)]
 Batch = Annotated[int | None, Option(min=1, help="Photos at once; default: 4, on a GPU 32.")]
 NoRead = Annotated[bool, Option("--no-read", help="Do without the recognizer: faster, rougher transcripts.")]
 Exclude = Annotated[

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from stsearch.cli import output
+from stsearch.cli.completion import weights
 from stsearch.errors import WeightsError
 
 models = typer.Typer(help="List the shipped weights, show what they say of themselves, check their files.")
 
-Name = Annotated[str, typer.Argument(help="Weights: a shipped name or a folder.")]
+Name = Annotated[str, typer.Argument(help="Weights: a shipped name or a folder.", autocompletion=weights)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
 
 
@@ -75,7 +76,8 @@ def show(name: Name) -> None:
 @models.command("verify", epilog="Example: stsearch models verify tiny")
 def verify(
     name: Annotated[
-        str | None, typer.Argument(help="A shipped name or a folder; default: all shipped.")
+        str | None,
+        typer.Argument(help="A shipped name or a folder; default: all shipped.", autocompletion=weights),
     ] = None,
 ) -> None:
     """Compare the files of weights with the checksums in their cards. Exit code 13: one is damaged."""

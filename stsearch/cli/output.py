@@ -24,8 +24,8 @@ JSON_SCHEMA = 1
 
 
 def note(message: str) -> None:
-    """Tell the user something on stderr."""
-    print(message, file=sys.stderr)
+    """Tell the user something on stderr; what a terminal could act on, such as in a name, is escaped."""
+    print("\n".join(map(printable, message.splitlines())), file=sys.stderr)
 
 
 def printable(text: str) -> str:
@@ -104,9 +104,12 @@ def _print_lines(rows: Iterable[Mapping[str, str]]) -> None:
 
 
 def _print_paths(paths: Sequence[Path], end: bytes) -> None:
-    """Print each photograph once, its bytes as the file system has them, followed by ``end``."""
+    """Print each photograph once: on a terminal escaped, else its very bytes, followed by ``end``."""
     for path in dict.fromkeys(paths):
-        sys.stdout.buffer.write(os.fsencode(path) + end)
+        if sys.stdout.isatty():
+            print(printable(str(path)))
+        else:
+            sys.stdout.buffer.write(os.fsencode(path) + end)
 
 
 def _as_json(hit: Hit, explains: bool) -> dict[str, object]:

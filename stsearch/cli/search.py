@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stsearch.cli import output
+from stsearch.cli.completion import weights
 from stsearch.cli.pictures import Wanted
 from stsearch.errors import GalleryNotFoundError, ImageError, UsageError, WeightsError
 
@@ -61,7 +62,9 @@ IndexPath = Annotated[
     Path | None,
     Option(envvar="STSEARCH_INDEX", help="Photo folder or gallery to search; default: see above."),
 ]
-Model = Annotated[str, Option(help="Weights the gallery was made with: a name or a folder.")]
+Model = Annotated[
+    str, Option(help="Weights the gallery was made with: a name or a folder.", autocompletion=weights)
+]
 Explain = Annotated[bool, Option("--explain", help="Show why each hit was found.")]
 Preview = Annotated[bool, Option("--preview", help="Show the words as cut out; on a terminal only.")]
 Json = Annotated[bool, Option("--json", help="Print JSON Lines.")]
