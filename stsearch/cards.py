@@ -38,7 +38,9 @@ class Card:
         """What a gallery must know of these weights."""
         c = self.config
         dim = c.embedder.frames * c.embedder.frame_dim
-        return ModelInfo(c.name, self.identity, c.embedder.characters, dim, c.longer_side, c.fusion)
+        return ModelInfo(
+            c.name, self.identity, c.embedder.characters, dim, c.longer_side, c.fusion, c.calibration
+        )
 
     @property
     def identity(self) -> str:

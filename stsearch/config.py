@@ -65,6 +65,15 @@ class PromptConfig:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """One way of turning a probability map into regions; several give a word several outlines."""
+
+    binarize: float = 0.3  # cells of a higher probability belong to a kernel
+    score: float = 0.5  # of a kernel's mean probability; less is no region
+    unclip: float = 1.7  # undoes the shrinking
+
+
+@dataclass(frozen=True)
 class DetectorConfig:
     """A DB head (Liao et al., AAAI 2020) and its post-processing."""
 
@@ -73,10 +82,17 @@ class DetectorConfig:
     amplification: float = 50.0  # k of the differentiable step function
     shrink_ratio: float = 0.4  # r of the shrunken kernel
     min_size: float = 4.0  # pixels; a smaller kernel is no training target, a smaller box no detection
-    binarize_threshold: float = 0.3  # of the probability map
-    score_threshold: float = 0.5  # of a region's mean probability
-    unclip_ratio: float = 1.7  # undoes the shrinking
-    max_regions: int = 300  # a photograph
+    cuts: tuple[Cut, ...] = (Cut(),)
+    max_regions: int = 300  # a photograph and cut
+
+
+@dataclass(frozen=True)
+class ProposalConfig:
+    """Which of the regions that were found are read with care, and which of the readings are kept."""
+
+    least_rough: float = 0.0  # mean confidence of a character of the embedder's reading; less is no word
+    same_outline: float = 0.8  # IoU above which of two outlines one is enough
+    least_sure: float = 0.0  # mean confidence of a character of the last reading; less is forgotten
 
 
 @dataclass(frozen=True)
@@ -131,12 +147,14 @@ class ModelConfig:
     prompts: PromptConfig | None = None  # needs the backbone's attention pool
     neck_channels: int = 64
     detector: DetectorConfig = field(default_factory=DetectorConfig)
+    proposals: ProposalConfig = field(default_factory=ProposalConfig)
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
     recognizer: RecognizerConfig | None = None  # without one the embedder's CTC reading is the transcript
     longer_side: int = 1280  # pixels a photograph is read at
     # It is read at each of these times that size: huge words are found where they are small.
     scales: tuple[float, ...] = (1.0,)
     fusion: float = 0.5  # share of the transcript's edit similarity in the ranking, chosen on validation
+    calibration: tuple[tuple[float, ...], ...] = ()  # from scores to probabilities, fitted on validation
 
 
 @dataclass(frozen=True)
@@ -298,9 +316,19 @@ _CR50 = ModelConfig(
 
 # Thresholds and sizes were chosen on the validation photographs (weights/README.md).
 _TINY = ModelConfig(
-    detector=DetectorConfig(binarize_threshold=0.78, score_threshold=0.87, unclip_ratio=2.3),
+    detector=DetectorConfig(
+        cuts=(
+            Cut(0.78, 0.84, 2.3),
+            Cut(0.95, 0.96, 3.0),
+            Cut(0.6, 0.75, 2.0),
+            Cut(0.9, 0.94, 2.7),
+            Cut(0.4, 0.6, 1.7),
+            Cut(0.2, 0.6, 1.5),
+        )
+    ),
+    proposals=ProposalConfig(least_rough=0.4, least_sure=0.5),
     scales=(1.0, 0.5, 0.3),
-    recognizer=RecognizerConfig(),
+    recognizer=RecognizerConfig(cross_modal=False),  # brings nothing yet (weights/README.md)
     fusion=0.75,
 )
 

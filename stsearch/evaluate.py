@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from stsearch import metrics
 from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
+from stsearch.calibration import match_probability
 from stsearch.charset import normalize, split_words
 from stsearch.errors import DataError
 from stsearch.predictions import Conditions, Predictions
+from stsearch.proposals import keep_best
 from stsearch.scoring import score_instances
 from stsearch.search import Encoder
 from stsearch.types import Sample, TextInstance
@@ -105,7 +107,9 @@ def score(
     scores = rank(queries, found, encoder, fusion)
     seconds = clock() - started
     measures = measures_of(truth.benchmark)
-    outlined = list(zip(samples, found, strict=True)) if "detection" in measures else []
+    # Retrieval ranks by every way to read a word; a label is answered by one.
+    outlined = [(sample, keep_best(instances)) for sample, instances in zip(samples, found, strict=True)]
+    outlined = outlined if "detection" in measures else []
     matchings = [_match(sample, instances) for sample, instances in outlined]
     precisions = map(metrics.average_precision, truth.relevance(), scores)
     return Report(
@@ -152,7 +156,8 @@ def rank(
     best = {word: np.zeros(len(found), np.float32) for word in words}
     if instances:
         for word, embedding in zip(words, encoder(words), strict=True):
-            scores = score_instances(word, embedding, embeddings, transcripts, fusion)
+            raw = score_instances(word, embedding, embeddings, transcripts, fusion)
+            scores = match_probability(raw, len(word), encoder.info.calibration)
             np.maximum.at(best[word], owners, scores)
     nothing = np.zeros(len(found), np.float32)
     rows = [[best[word] for word in split_words(query)] or [nothing] for query in queries]

@@ -14,6 +14,7 @@ import pyclipper
 import shapely
 from numpy.typing import NDArray
 
+from stsearch.config import Cut
 from stsearch.types import Image, Polygon, Quad
 
 _MOST_SAMPLES = 8  # a pixel of a rectified crop and axis; words of thousands of pixels need no more
@@ -44,11 +45,16 @@ def overlap_areas(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the areas of ``a`` (A,), of ``b`` (B,) and of their intersections (A, B)."""
     first, second = _shapes(a), _shapes(b)
-    return (
-        shapely.area(first),
-        shapely.area(second),
-        shapely.area(shapely.intersection(first[:, None], second)),
-    )
+    shared = np.zeros((len(first), len(second)))
+    near = _boxes_meet(shapely.bounds(first), shapely.bounds(second))  # few do, and intersecting is slow
+    rows, columns = np.nonzero(near)
+    shared[rows, columns] = shapely.area(shapely.intersection(first[rows], second[columns]))
+    return shapely.area(first), shapely.area(second), shared
+
+
+def _boxes_meet(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (A, B): the boxes (A, 4) and (B, 4), of left, top, right and bottom, share a point."""
+    return np.asarray((a[:, None, :2] <= b[:, 2:]).all(axis=2) & (b[:, :2] <= a[:, None, 2:]).all(axis=2))
 
 
 def _shapes(polygons: Sequence[Polygon]) -> NDArray[np.object_]:
@@ -193,20 +199,14 @@ def rectify(image: Image, polygon: Polygon, size: tuple[int, int], margin: float
 
 
 def polygons_from_map(
-    probability: NDArray[np.float32],
-    binarize: float,
-    minimum_score: float,
-    unclip_ratio: float,
-    min_size: float,
-    limit: int,
+    probability: NDArray[np.float32], cut: Cut, min_size: float, limit: int
 ) -> list[tuple[Polygon, float]]:
     """Turn a probability map of shrunken text kernels into polygons (DB, section 3.4).
 
     Args:
         probability: (H, W) float32 in [0, 1].
-        binarize: cells above it belong to a kernel.
-        minimum_score: kernels whose mean probability is lower are dropped.
-        unclip_ratio: a kernel grows by area * ratio / perimeter.
+        cut: which cells belong to a kernel, which kernels are kept, and how much they grow: by
+            area * ratio / perimeter.
         min_size: regions with a shorter side are dropped; cells.
         limit: the most confident regions that are kept.
 
@@ -214,15 +214,15 @@ def polygons_from_map(
         (polygon, score) pairs, polygons in cells (outer corner origin), best first. Straight words are
         quads; bent ones have 14 points.
     """
-    mask = (probability > binarize).astype(np.uint8)
+    mask = (probability > cut.binarize).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     found: list[tuple[Polygon, float]] = []
     for contour in contours:
         kernel = contour.reshape(-1, 2).astype(np.float32)
         score = _mean_inside(probability, np.asarray(contour, np.int32))
-        if score < minimum_score:
+        if score < cut.score:
             continue
-        polygon = _unclip(kernel, unclip_ratio)
+        polygon = _unclip(kernel, cut.unclip)
         if polygon is not None and min(word_size(polygon)) >= min_size:
             found.append((polygon, score))
     return sorted(found, key=lambda item: -item[1])[:limit]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stsearch.frames import Frames
 from stsearch.query import Term
 from stsearch.scoring import NO_MATCH, Scorer, Scores
 from stsearch.types import Polygon
 
 LEAST_WORD_SCORE = 0.4
-"""No word of a phrase scores less: two words found are not three, however well they were read."""
+"""No word of a phrase scores less, uncalibrated: two words found are not three, however well read."""
 
 # All lengths are in heights of the words, so that a photograph may be scaled.
 _MOST_GAP = 1.5  # between a word and the next on its line
@@ -24,36 +24,6 @@ _LEAST_COSINE = float(np.cos(np.radians(30)))  # between the reading directions 
 
 Run = tuple[str, int]  # words of the phrase, joined, and the row of the instance that shows them
 Relation = NDArray[np.bool_]  # (n, n)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frames:
-    """The reading frames of n words.
-
-    Attributes:
-        corners: (n, 4, 2) TL, TR, BR, BL.
-        along: (n, 2) unit reading direction.
-        down: (n, 2) unit, at a right angle to it.
-        height: (n,) pixels.
-    """
-
-    corners: NDArray[np.float32]
-    along: NDArray[np.float32]
-    down: NDArray[np.float32]
-    height: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, polygons: Sequence[Polygon]) -> Frames:
-        """Take the ends of each polygon (P, 2): a bent word reads along its chord."""
-        ends = [(len(polygon) + 1) // 2 for polygon in polygons]
-        corners = np.array(
-            [polygon[[0, end - 1, end, -1]] for polygon, end in zip(polygons, ends, strict=True)], np.float32
-        ).reshape(-1, 4, 2)
-        chord = corners[:, 1] + corners[:, 2] - corners[:, 0] - corners[:, 3]
-        along = chord / np.maximum(np.linalg.norm(chord, axis=1, keepdims=True), 1e-6)
-        sides = np.linalg.norm(corners[:, [0, 1]] - corners[:, [3, 2]], axis=2)
-        down = np.stack([-along[:, 1], along[:, 0]], axis=1)
-        return cls(corners, along, down, np.maximum(sides.mean(axis=1), 1e-6))
 
 
 def successors(polygons: Sequence[Polygon]) -> Relation:
@@ -151,8 +121,9 @@ def find_phrase(
 def _score_run(term: Term, span: tuple[int, int], joined: str, scorer: Scorer) -> Scores:
     """Return (N,) the scores of some words of ``term`` in one instance, ``NO_MATCH`` if too low."""
     words = term.words[slice(*span)]
-    scores = scorer.word(joined) if len(words) == 1 else scorer.run(words, joined)
-    return np.where(scores >= LEAST_WORD_SCORE, scores, np.float32(NO_MATCH))
+    if len(words) == 1:
+        return scorer.word(joined, LEAST_WORD_SCORE)
+    return scorer.run(words, joined, LEAST_WORD_SCORE)
 
 
 def _possible(

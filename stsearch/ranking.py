@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from stsearch.phrases import Run, find_phrase
 from stsearch.query import Alternative, Query, Term
-from stsearch.scoring import Scorer, Scores
+from stsearch.scoring import NO_MATCH, Scorer, Scores
 from stsearch.types import Polygon
 
-MIN_SCORE = 0.6
-"""A word that scores so much is taken to be there, where nobody says how much it has to score."""
+_LEAST_SHARE = 0.1
+"""Of several words none may score less than this share of the score that is asked for: it is not there."""
 
 Group = Literal["word", "photo"]
 
@@ -60,7 +60,7 @@ class Ranking:
         polygons_of: takes rows of the table.
         group: a row for every text instance or phrase, or for every photograph.
         min_score: of interest; 0 for all. Photographs leave where an unwanted term scores so much, and never
-            for less than ``MIN_SCORE`` where it is 0.
+            for less than what the weights advise where it is 0.
     """
 
     query: Query
@@ -87,7 +87,7 @@ class Ranking:
         return set[int].intersection(*map(self._leaving, self.query.alternatives))
 
     def _leaving(self, alternative: Alternative) -> set[int]:
-        least = self.min_score or MIN_SCORE
+        least = self.min_score or self.scorer.advised_least
         contents = self.scorer.table.contents
         shown = [contents[self._answers(term, least).scores >= least] for term in alternative.unwanted]
         return set(np.concatenate(shown).tolist()) if shown else set()
@@ -95,7 +95,7 @@ class Ranking:
     def _rows_of(self, alternative: Alternative) -> Iterator[Row]:
         wanted = alternative.wanted
         # Of several terms one may score less where the others score more.
-        least = self.min_score if len(wanted) == 1 else 0.0
+        least = self.min_score if len(wanted) == 1 else _LEAST_SHARE * self.min_score
         rows = _rank(self.scorer.table.contents, [self._answers(term, least) for term in wanted], self.group)
         left = self._leaving(alternative)
         return (row for row in rows if row.content not in left)
@@ -103,9 +103,13 @@ class Ranking:
     def _answers(self, term: Term, least: float) -> _Answers:
         word = term.words[0]
         if len(term.words) == 1:
-            return _Answers(self.scorer.word(word), word, {})
+            return _Answers(_cut(self.scorer.word(word), least), word, {})
         scores, chains = find_phrase(term, self.scorer, self.polygons_of, least)
-        return _Answers(scores, word, chains)
+        return _Answers(_cut(scores, least), word, chains)
+
+
+def _cut(scores: Scores, least: float) -> Scores:
+    return np.where(scores >= least, scores, np.float32(NO_MATCH))
 
 
 def _rank(contents: NDArray[np.int64], answers: Sequence[_Answers], group: Group) -> Iterator[Row]:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
+from stsearch.calibration import advised_least, match_probability
 from stsearch.charset import normalize
 from stsearch.index.records import InstanceTable
 from stsearch.query import fixed_part, is_pattern
-from stsearch.types import Embedding
+from stsearch.types import Embedding, ModelInfo
 
 NO_MATCH = -1.0
 """The score of an instance that is no answer at all: it lies beyond a limit of edits."""
@@ -109,30 +110,45 @@ class Scorer:
     """Scores words, with or without wildcards, on one table of text instances."""
 
     def __init__(
-        self, table: InstanceTable, embeddings: Mapping[str, Embedding], fusion: float, fuzzy: int | None
+        self, table: InstanceTable, embeddings: Mapping[str, Embedding], info: ModelInfo, fuzzy: int | None
     ) -> None:
         """Take the embedding of the fixed part of every word, and the limit of edits, if there is one."""
         self.table = table
         self._embeddings = embeddings
-        self._fusion = fusion
+        self._info = info
         self._fuzzy = fuzzy
 
-    def word(self, word: str) -> Scores:
-        """Return (N,) float32 in [0, 1], or ``NO_MATCH`` beyond the limit of edits."""
-        table, embedding = self.table, self._embeddings[fixed_part(word)]
+    @property
+    def advised_least(self) -> float:
+        """The score from which a word is taken to be there."""
+        return advised_least(self._info.calibration)
+
+    def word(self, word: str, least: float = 0.0) -> Scores:
+        """Return (N,) float32 in [0, 1], or ``NO_MATCH`` beyond the limit of edits.
+
+        With a calibration these are probabilities; of a pattern, as if its known characters were a word.
+
+        Args:
+            word: folded, with or without wildcards.
+            least: score, uncalibrated, below which an instance is no answer.
+        """
+        table, fixed = self.table, fixed_part(word)
+        embedding = self._embeddings[fixed]
         if is_pattern(word):
-            scores = score_pattern(word, embedding, table)
+            raw = score_pattern(word, embedding, table)
         else:
-            scores = score_instances(word, embedding, table.embeddings, table.transcripts, self._fusion)
+            raw = score_instances(word, embedding, table.embeddings, table.transcripts, self._info.fusion)
+        scores = match_probability(raw, len(fixed), self._info.calibration)
+        scores = np.where(raw >= least, scores, np.float32(NO_MATCH))
         return scores if self._fuzzy is None else self._limited(scores, word, self._fuzzy)
 
-    def run(self, words: Sequence[str], joined: str) -> Scores:
+    def run(self, words: Sequence[str], joined: str, least: float = 0.0) -> Scores:
         """Return (N,) how well an instance answers words run together, ``NO_MATCH`` where one is missing.
 
         Of the shortest word at least half must have been read: "storage" alone is no "cold storage".
         """
         limit = min(len(fixed_part(word)) for word in words) // 2
-        return self._limited(self.word(joined), joined, limit)
+        return self._limited(self.word(joined, least), joined, limit)
 
     def similarity(self, word: str, instance: int) -> float:
         """Return the cosine between ``word`` and an instance, a row of the table, in [-1, 1]."""

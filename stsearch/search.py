@@ -5,7 +5,7 @@ The score of a text instance is made in ``scoring``, that of a phrase in ``phras
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice, takewhile
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stsearch.frames import Frames
 from stsearch.index.gallery import Gallery
 from stsearch.index.records import Detail
 from stsearch.photo_filter import PhotoFilter
@@ -24,6 +25,8 @@ from stsearch.types import ModelInfo, Polygon, Quad
 
 _CANDIDATES = 1000
 """Most similar instances to score for each word of a query, in a gallery too large to score all."""
+
+_AT_ONCE = 64  # rows whose outlines are fetched together
 
 _NOWHERE: Polygon = np.zeros((0, 2), np.float32)
 _GONE: Polygon = np.full((4, 2), np.nan, np.float32)
@@ -46,7 +49,7 @@ class SearchOptions:
         top: how many hits to return at most.
         group: "word" gives one hit for every text instance, "photo" one for every photograph.
         min_score: hits below it are left out; photographs leave where an unwanted word scores so much
-            (``ranking.MIN_SCORE`` if it is 0).
+            (what the weights advise if it is 0).
         fuzzy: how many characters of a transcript may differ from the word; None: similarity decides.
         blank: with ``group="photo"``, rank photographs that show no such word too, with score 0.
         photos: which photographs are looked at; None: all.
@@ -138,15 +141,17 @@ def search(
 ) -> list[Hit]:
     """Return the hits for ``query``, best first; equal scores by path.
 
-    With one word and ``group="word"`` every text instance is a hit of its own. With several words a photo
-    scores the mean of its best instances for each, and those instances are its hits.
+    With one word and ``group="word"`` every word in a photograph is a hit of its own: of several ways to read
+    it, the one that answers best. With several words a photo scores the mean of its best instances for each,
+    and those instances are its hits.
 
     Raises:
         WeightsError: the encoder belongs to other weights than the gallery.
     """
     photos = None if options.photos is None else dict(gallery.all_photos(options.photos.admits))
     ranking = _prepare(gallery, query, encoder, options, photos)
-    rows = list(islice(takewhile(lambda row: row.score >= options.min_score, ranking.rows()), options.top))
+    wanted = takewhile(lambda row: row.score >= options.min_score, ranking.rows())
+    rows = list(islice(_one_a_place(wanted, ranking.polygons_of), options.top))
     hits = [hit for hit in _hits(gallery, ranking, rows) if photos is None or hit.path in photos]
     if options.blank and options.group == "photo" and len(rows) < options.top:
         passed = {row.content for row in rows} | ranking.leaving()
@@ -157,6 +162,20 @@ def search(
             if content not in passed
         ]
     return merge_hits([hits], options.top)
+
+
+def _one_a_place(
+    rows: Iterator[Row], polygons_of: Callable[[Sequence[int]], Sequence[Polygon]]
+) -> Iterator[Row]:
+    """Yield ``rows``, best first, without those that show what a better one of the photograph shows."""
+    shown: dict[int, list[Polygon]] = {}
+    while some := list(islice(rows, _AT_ONCE)):
+        polygons = iter(polygons_of([at for row in some for _, at in row.shown]))
+        for row in some:
+            before, here = shown.setdefault(row.content, []), [next(polygons) for _ in row.shown]
+            if not Frames.of([*before, *here]).same_place()[len(before) :, : len(before)].any():
+                before += here
+                yield row
 
 
 def merge_hits(groups: Iterable[Sequence[Hit]], top: int) -> list[Hit]:
@@ -208,7 +227,7 @@ def _prepare(
         # One that another process has just removed is nowhere, and beside nothing.
         return [details[one].polygon if one in details else _GONE for one in ids]
 
-    scorer = Scorer(table, embedding_of, encoder.info.fusion, options.fuzzy)
+    scorer = Scorer(table, embedding_of, encoder.info, options.fuzzy)
     return Ranking(query, scorer, polygons_of, options.group, options.min_score)
 
 

@@ -18,15 +18,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from stsearch.charset import Charset
 from stsearch.config import DetectorConfig
 from stsearch.errors import DeviceError
-from stsearch.geometry import overlap_areas, polygons_from_map, region_edges, turn_quad, word_size
+from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
+from stsearch.proposals import group_outlines, worth_keeping, worth_reading
 from stsearch.reader import Reader
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
-
-SAME_WORD = 0.5
-"""Share of the smaller of two instances above which they are taken for one word."""
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -45,7 +43,7 @@ class _Region:
     photo: int  # index in the batch
     word: int  # index of the polygon in its photo
     polygon: Polygon  # pixels of the network's input
-    score: float
+    score: float  # the share of all outlines, of every cut at every size, that it stands for
 
 
 class Spotter:
@@ -82,7 +80,8 @@ class Spotter:
             images: HWC uint8 RGB, of any sizes; they are padded to a common size.
 
         Returns:
-            One list a photograph, best detection first, polygons in its own pixels.
+            One list a photograph, most certain first, polygons in its own pixels. Where a word can be read
+            in several ways, there is an instance for each: ``proposals.keep_best`` leaves one.
 
         Raises:
             DeviceError: Not even one photograph fits into the memory of the device.
@@ -102,8 +101,9 @@ class Spotter:
                     f"{self.device} has too little free memory for one photograph of {width} x {height}: "
                     "stop what else uses it, or take --device cpu"
                 )
-        read = self._read_again(images, found)
-        return [keep_best(words) for words in read] if len(self._resizes) > 1 else read
+        proposals = self._config.proposals
+        read = self._read_again(images, [worth_reading(words, proposals) for words in found])
+        return [worth_keeping(words, proposals) for words in read]
 
     def _find_if_it_fits(self, images: Sequence[Image]) -> list[list[TextInstance]] | None:
         try:
@@ -176,10 +176,11 @@ class Spotter:
         detector = self._config.detector
         cells = probability[: -(-plan.height // detector.stride), : -(-plan.width // detector.stride)]
         found = find_polygons(cells, detector)
+        outlines = len(detector.cuts) * len(self._resizes)
         return [
-            _Region(photo, word, reading, score)
-            for word, (polygon, score) in enumerate(found)
-            for reading in possible_readings(polygon)
+            _Region(photo, word, reading, count / outlines)
+            for word, count in group_outlines(found, self._config.proposals.same_outline).items()
+            for reading in possible_readings(found[word])
         ]
 
     def _embed(
@@ -208,17 +209,13 @@ class Spotter:
         return [list(words.values()) for words in found]
 
 
-def find_polygons(probability: NDArray[np.float32], config: DetectorConfig) -> list[tuple[Polygon, float]]:
-    """Return the (polygon, score) pairs of a probability map, polygons in pixels of the network's input."""
-    found = polygons_from_map(
-        probability,
-        config.binarize_threshold,
-        config.score_threshold,
-        config.unclip_ratio,
-        config.min_size / config.stride,
-        config.max_regions,
+def find_polygons(probability: NDArray[np.float32], config: DetectorConfig) -> list[Polygon]:
+    """Return all polygons that each cut of a probability map finds, in pixels of the network's input."""
+    found = (
+        polygons_from_map(probability, cut, config.min_size / config.stride, config.max_regions)
+        for cut in config.cuts
     )
-    return [(polygon * config.stride, score) for polygon, score in found]
+    return [polygon * config.stride for polygon, _ in itertools.chain.from_iterable(found)]
 
 
 def possible_readings(polygon: Polygon) -> list[Polygon]:
@@ -227,26 +224,6 @@ def possible_readings(polygon: Polygon) -> list[Polygon]:
     if len(polygon) != 4 or height < TALL * width:
         return [polygon]
     return [polygon, turn_quad(polygon, 1), turn_quad(polygon, 3)]
-
-
-def keep_best(instances: Sequence[TextInstance]) -> list[TextInstance]:
-    """Of instances that overlap, keep the best: detected and read with the most certainty, a character.
-
-    Two overlap when they share more than half of the smaller one, so a fragment does not survive its word.
-    """
-    ordered = sorted(instances, key=_certainty, reverse=True)
-    polygons = [instance.polygon for instance in ordered]
-    areas, _, shared = overlap_areas(polygons, polygons)
-    same = shared > SAME_WORD * np.minimum(areas[:, None], areas)
-    kept: list[int] = []
-    for index in range(len(ordered)):
-        if not same[index, kept].any():
-            kept.append(index)
-    return [ordered[index] for index in kept]
-
-
-def _certainty(instance: TextInstance) -> float:
-    return float(instance.score * instance.confidence ** (1 / max(len(instance.transcript), 1)))
 
 
 def fold_batch_norms(model: Module) -> Module:

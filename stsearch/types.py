@@ -50,7 +50,7 @@ class TextInstance:
     """One word found in a photograph."""
 
     polygon: Polygon  # (P, 2) float32
-    score: float  # detection score in [0, 1]
+    score: float  # of detection, in [0, 1]: the share of outlines drawn for it that agree
     transcript: str  # "" when nothing is legible
     confidence: float  # product of character probabilities in [0, 1]
     embedding: Embedding  # (D,) float32, unit length
@@ -67,3 +67,6 @@ class ModelInfo:
     dim: int  # length of an embedding
     longer_side: int  # photographs are read at this many pixels on the longer side
     fusion: float = 0.5  # share of transcript edit similarity in the ranking score, chosen on validation
+    calibration: tuple[
+        tuple[float, ...], ...
+    ] = ()  # what scores mean (``calibration``); of no matter to a gallery

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
+from stsearch.calibration import Table, expected_calibration_error, fit_calibration, match_probability
 from stsearch.cards import Card
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.errors import UsageError
@@ -21,10 +25,16 @@ from stsearch.image import Resize, read_image
 from stsearch.metrics import match_detections
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.predictions import Predictions, predict
+from stsearch.proposals import keep_best
 from stsearch.query_encoder import QueryEncoder
 from stsearch.spotter import Spotter
 from stsearch.types import ModelInfo, Sample
 from stsearch.weights import load_model, save_model
+
+LEAST_LIKELY = 0.1
+"""Probability from which on pairs of query and photograph count in the calibration error."""
+
+_PARTS = 5
 
 FUSIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 HEIGHTS = (8, 16, 32, 64, 128, 1280)
@@ -44,6 +54,7 @@ class Validation:
     photos_per_s: float | None = None
     fusion: float | None = None  # share of the transcript that ranks best, of FUSIONS
     recall_by_height: dict[str, float] | None = None  # share of labelled words detected, by class of height
+    calibration_error: float | None = None  # expected, of photographs unseen in fitting, from LEAST_LIKELY on
 
     @property
     def figure(self) -> float:
@@ -69,7 +80,14 @@ class Validation:
 
 
 def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> Validation:
-    """Measure ``model`` on ``samples``; of the shares of the transcript in the ranking, the best counts.
+    """Measure ``model`` on ``samples``; of the shares of the transcript in the ranking, the best counts."""
+    return _validate(model, samples, detect)[0]
+
+
+def _validate(
+    model: SceneTextModel, samples: Sequence[Sample], detect: bool
+) -> tuple[Validation, Report | None]:
+    """Return figures and, with ``detect``, the report of the best ranking, its scores uncalibrated.
 
     Args:
         model: Any state; a folded copy is what runs.
@@ -79,6 +97,7 @@ def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> 
     info = Card(model.config).info
     spotter = Spotter(model, info)
     encoder = query_encoder_of(model)
+    encoder.info = dataclasses.replace(info, calibration=())  # one is fitted to the scores as they are
     labelled = _best_score(samples, _read_labelled(spotter, samples, info), encoder)[1]
     result = Validation(
         photos=len(samples),
@@ -87,10 +106,10 @@ def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> 
         labelled_accuracy=labelled.spotting.recall,
     )
     if not detect:
-        return result
+        return result, None
     predictions = predict(spotter, samples)
     fusion, report = _best_score(samples, predictions, encoder)
-    return dataclasses.replace(
+    result = dataclasses.replace(
         result,
         retrieval_map=report.mean_average_precision,
         hmean=report.detection.hmean,
@@ -98,6 +117,7 @@ def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> 
         fusion=fusion,
         recall_by_height=recall_by_height(samples, predictions, info.longer_side),
     )
+    return result, report
 
 
 def validate_reading(model: SceneTextModel, items: Sequence[tuple[Path, str]]) -> WordReport:
@@ -117,25 +137,51 @@ def query_encoder_of(model: SceneTextModel) -> QueryEncoder:
 def measure(
     folder: Path, sets: Sequence[Path], word_sets: Sequence[Path] = (), device: str = "auto"
 ) -> tuple[Card, Validation]:
-    """Measure the weights in ``folder`` on labelled ``sets``; write figures and fusion to their card.
+    """Measure the weights in ``folder`` on labelled ``sets``; write what is found out to their card.
 
-    Their recognizer, if they have one, is measured on crops as well. The weights are made ready for use:
-    their prompt is frozen.
+    That is figures, fusion and calibration. Their recognizer, if they have one, is measured on crops as
+    well. The weights are made ready for use: their prompt is frozen.
 
     Raises:
         WeightsError, DataError: the weights or a set cannot be read.
         WriteError: the card cannot be written.
     """
     model, card = load_model(str(folder), device)
-    result = validate(model, [sample for path in sets for sample in read_dataset(path)], detect=True)
+    samples = [sample for path in sets for sample in read_dataset(path)]
+    result, report = _validate(model, samples, detect=True)
     freeze_prompts(model)
-    model.config = dataclasses.replace(model.config, fusion=result.fusion or 0.0)
+    table, error = calibrate(report) if report is not None else ((), None)
+    result = dataclasses.replace(result, calibration_error=error)
+    model.config = dataclasses.replace(model.config, fusion=result.fusion or 0.0, calibration=table)
     metrics = card_metrics(result, sets)
     if word_sets and model.recognizer is not None:
         items = [item for path in word_sets for item in read_words(path)]
         metrics |= card_metrics(validate_reading(model, items), word_sets)
     card = dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
     return save_model(folder, model, card), result
+
+
+def calibrate(report: Report) -> tuple[Table, float]:
+    """Return a calibration fitted to every query and photograph, and its expected error.
+
+    The error is of photographs that the calibration was not fitted to, a fifth of them at a time, over all
+    pairs whose probability is ``LEAST_LIKELY`` or more: nearly all others are sure not to match.
+    """
+    scores, matches = report.scores, report.truth.relevance()
+    lengths = np.array([len(query) for query in report.truth.queries])
+    likely = np.zeros(scores.shape, np.float32)
+    part = np.arange(scores.shape[1]) % _PARTS
+    for held_out in range(_PARTS):
+        table = _fit(scores[:, part != held_out], lengths, matches[:, part != held_out])
+        for row, length in enumerate(lengths.tolist()):
+            held = scores[row, part == held_out]
+            likely[row, part == held_out] = match_probability(held, length, table)
+    counted = likely >= LEAST_LIKELY
+    return _fit(scores, lengths, matches), expected_calibration_error(likely[counted], matches[counted])
+
+
+def _fit(scores: NDArray[np.float32], lengths: NDArray[np.int64], matches: NDArray[np.bool_]) -> Table:
+    return fit_calibration(scores.ravel(), np.repeat(lengths, scores.shape[1]), matches.ravel())
 
 
 def card_metrics(result: Validation | WordReport, sets: Sequence[Path]) -> dict[str, Any]:  # Any: JSON
@@ -156,7 +202,7 @@ def recall_by_height(
     found: dict[str, list[bool]] = {f"{low}-{high}": [] for low, high in itertools.pairwise(HEIGHTS)}
     for sample in samples:
         plan = Resize(longer_side).plan(*read_image(sample.image).shape[:2])
-        polygons = [instance.polygon for instance in predictions.of(sample)]
+        polygons = [instance.polygon for instance in keep_best(predictions.of(sample))]
         matched = {label for label, _ in match_detections(sample.words, polygons, sample.partial).pairs}
         for label, word in enumerate(sample.words):
             place = bisect.bisect_right(HEIGHTS, word_size(plan.scale(word.polygon))[0])

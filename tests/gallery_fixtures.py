@@ -45,7 +45,7 @@ def instance(word: str, x: float = 1.0, score: float = 0.9) -> TextInstance:
 
 
 def spotted(path: str, *words: str) -> Spotted:
-    instances = [instance(word, x=10.0 * i) for i, word in enumerate(words)]
+    instances = [instance(word, x=30.0 * i) for i, word in enumerate(words)]
     return Spotted(PhotoFile(path, 100, 1), f"sha of {path}", 48, 64, instances)
 
 

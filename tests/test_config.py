@@ -37,8 +37,8 @@ def test_overlay_names_what_it_refuses(values: dict[str, object], message: str) 
 
 
 def test_overlay_changes_only_what_it_names() -> None:
-    changed = overlay(ModelConfig(), {"detector": {"unclip_ratio": 2}})
-    assert changed.detector.unclip_ratio == 2.0
+    changed = overlay(ModelConfig(), {"detector": {"shrink_ratio": 2}})
+    assert changed.detector.shrink_ratio == 2.0
     assert changed.embedder == ModelConfig().embedder
 
 

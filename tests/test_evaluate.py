@@ -61,6 +61,15 @@ def test_false_alarms_of_partly_labelled_photographs_are_not_counted() -> None:
     assert report.detection == DetectionCounts(matched=1, labels=2, detections=1)
 
 
+def test_a_word_that_can_be_read_in_two_ways_is_detected_once_and_answers_both() -> None:
+    photo = SAMPLES[0]
+    more = dataclasses.replace(FOUND, instances={photo.image: [*FOUND.of(photo), instance("EX", 0)]})
+    truth = FOLDER_RULES.truth([photo])
+    once, twice = (score(truth, found, FakeEncoder(), 0.5) for found in (FOUND, more))
+    assert once.detection == twice.detection
+    assert rank(["ex"], [more.of(photo)], FakeEncoder(), fusion=1.0).tolist() == [[1.0]]
+
+
 def test_predictions_of_other_weights_are_refused() -> None:
     with pytest.raises(DataError, match="made with weights 0ld"):
         score(TRUTH, dataclasses.replace(FOUND, weights_sha256="0ld"), FakeEncoder(), 0.5)

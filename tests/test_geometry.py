@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stsearch.config import Cut
 from stsearch.geometry import (
     expand_edges,
     offset_polygon,
@@ -124,7 +125,7 @@ def test_a_perfect_kernel_grows_back_to_its_word(angle: float) -> None:
     turn = cv2.getRotationMatrix2D((80, 80), angle, 1)
     word = np.array([[30, 65], [130, 65], [130, 95], [30, 95]], np.float32)
     word = (word @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
-    [(polygon, score)] = polygons_from_map(draw_kernel(word), 0.3, 0.5, 1.7, 3, 10)
+    [(polygon, score)] = polygons_from_map(draw_kernel(word), Cut(), 3, 10)
     assert polygon_iou(polygon, word) > 0.85
     assert score == pytest.approx(1.0, abs=0.02)
 
@@ -133,7 +134,7 @@ def test_a_bent_kernel_becomes_a_bent_polygon() -> None:
     angles = np.linspace(np.pi * 0.9, np.pi * 0.1, 7)
     circle = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
     arch = (np.concatenate([circle * 70, circle[::-1] * 48]) + np.array([80, 100])).astype(np.float32)
-    [(polygon, _)] = polygons_from_map(draw_kernel(arch), 0.3, 0.5, 1.7, 3, 10)
+    [(polygon, _)] = polygons_from_map(draw_kernel(arch), Cut(), 3, 10)
     assert len(polygon) == 14
     assert polygon_iou(polygon, arch) > 0.7
     assert polygon[0][0] < polygon[6][0]
@@ -141,7 +142,7 @@ def test_a_bent_kernel_becomes_a_bent_polygon() -> None:
 
 
 def test_an_empty_map_holds_no_polygon() -> None:
-    assert polygons_from_map(np.zeros((20, 20), np.float32), 0.3, 0.5, 1.7, 3, 10) == []
+    assert polygons_from_map(np.zeros((20, 20), np.float32), Cut(), 3, 10) == []
 
 
 def test_weak_small_and_surplus_kernels_are_dropped() -> None:
@@ -150,9 +151,9 @@ def test_weak_small_and_surplus_kernels_are_dropped() -> None:
     probability[30:40, 10:60] = 0.4  # weak
     probability[50, 50] = 0.9  # small
     probability[70:80, 10:60] = 0.8
-    found = polygons_from_map(probability, 0.3, 0.5, 1.7, 4, 10)
+    found = polygons_from_map(probability, Cut(), 4, 10)
     assert [round(score, 2) for _, score in found] == [0.9, 0.8]
-    assert len(polygons_from_map(probability, 0.3, 0.5, 1.7, 4, 1)) == 1
+    assert len(polygons_from_map(probability, Cut(), 4, 1)) == 1
 
 
 def picture() -> Image:

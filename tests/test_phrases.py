@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gallery_fixtures import embed
+from gallery_fixtures import MODEL, embed
 from numpy.typing import NDArray
 from test_scoring import table_of
 
@@ -77,7 +77,7 @@ def find(phrase: str, words: dict[str, Polygon], fuzzy: int | None = None, least
     table.contents[:] = 1
     term, outlines = Term(tuple(phrase.split())), list(words.values())
     embeddings = {fixed_part(run): embed(fixed_part(run)) for run in term.runs().values()}
-    scorer = Scorer(table, embeddings, 0.5, fuzzy)
+    scorer = Scorer(table, embeddings, MODEL, fuzzy)
     scores, chains = find_phrase(term, scorer, lambda rows: [outlines[row] for row in rows], least)
     return scores, [list(chain) for chain in chains.values()]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from gallery_fixtures import LetterEncoder, make_set_gallery
+from gallery_fixtures import MODEL, LetterEncoder, make_set_gallery
 
 from stsearch.index.gallery import Gallery
 from stsearch.query import Query
@@ -59,6 +60,36 @@ def test_a_query_finds(gallery: Gallery, text: str, found: list[str]) -> None:
 
 def test_a_word_that_two_alternatives_share_is_one_hit(gallery: Gallery) -> None:
     assert [hit.transcript for hit in find(gallery, "starbuck OR starbucks")] == ["Starbucks"]
+
+
+# Scores below 0.8 mean next to nothing for a word of three letters, from 0.5 on much for a longer one.
+CALIBRATED = replace(
+    MODEL, calibration=((0, 0, 0, 0, 0, 1), (0, 0, 0, 0, 0, 1), (0, 0, 0, 0, 0, 1), (0, 0, 0, 0.5, 0.9, 1))
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "scores"),
+    [
+        pytest.param("bar", {"bar.jpg": 1.0}, id="a short word"),
+        pytest.param("bat", {}, id="a short word misread"),
+        pytest.param("coffeeh", {"cafe.jpg": 0.94, "shop.jpg": 0.94}, id="a long word misread"),
+        pytest.param("coffee starbucks", {"cafe.jpg": 1.0}, id="several words, of which none may be missing"),
+        pytest.param("re*", {"plate.jpg": 0.9}, id="a pattern, as its known characters"),
+        pytest.param('"open 24"', {"shop.jpg": 1.0}, id="a phrase"),
+        pytest.param("coffee -starbucks", {"shop.jpg": 1.0}, id="not"),
+    ],
+)
+def test_calibrated_scores_are_probabilities(gallery: Gallery, text: str, scores: dict[str, float]) -> None:
+    options = SearchOptions(group="photo", min_score=0.3)
+    hits = search(gallery, Query(text), LetterEncoder(CALIBRATED), options)
+    assert {hit.path.name: hit.score for hit in hits} == pytest.approx(scores, abs=0.06)
+
+
+def test_without_a_wish_photos_leave_for_what_is_likely_there(gallery: Gallery) -> None:
+    options = SearchOptions(group="photo")
+    hits = search(gallery, Query("coffee -starbucks"), LetterEncoder(CALIBRATED), options)
+    assert "cafe.jpg" not in {hit.path.name for hit in hits}
 
 
 def test_a_photo_that_two_alternatives_share_is_one_hit(gallery: Gallery) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gallery_fixtures import embed
+from gallery_fixtures import MODEL, embed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
@@ -114,7 +114,7 @@ def test_where_nothing_was_read_a_pattern_scores_the_similarity_of_what_is_known
 )
 def test_beyond_the_limit_of_edits_nothing_matches(word: str, limit: int, found: set[str]) -> None:
     table = table_of("Coffee", "cofee", "coffers", "tea", "up", "")
-    scores = Scorer(table, {fixed_part(word): embed(word)}, 0.5, limit).word(word)
+    scores = Scorer(table, {fixed_part(word): embed(word)}, MODEL, limit).word(word)
     assert {text for text, score in zip(table.transcripts, scores, strict=True) if score >= 0} == found
     assert set(scores[scores < 0].tolist()) <= {NO_MATCH}
 
@@ -122,5 +122,6 @@ def test_beyond_the_limit_of_edits_nothing_matches(word: str, limit: int, found:
 def test_within_the_limit_of_edits_a_word_scores_as_without_one() -> None:
     table, embeddings = table_of("Coffee", "cofee"), {"coffee": embed("coffee")}
     np.testing.assert_array_equal(
-        Scorer(table, embeddings, 0.5, 1).word("coffee"), Scorer(table, embeddings, 0.5, None).word("coffee")
+        Scorer(table, embeddings, MODEL, 1).word("coffee"),
+        Scorer(table, embeddings, MODEL, None).word("coffee"),
     )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gallery_fixtures import OTHER_MODEL, LetterEncoder, embed, make_gallery
+from gallery_fixtures import OTHER_MODEL, LetterEncoder, embed, instance, make_gallery
 
 from stsearch.errors import UsageError, WeightsError
+from stsearch.index.catalog import PhotoFile, Spotted
 from stsearch.query import Query
 from stsearch.scoring import score_instances
 from stsearch.search import SearchOptions, box_around, merge_hits, rank_photos, search
@@ -69,7 +70,7 @@ def test_every_instance_of_the_word_is_a_hit(tmp_path: Path) -> None:
         hits = search(gallery, Query("coffee"), ENCODER)
     assert [(hit.path.name, float(hit.polygon[0, 0])) for hit in hits] == [
         ("a.jpg", 0),
-        ("a.jpg", 10),
+        ("a.jpg", 30),
         ("b.jpg", 0),
     ]
 
@@ -78,6 +79,24 @@ def test_grouped_by_photo_a_photo_is_returned_once_by_its_best_word(tmp_path: Pa
     with make_gallery(tmp_path, {"a.jpg": ["tea", "coffee"], "b.jpg": ["cofee"]}) as gallery:
         hits = search(gallery, Query("coffee"), ENCODER, SearchOptions(group="photo"))
     assert [(hit.path.name, hit.transcript) for hit in hits] == [("a.jpg", "coffee"), ("b.jpg", "cofee")]
+
+
+def test_of_several_ways_to_read_a_word_the_one_that_answers_best_is_the_hit(tmp_path: Path) -> None:
+    readings = [
+        instance("coftee", x=0),
+        instance("coffee", x=2),
+        instance("coffe", x=4),
+        instance("tea", x=40),
+    ]
+    with make_gallery(tmp_path, {}) as gallery:
+        gallery.add([Spotted(PhotoFile("a.jpg", 100, 1), "sha", 48, 64, readings)])
+        gallery.finish()
+        hits = search(gallery, Query("coffee"), ENCODER)
+        assert [hit.transcript for hit in hits] == ["coffee", "tea"]
+        assert [hit.transcript for hit in search(gallery, Query("coftee"), ENCODER)] == ["coftee", "tea"]
+        assert [hit.transcript for hit in search(gallery, Query("coftee tea"), ENCODER)] == ["coftee", "tea"]
+        photos = search(gallery, Query("coffee"), ENCODER, SearchOptions(group="photo"))
+    assert [hit.transcript for hit in photos] == ["coffee"]
 
 
 def test_several_words_score_the_mean_of_their_best_instances_in_one_photo(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def rebuild(index: IndexPath = None) -> None:
 
     with Gallery.edit(_folder(index), output.note, restore=True) as gallery:
         gallery.finish(anew=True)
-        words = output.counted(gallery.catalog.words(), "word")
+        words = output.counted(gallery.catalog.words(), "reading")
         output.note(f"Remade {output.shown_path(gallery.folder)}: {words}.")
 
 

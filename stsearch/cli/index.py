@@ -179,7 +179,7 @@ def _print_summary(gallery: Gallery, report: IndexReport) -> None:
     size = sum(file.stat().st_size for file in gallery.folder.iterdir()) / 1e6
     print(", ".join(changes))
     print(
-        f"Done: {output.counted(counts.photos, 'photo')}, {output.counted(counts.words, 'word')},"
+        f"Done: {output.counted(counts.photos, 'photo')}, {output.counted(counts.words, 'reading')},"
         f" {size:.1f} MB gallery, {report.seconds:.1f} s."
     )
 

@@ -36,8 +36,8 @@ MinScore = Annotated[
     Option(
         min=0,
         max=1,
-        show_default="0.6; any with --fuzzy",
-        help="Leave out hits that score less; with 0, --group photo ranks photos without words too.",
+        show_default="0.2; any with --fuzzy",
+        help="Leave out hits that are less probable; with 0, --group photo ranks photos without words too.",
     ),
 ]
 Exact = Annotated[bool, Option("--exact", help="Only words read exactly so; the same as --fuzzy 0.")]
@@ -125,7 +125,7 @@ def search(
         queries is not None,
         preview and not (as_json or paths or nul),
     )
-    options = _options(top, "photo" if style.paths else group, min_score, _edit_limit(exact, fuzzy))
+    options = _options(asked.encoder, top, "photo" if style.paths else group, min_score, exact, fuzzy)
     options = replace(options, photos=_photo_filter(path, since, until))
     _search(asked, index, options, style, Wanted(save, sheet))
 
@@ -294,13 +294,20 @@ def _edit_limit(exact: bool, fuzzy: int | None) -> int | None:
 
 
 def _options(
-    top: int, group: Literal["word", "photo"], min_score: float | None, limit: int | None
+    encoder: Encoder,
+    top: int,
+    group: Literal["word", "photo"],
+    min_score: float | None,
+    exact: bool,
+    fuzzy: int | None,
 ) -> SearchOptions:
-    from stsearch.ranking import MIN_SCORE
+    from stsearch.calibration import advised_least
     from stsearch.search import SearchOptions
 
+    limit = _edit_limit(exact, fuzzy)
     if min_score is None:
-        least = MIN_SCORE if limit is None else 1e-6  # the limit of edits has chosen already
+        # A limit of edits has chosen already.
+        least = advised_least(encoder.info.calibration) if limit is None else 1e-6
         return SearchOptions(top, group, least, limit)
     return SearchOptions(top, group, min_score, limit, blank=group == "photo" and min_score == 0)
 

@@ -117,7 +117,8 @@ class Gallery:
         """
         folder, photos = Path(folder).resolve(), Path(photos).resolve()
         make_private_folder(folder)
-        new = Manifest(".." if folder.parent == photos else os.fspath(photos), model)
+        kept = replace(model, calibration=())  # a search asks the weights what scores mean
+        new = Manifest(".." if folder.parent == photos else os.fspath(photos), kept)
         gallery = cls._open_locked(folder, None if (folder / FILE_NAME).exists() else new, notify)
         try:
             gallery.check_model(model)

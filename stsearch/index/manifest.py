@@ -73,7 +73,7 @@ class Manifest:
 
     def head(self) -> str:
         """Return what cannot be found out again if the manifest is lost, as JSON."""
-        return json.dumps({"photos": self.photos, "model": asdict(self.model)}, sort_keys=True)
+        return json.dumps({"photos": self.photos, "model": self._body()["model"]}, sort_keys=True)
 
     @classmethod
     def from_head(cls, head: str) -> Manifest:
@@ -87,9 +87,14 @@ class Manifest:
         Raises:
             WriteError: the folder cannot be written to.
         """
-        body = {"format": FORMAT, **asdict(self)}
+        body = {"format": FORMAT, **self._body()}
         with replacing(folder / FILE_NAME) as beside:
             beside.write_text(json.dumps({**body, "checksum": _checksum(body)}, indent=2), encoding="utf-8")
+
+    def _body(self) -> dict[str, Any]:  # Any: JSON
+        body = asdict(self)
+        del body["model"]["calibration"]  # of searching, not of the gallery
+        return body
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

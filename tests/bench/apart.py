@@ -64,7 +64,8 @@ def load_spotter(folder: Path, threshold: float) -> Spotter:
 
 def with_threshold(model: SceneTextModel, threshold: float) -> SceneTextModel:
     """Return ``model``, its kernels cut at ``threshold``."""
-    detector = dataclasses.replace(model.config.detector, binarize_threshold=threshold)
+    cuts = tuple(dataclasses.replace(cut, binarize=threshold) for cut in model.config.detector.cuts)
+    detector = dataclasses.replace(model.config.detector, cuts=cuts)
     model.config = dataclasses.replace(model.config, detector=detector)
     return model
 

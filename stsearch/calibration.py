@@ -1,0 +1,107 @@
+"""How likely a word is there, given how well it scores: short words score well by chance, long ones do not.
+
+A calibration is a table: a row for words of 1, 2, ... characters, the last one for all that are longer; in it
+the probability of a match at scores spread evenly from 0 to 1. Scores between two are interpolated. An empty
+table leaves scores as they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Table = tuple[tuple[float, ...], ...]
+
+LENGTHS = 8
+_SCORES = 26  # columns of a table
+_RIDGE = 1e-2
+_SLOPE = 1e-3  # of a row at least, so that calibration makes no ties
+
+
+def match_probability(scores: NDArray[np.float32], length: int, table: Table) -> NDArray[np.float32]:
+    """Return (N,) float32 in [0, 1]: how likely instances that score so are the word.
+
+    Args:
+        scores: (N,) in [0, 1].
+        length: of the word, in characters; wildcards do not count.
+        table: of the weights that made the scores.
+    """
+    if not table:
+        return scores
+    row = table[min(max(length, 1), len(table)) - 1]
+    return np.interp(scores, np.linspace(0, 1, len(row)), row).astype(np.float32)
+
+
+def advised_least(table: Table) -> float:
+    """Return the score from which a word is taken to be there, where nobody says how much it has to score.
+
+    Of the validation hits whose probability is 0.2 or more, four in five are right.
+    """
+    return 0.2 if table else 0.6
+
+
+def fit_calibration(
+    scores: NDArray[np.floating], lengths: NDArray[np.int64], matches: NDArray[np.bool_]
+) -> Table:
+    """Fit a table to what was right: logistic regression on powers of the score and the length of the word.
+
+    Each row rises with the score, so the ranking for one word stays what it was.
+
+    Args:
+        scores: (N,) in [0, 1], uncalibrated.
+        lengths: (N,) characters of the words.
+        matches: (N,) whether the word was there; at least one is and one is not.
+    """
+    weights = _logistic_regression(_features(scores, lengths), matches)
+    grid = np.linspace(0, 1, _SCORES)
+    table = []
+    for length in range(1, LENGTHS + 1):
+        row = _sigmoid(_features(grid, np.full(_SCORES, length)) @ weights)
+        rising = (1 - _SLOPE) * np.maximum.accumulate(row) + _SLOPE * grid
+        table.append(tuple(np.round(rising, 5).tolist()))
+    return tuple(table)
+
+
+def expected_calibration_error(
+    probabilities: NDArray[np.floating], matches: NDArray[np.bool_], bins: int = 10
+) -> float:
+    """Return by how much probabilities miss the share of matches, the mean over equal bins, weighed by size.
+
+    Args:
+        probabilities: (N,) in [0, 1].
+        matches: (N,) what came true.
+        bins: equal parts of [0, 1].
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2.
+
+    >>> expected_calibration_error(np.array([0.25, 0.25, 0.25, 0.25]), np.array([True, False, False, False]))
+    0.0
+    """
+    places = np.minimum((probabilities * bins).astype(int), bins - 1)
+    sizes = np.bincount(places, minlength=bins)
+    gaps = np.bincount(places, probabilities - matches, minlength=bins)
+    return float(np.abs(gaps).sum() / max(sizes.sum(), 1))
+
+
+def _features(scores: NDArray[np.floating], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return (N, 7): the powers of the score that matter near 1, alone and times the length."""
+    x, n = np.asarray(scores, np.float64), np.minimum(lengths, LENGTHS) / LENGTHS
+    return np.stack([np.ones_like(x), x, x**2, x**4, n, n * x, n * x**4], axis=1)
+
+
+def _logistic_regression(features: NDArray[np.float64], matches: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the weights (F,) of the greatest likelihood, by Newton's method with a small ridge."""
+    weights = np.zeros(features.shape[1])
+    for _ in range(50):
+        likely = _sigmoid(features @ weights)
+        slope = features.T @ (matches - likely) - _RIDGE * weights
+        curvature = (features * (likely * (1 - likely))[:, None]).T @ features
+        step = np.linalg.solve(curvature + _RIDGE * np.eye(len(weights)), slope)
+        weights += step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-9))
+        if np.abs(step).max() < 1e-6:
+            break
+    return weights
+
+
+def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -40, 40))), np.float64)
