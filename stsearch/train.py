@@ -23,11 +23,12 @@ from stsearch.data.readers import read_dataset, read_words
 from stsearch.data.synth import load_assets
 from stsearch.errors import TrainingError, UsageError
 from stsearch.evaluate_words import WordReport
+from stsearch.measurement import card_metrics, measure
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import total_loss
 from stsearch.schedule import MovingAverage, learning_rate, measure_norms, parameter_groups, training_mode
 from stsearch.types import Sample
-from stsearch.validation import Validation, card_metrics, measure, validate, validate_reading
+from stsearch.validation import Validation, validate, validate_reading
 from stsearch.weights import load_model, pick_device, start_from
 
 

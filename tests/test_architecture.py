@@ -56,6 +56,7 @@ LAYERS = (
         "checkpoint",
         "schedule",
         "validation",
+        "measurement",
         "evaluate",
         "evaluate_words",
         "baselines",

@@ -1,0 +1,141 @@
+"""The last figures of weights: measured on labelled sets, and written to their card, with what follows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
+from stsearch.calibration import Table, expected_calibration_error, fit_calibration, match_probability
+from stsearch.cards import Card
+from stsearch.data.readers import read_dataset, read_words
+from stsearch.evaluate import Report, score
+from stsearch.evaluate_words import WORD_RULE, WordReport
+from stsearch.models.scene_text import SceneTextModel, freeze_prompts
+from stsearch.predictions import Predictions, predict
+from stsearch.query_encoder import QueryEncoder
+from stsearch.spotter import Spotter
+from stsearch.types import Sample
+from stsearch.validation import (
+    Validation,
+    examine,
+    query_encoder_of,
+    validate,
+    validate_reading,
+    with_detection,
+)
+from stsearch.weights import load_model, save_model
+
+LEAST_LIKELY = 0.1
+"""Probability from which on pairs of query and photograph count in the calibration error."""
+
+_PARTS = 5
+
+Figures = dict[str, Any]  # Any: JSON
+
+
+def measure(
+    folder: Path,
+    sets: Sequence[Path],
+    word_sets: Sequence[Path] = (),
+    device: str = "auto",
+    more_sets: Sequence[Path] = (),
+) -> tuple[Card, Validation]:
+    """Measure the weights in ``folder`` and write figures, fusion and calibration to their card.
+
+    The weights are made ready for use: their prompt is frozen.
+
+    Args:
+        folder: of the weights.
+        sets: labelled photographs of one gallery, that fusion and calibration are chosen on.
+        word_sets: word crops for their recognizer, if they have one.
+        device: to measure on.
+        more_sets: labelled photographs that choose nothing, each a gallery of its own.
+
+    Raises:
+        WeightsError, DataError: the weights or a set cannot be read.
+        WriteError: the card cannot be written.
+    """
+    model, card = load_model(str(folder), device)
+    spotter, encoder = Spotter(model, Card(model.config).info), query_encoder_of(model)
+    samples_of = {path.name: read_dataset(path) for path in sets}
+    samples = [sample for some in samples_of.values() for sample in some]
+    examined = examine(spotter, samples, encoder)
+    result = with_detection(validate(model, samples, detect=False), examined)
+    figures = _by_set(samples_of, examined.predictions, encoder, examined.fusion)
+    for path in more_sets:
+        more = {path.name: read_dataset(path)}
+        figures |= _by_set(more, predict(spotter, more[path.name]), encoder, examined.fusion)
+    table, error = calibrate(examined.report)
+    metrics = card_metrics(result, sets)
+    metrics["validation"] |= {"calibration_error": error, "by_set": figures}
+    if word_sets and model.recognizer is not None:
+        metrics |= _measure_reading(model, word_sets)
+    freeze_prompts(model)
+    model.config = dataclasses.replace(model.config, fusion=examined.fusion, calibration=table)
+    card = dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
+    return save_model(folder, model, card), result
+
+
+def calibrate(report: Report) -> tuple[Table, float]:
+    """Return a calibration fitted to every query and photograph, and its expected error.
+
+    The error is of photographs that the calibration was not fitted to, a fifth of them at a time, over all
+    pairs whose probability is ``LEAST_LIKELY`` or more: nearly all others are sure not to match.
+    """
+    scores, matches = report.scores, report.truth.relevance()
+    lengths = np.array([len(query) for query in report.truth.queries])
+    likely = np.zeros(scores.shape, np.float32)
+    part = np.arange(scores.shape[1]) % _PARTS
+    for held_out in range(_PARTS):
+        table = _fit(scores[:, part != held_out], lengths, matches[:, part != held_out])
+        for row, length in enumerate(lengths.tolist()):
+            held = scores[row, part == held_out]
+            likely[row, part == held_out] = match_probability(held, length, table)
+    counted = likely >= LEAST_LIKELY
+    return _fit(scores, lengths, matches), expected_calibration_error(likely[counted], matches[counted])
+
+
+def _fit(scores: NDArray[np.float32], lengths: NDArray[np.int64], matches: NDArray[np.bool_]) -> Table:
+    return fit_calibration(scores.ravel(), np.repeat(lengths, scores.shape[1]), matches.ravel())
+
+
+def card_metrics(result: Validation | WordReport, sets: Sequence[Path]) -> Figures:
+    """Return ``result`` as a card holds it: with the names of the sets and the rule."""
+    figures = {"sets": [path.name for path in sets]} | dataclasses.asdict(result)
+    if isinstance(result, WordReport):
+        return {"words": {"rule": WORD_RULE} | figures}
+    return {"validation": {"query_rule": BENCHMARKS[FOLDER].query_rule} | figures}
+
+
+def _by_set(
+    samples_of: Mapping[str, Sequence[Sample]], predictions: Predictions, encoder: QueryEncoder, fusion: float
+) -> Figures:
+    """Return what ``stsearch eval`` prints of each set alone, ratios in [0, 1]."""
+    figures = {}
+    for name, samples in samples_of.items():
+        report = score(BENCHMARKS[FOLDER].truth(samples), predictions, encoder, fusion)
+        figures[name] = {
+            "photos": report.photos,
+            "queries": len(report.average_precision),
+            "map": report.mean_average_precision,
+            "precision": report.detection.precision,
+            "recall": report.detection.recall,
+            "hmean": report.detection.hmean,
+            "spotted": report.spotting.recall,
+        }
+    return figures
+
+
+def _measure_reading(model: SceneTextModel, word_sets: Sequence[Path]) -> Figures:
+    items_of = {path.name: read_words(path) for path in word_sets}
+    everything = [item for items in items_of.values() for item in items]
+    metrics = card_metrics(validate_reading(model, everything), word_sets)
+    by_set = {name: dataclasses.asdict(validate_reading(model, items)) for name, items in items_of.items()}
+    metrics["words"]["by_set"] = by_set
+    return metrics

@@ -1,0 +1,94 @@
+"""What weights are measured for, and what their card says afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from eval_fixtures import FOUND, SAMPLES, FakeEncoder
+
+from stsearch.benchmarks.benchmark import GroundTruth
+from stsearch.benchmarks.catalogue import BENCHMARKS
+from stsearch.calibration import match_probability
+from stsearch.cards import Card
+from stsearch.evaluate import score
+from stsearch.measurement import calibrate, measure
+from stsearch.models.recognizer import Recognizer
+from stsearch.models.scene_text import SceneTextModel
+from stsearch.types import Sample, Scene
+from stsearch.weights import save_model
+
+
+def photographs(folder: Path, scene: Scene, count: int) -> Path:
+    """Write ``count`` labelled photographs of one word each in the house format; return their folder."""
+    folder.mkdir()
+    rows = []
+    for number in range(count):
+        cv2.imwrite(str(folder / f"{number}.png"), scene.image)
+        polygon = scene.words[0].polygon.tolist()
+        instance = f'{{"polygon": {polygon}, "transcript": "word{number}", "legible": true}}'
+        height, width = scene.image.shape[:2]
+        rows.append(
+            f'{{"image": "{number}.png", "height": {height}, "width": {width}, "instances": [{instance}]}}\n'
+        )
+    (folder / "annotations.jsonl").write_text("".join(rows))
+    return folder
+
+
+def crops(folder: Path, scene: Scene) -> Path:
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), scene.image[16:48, 16:80])
+    (folder / "labels.tsv").write_text("a.png\thello\n")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_card_holds_the_figures_of_all_sets_together_and_of_each(
+    micro_model: SceneTextModel, micro_recognizer: Recognizer, word_scene: Scene, tmp_path: Path
+) -> None:
+    micro_model.recognizer = micro_recognizer
+    micro_model.config = dataclasses.replace(micro_model.config, recognizer=micro_recognizer.config)
+    folder = tmp_path / "weights"
+    save_model(folder, micro_model, Card(micro_model.config))
+    sets = [photographs(tmp_path / name, word_scene, count) for name, count in (("one", 3), ("two", 2))]
+    more = photographs(tmp_path / "more", word_scene, 1)
+    card, result = measure(folder, sets, [crops(tmp_path / "crops", word_scene)], "cpu", [more])
+    validation = card.metrics["validation"]
+    assert (validation["photos"], validation["sets"]) == (5, ["one", "two"])
+    assert validation["retrieval_map"] == result.retrieval_map
+    assert {name: figures["photos"] for name, figures in validation["by_set"].items()} == {
+        "one": 3,
+        "two": 2,
+        "more": 1,
+    }
+    assert validation["by_set"]["more"]["queries"] == 1
+    assert 0 <= validation["calibration_error"] <= 1
+    assert card.metrics["words"]["by_set"]["crops"]["words"] == 1
+    assert card.config.fusion == result.fusion
+    assert len(card.config.calibration) > 0
+
+
+def test_a_calibration_is_judged_on_photographs_it_was_not_fitted_to() -> None:
+    random = np.random.default_rng(1)
+    samples = [Sample(Path(f"{number}.jpg"), ()) for number in range(300)]
+    matches = random.random((40, 300)) < 0.05
+    relevant = {
+        f"query{row:02}": {samples[column].image for column in np.flatnonzero(matches[row])}
+        for row in range(40)
+    }
+    scores = np.where(matches, random.uniform(0.6, 1, matches.shape), random.uniform(0.2, 0.8, matches.shape))
+    truth = GroundTruth(BENCHMARKS["folder"], samples, relevant)
+    report = dataclasses.replace(
+        score(BENCHMARKS["folder"].truth(SAMPLES), FOUND, FakeEncoder(), 0.5),
+        truth=truth,
+        scores=scores.astype(np.float32),
+    )
+    table, error = calibrate(report)
+    none, half, all_ = match_probability(np.array([0.4, 0.7, 0.95], np.float32), 7, table)
+    assert none < 0.05
+    assert 0.05 < half < 0.4  # of those that score so, one in eight matches
+    assert all_ > 0.9
+    assert error < 0.15
