@@ -76,7 +76,7 @@ def test_a_calibration_is_judged_on_photographs_it_was_not_fitted_to() -> None:
     samples = [Sample(Path(f"{number}.jpg"), ()) for number in range(300)]
     matches = random.random((40, 300)) < 0.05
     relevant = {
-        f"query{row:02}": {samples[column].image for column in np.flatnonzero(matches[row])}
+        f"query{row:02}": frozenset(samples[at].image for at in np.flatnonzero(matches[row]))
         for row in range(40)
     }
     scores = np.where(matches, random.uniform(0.6, 1, matches.shape), random.uniform(0.2, 0.8, matches.shape))
