@@ -189,8 +189,8 @@ def read_gallery(gallery: Gallery, folder: Path) -> dict[Path, list[TextInstance
     by_content: defaultdict[int, list[TextInstance]] = defaultdict(list)
     columns = (table.ids.tolist(), table.contents.tolist(), table.transcripts, table.confidences.tolist())
     for instance, content, transcript, confidence, embedding in zip(*columns, table.embeddings, strict=True):
-        # A gallery forgets how sure the detector was: a word is in it or not.
-        found = TextInstance(details[instance].polygon, 1.0, transcript, confidence, embedding)
+        detail = details[instance]
+        found = TextInstance(detail.polygon, detail.score, transcript, confidence, embedding)
         by_content[content].append(found)
     photos = ((path.relative_to(gallery.photos), content) for path, content in gallery.all_photos())
     return {folder / path: by_content[content] for path, content in photos}

@@ -43,7 +43,9 @@ def test_a_gallery_gives_back_what_was_found_in_every_photograph(gallery: Galler
         "here/b/2.jpg": [],
         "here/copy.jpg": ["exif", "hidden", "and"],
     }
-    np.testing.assert_array_equal(found[Path("here/a/1.jpg")][1].polygon, box(50))
+    kept, original = found[Path("here/a/1.jpg")][1], FOUND.instances[Path("a/1.jpg")][1]
+    np.testing.assert_array_equal(kept.polygon, box(50))
+    assert (kept.score, kept.confidence) == (original.score, original.confidence)
 
 
 @pytest.mark.parametrize("query", ["exit", "hide", "exit open", "zzz"])

@@ -239,10 +239,11 @@ class Catalog:
         return paths
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
-        """Return the outline and spelling of each of the instances ``ids``; one that is gone has no entry."""
+        """Return what a hit shows of each of the instances ``ids``; one that is gone has no entry."""
         return {
             row[0]: Detail(
                 self._array(row[2], np.float32, (-1, 2)).astype(np.float32),
+                row[3],
                 tuple(byte / 255 for byte in row[8]),
             )
             for row in self._database.among("instances", "id", ids)

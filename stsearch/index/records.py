@@ -107,9 +107,10 @@ class InstanceTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detail:
-    """What a hit shows of an instance and no score needs."""
+    """What a hit shows of an instance and no ranking needs."""
 
     polygon: Polygon  # (P, 2) float32
+    score: float  # of detection
     characters: tuple[float, ...]  # confidence of each character of the transcript; empty: not known
 
 
