@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from stsearch.charset import ALPHANUMERIC, split_words
 from stsearch.errors import ImageError, UsageError
+from stsearch.geometry import box
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
 FULL_SIZE = 1 << 16
@@ -164,5 +165,4 @@ def _lines_of_table(table: str) -> Iterator[Line]:
     for line, texts in words.items():
         corners = np.array(boxes[line], np.float32)
         (left, top), (right, bottom) = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
-        quad = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
-        yield Line(" ".join(texts), quad)
+        yield Line(" ".join(texts), box(left, top, right, bottom))

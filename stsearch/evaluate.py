@@ -108,8 +108,8 @@ def score(
     seconds = clock() - started
     measures = measures_of(truth.benchmark)
     # Retrieval ranks by every way to read a word; a label is answered by one.
-    outlined = [(sample, keep_best(instances)) for sample, instances in zip(samples, found, strict=True)]
-    outlined = outlined if "detection" in measures else []
+    counted = list(zip(samples, found, strict=True)) if "detection" in measures else []
+    outlined = [(sample, keep_best(instances)) for sample, instances in counted]
     matchings = [_match(sample, instances) for sample, instances in outlined]
     precisions = map(metrics.average_precision, truth.relevance(), scores)
     return Report(

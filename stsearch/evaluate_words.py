@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,17 @@ class WordReport:
     def summary(self) -> str:
         """Return one line for people."""
         return f"{self.words} words: {self.accuracy:.1%} read right, 1-NED {self.ned:.1%}"
+
+
+def joined(reports: Sequence[WordReport]) -> WordReport:
+    """Return what would be reported of all crops of ``reports`` together."""
+    words = sum(report.words for report in reports)
+    return WordReport(
+        words,
+        sum(report.accuracy * report.words for report in reports) / words,
+        sum(report.ned * report.words for report in reports) / words,
+        round(words / sum(report.words / report.words_per_s for report in reports), 1),
+    )
 
 
 def evaluate_words(

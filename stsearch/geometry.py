@@ -22,6 +22,11 @@ _MOST_SAMPLES = 8  # a pixel of a rectified crop and axis; words of thousands of
 Edges = NDArray[np.float32]  # (2, K, 2): the upper and the lower edge, both in reading direction
 
 
+def box(left: float, top: float, right: float, bottom: float) -> Quad:
+    """Return the corners of an upright box, clockwise from the top left."""
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
 def polygon_area(polygon: Polygon) -> float:
     """Return the signed area of ``polygon`` (P, 2): positive when it runs clockwise on screen."""
     x, y = polygon.astype(np.float64).T
@@ -44,7 +49,8 @@ def overlap_areas(
     a: Sequence[Polygon], b: Sequence[Polygon]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the areas of ``a`` (A,), of ``b`` (B,) and of their intersections (A, B)."""
-    first, second = _shapes(a), _shapes(b)
+    first = _shapes(a)
+    second = first if b is a else _shapes(b)
     shared = np.zeros((len(first), len(second)))
     near = _boxes_meet(shapely.bounds(first), shapely.bounds(second))  # few do, and intersecting is slow
     rows, columns = np.nonzero(near)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.charset import normalize
+from stsearch.geometry import box
+from stsearch.proposals import sureness
 from stsearch.query import Query
 from stsearch.types import Embedding, Image, ModelInfo, Polygon, Quad, TextInstance
 
@@ -78,9 +80,9 @@ def _read_word(reader: WordReader, picture: Image) -> TextInstance:
 
 def _extent(picture: Image) -> Quad:
     height, width = picture.shape[:2]
-    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    return box(0, 0, width, height)
 
 
 def _certainty(word: TextInstance) -> float:
     """Return the mean probability of a character, so that short readings have no advantage; 0 without any."""
-    return word.confidence ** (1 / len(word.transcript)) if normalize(word.transcript) else 0.0
+    return sureness(word) if normalize(word.transcript) else 0.0

@@ -15,7 +15,7 @@ from stsearch.calibration import Table, expected_calibration_error, fit_calibrat
 from stsearch.cards import Card
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.evaluate import Report, score
-from stsearch.evaluate_words import WORD_RULE, WordReport
+from stsearch.evaluate_words import WORD_RULE, WordReport, joined
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.predictions import Predictions, predict
 from stsearch.query_encoder import QueryEncoder
@@ -133,9 +133,7 @@ def _by_set(
 
 
 def _measure_reading(model: SceneTextModel, word_sets: Sequence[Path]) -> Figures:
-    items_of = {path.name: read_words(path) for path in word_sets}
-    everything = [item for items in items_of.values() for item in items]
-    metrics = card_metrics(validate_reading(model, everything), word_sets)
-    by_set = {name: dataclasses.asdict(validate_reading(model, items)) for name, items in items_of.items()}
-    metrics["words"]["by_set"] = by_set
+    reports = {path.name: validate_reading(model, read_words(path)) for path in word_sets}
+    metrics = card_metrics(joined(list(reports.values())), word_sets)
+    metrics["words"]["by_set"] = {name: dataclasses.asdict(report) for name, report in reports.items()}
     return metrics

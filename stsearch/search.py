@@ -151,7 +151,8 @@ def search(
     photos = None if options.photos is None else dict(gallery.all_photos(options.photos.admits))
     ranking = _prepare(gallery, query, encoder, options, photos)
     wanted = takewhile(lambda row: row.score >= options.min_score, ranking.rows())
-    rows = list(islice(_one_a_place(wanted, ranking.polygons_of), options.top))
+    apart = _one_a_place(wanted, ranking.polygons_of) if options.group == "word" else wanted
+    rows = list(islice(apart, options.top))
     hits = [hit for hit in _hits(gallery, ranking, rows) if photos is None or hit.path in photos]
     if options.blank and options.group == "photo" and len(rows) < options.top:
         passed = {row.content for row in rows} | ranking.leaving()

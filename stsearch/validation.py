@@ -12,11 +12,11 @@ from pathlib import Path
 from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.cards import Card
 from stsearch.errors import UsageError
-from stsearch.evaluate import Report, score
+from stsearch.evaluate import Report, rank, score
 from stsearch.evaluate_words import WordReport, evaluate_words
 from stsearch.geometry import word_size
 from stsearch.image import Resize, read_image
-from stsearch.metrics import match_detections
+from stsearch.metrics import match_detections, mean_average_precision
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.predictions import Predictions, predict
 from stsearch.proposals import keep_best
@@ -162,5 +162,9 @@ def _best_score(
 ) -> tuple[float, Report]:
     """Return the share of the transcript that ranks best, and its report."""
     truth = BENCHMARKS[FOLDER].truth(samples)
-    reports = [(fusion, score(truth, predictions, encoder, fusion)) for fusion in FUSIONS]
-    return max(reports, key=lambda item: item[1].mean_average_precision)
+    found, relevant = [predictions.of(sample) for sample in samples], truth.relevance()
+    best = max(
+        FUSIONS,
+        key=lambda fusion: mean_average_precision(relevant, rank(truth.queries, found, encoder, fusion)),
+    )
+    return best, score(truth, predictions, encoder, best)

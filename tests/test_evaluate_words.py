@@ -9,7 +9,7 @@ import pytest
 
 from stsearch.charset import Charset
 from stsearch.errors import DataError
-from stsearch.evaluate_words import evaluate_words
+from stsearch.evaluate_words import WordReport, evaluate_words, joined
 from stsearch.models.spelling import best_reading
 from stsearch.reader import CropReading, Reader
 from stsearch.types import Image
@@ -51,3 +51,9 @@ def test_labels_without_a_letter_leave_nothing_to_measure(items: list[tuple[Path
 def test_crops_may_be_bytes(items: list[tuple[Path, str]]) -> None:
     report = evaluate_words(GreyReader(), ((path.read_bytes(), label) for path, label in items[:2]))
     assert (report.words, report.accuracy) == (2, 0.5)
+
+
+def test_two_reports_joined_are_that_of_all_their_words() -> None:
+    both = joined([WordReport(100, 0.5, 0.8, 50.0), WordReport(300, 0.9, 1.0, 100.0)])
+    assert (both.words, both.words_per_s) == (400, 80.0)
+    assert (both.accuracy, both.ned) == pytest.approx((0.8, 0.95))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stsearch.data.readers import read_unlabelled
 from stsearch.errors import DataError
+from stsearch.types import Sample, WordLabel
 
 NAMED = 5
 """Of many missing photographs so many are named."""
@@ -75,6 +76,32 @@ def photos_by_stem(folder: Path) -> dict[str, Path]:
         DataError: It holds none.
     """
     return {photo.stem: photo for photo in read_unlabelled(folder)}
+
+
+def read_label_files(
+    parts: Sequence[Path],
+    pattern: str,
+    photo_of: Callable[[str], str],
+    parse: Callable[[Path], Iterable[WordLabel]],
+) -> list[Sample]:
+    """Read a folder of labels, a file a photograph.
+
+    Args:
+        parts: folder of labels, folder of photographs.
+        pattern: of the names of the files.
+        photo_of: names the photograph of a file, both without ending.
+        parse: reads a file.
+
+    Raises:
+        DataError: A photograph or all labels are missing, or ``parse`` raised it.
+    """
+    folder, photos = parts
+    labels = {photo_of(path.stem): path for path in sorted(folder.glob(pattern))}
+    if not labels:
+        raise DataError(f"{folder} holds no labels ({pattern})")
+    present = photos_by_stem(photos)
+    check_present(labels, present, folder)
+    return [Sample(present[stem], tuple(parse(path))) for stem, path in labels.items()]
 
 
 def check_present(wanted: Iterable[str], present: Mapping[str, Path], labels: Path) -> None:

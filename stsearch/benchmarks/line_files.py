@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stsearch.benchmarks.layout import check_present, photos_by_stem
+from stsearch.benchmarks.layout import read_label_files
 from stsearch.data.readers import parse_lines, parse_polygon, read_text
 from stsearch.errors import DataError
+from stsearch.geometry import box
 from stsearch.types import Polygon, Sample, WordLabel
 
 NOWHERE: Polygon = np.zeros((0, 2), np.float32)
@@ -35,7 +36,9 @@ def read_icdar15(parts: Parts) -> list[Sample]:
     Raises:
         DataError: A photograph is missing, or a line is malformed.
     """
-    return _read_folder(parts, "gt_*.txt", lambda stem: stem.removeprefix("gt_"), _lines_of(_icdar15_word))
+    return read_label_files(
+        parts, "gt_*.txt", lambda stem: stem.removeprefix("gt_"), _lines_of(_icdar15_word)
+    )
 
 
 def read_icdar13(parts: Parts) -> list[Sample]:
@@ -44,7 +47,9 @@ def read_icdar13(parts: Parts) -> list[Sample]:
     Raises:
         DataError: A photograph is missing, or a line is malformed.
     """
-    return _read_folder(parts, "gt_*.txt", lambda stem: stem.removeprefix("gt_"), _lines_of(_icdar13_word))
+    return read_label_files(
+        parts, "gt_*.txt", lambda stem: stem.removeprefix("gt_"), _lines_of(_icdar13_word)
+    )
 
 
 def read_ctw1500(parts: Parts) -> list[Sample]:
@@ -53,7 +58,7 @@ def read_ctw1500(parts: Parts) -> list[Sample]:
     Raises:
         DataError: A photograph is missing, or a line is malformed.
     """
-    return _read_folder(parts, "*.txt", lambda stem: stem.lstrip("0"), _lines_of(_ctw1500_line))
+    return read_label_files(parts, "*.txt", lambda stem: stem.lstrip("0"), _lines_of(_ctw1500_line))
 
 
 def read_total_text(parts: Parts) -> list[Sample]:
@@ -62,7 +67,9 @@ def read_total_text(parts: Parts) -> list[Sample]:
     Raises:
         DataError: A photograph is missing, or a label is malformed.
     """
-    return _read_folder(parts, "poly_gt_*.txt", lambda stem: stem.removeprefix("poly_gt_"), _total_text_words)
+    return read_label_files(
+        parts, "poly_gt_*.txt", lambda stem: stem.removeprefix("poly_gt_"), _total_text_words
+    )
 
 
 def read_td500(parts: Parts) -> list[Sample]:
@@ -74,7 +81,7 @@ def read_td500(parts: Parts) -> list[Sample]:
     Raises:
         DataError: A photograph is missing, or a line is malformed.
     """
-    return _read_folder([parts[0], parts[0]], "*.gt", str, _lines_of(_td500_line))
+    return read_label_files([parts[0], parts[0]], "*.gt", str, _lines_of(_td500_line))
 
 
 def read_coco_text(parts: Parts) -> list[Sample]:
@@ -86,7 +93,7 @@ def read_coco_text(parts: Parts) -> list[Sample]:
     Raises:
         DataError: A photograph is missing.
     """
-    samples = _read_folder(
+    samples = read_label_files(
         parts[1:], "*.txt", str, _lines_of(lambda line: WordLabel(NOWHERE, line.strip(), True))
     )
     return [Sample(sample.image, sample.words, partial=True) for sample in samples]
@@ -101,17 +108,8 @@ def read_lines(path: Path) -> list[str]:
     return parse_lines(path, str.strip)
 
 
-def _read_folder(
-    parts: Parts, pattern: str, photo_of: Callable[[str], str], parse: Callable[[Path], list[WordLabel]]
-) -> list[Sample]:
-    """Read a folder of labels, a file a photograph; ``photo_of`` names the photograph of a file."""
-    folder, photos = parts
-    labels = {photo_of(path.stem): path for path in sorted(folder.glob(pattern))}
-    if not labels:
-        raise DataError(f"{folder} holds no labels ({pattern})")
-    present = photos_by_stem(photos)
-    check_present(labels, present, folder)
-    return [Sample(present[stem], tuple(parse(path))) for stem, path in labels.items()]
+def _without(prefix: str) -> Callable[[str], str]:
+    return lambda stem: stem.removeprefix(prefix)
 
 
 def _lines_of(parse: Callable[[str], WordLabel]) -> Callable[[Path], list[WordLabel]]:
@@ -170,8 +168,3 @@ def _polygon(numbers: Sequence[str], count: int | None = None) -> Polygon:
     if len(numbers) % 2 or count not in (None, len(numbers)):
         raise ValueError(f"{len(numbers)} coordinates{f' instead of {count}' if count else ''}")
     return parse_polygon(np.array(numbers, dtype=np.float32).reshape(-1, 2))
-
-
-def box(left: float, top: float, right: float, bottom: float) -> Polygon:
-    """Return the corners of an upright box, clockwise from the top left."""
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)

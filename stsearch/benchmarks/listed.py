@@ -8,9 +8,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from stsearch.benchmarks.layout import check_present
-from stsearch.benchmarks.line_files import box
 from stsearch.data.readers import read_text, read_unlabelled
 from stsearch.errors import DataError
+from stsearch.geometry import box
 from stsearch.types import Sample, WordLabel
 
 

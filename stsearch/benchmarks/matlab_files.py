@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from stsearch.benchmarks.layout import check_present, photos_by_stem
+from stsearch.benchmarks.layout import read_label_files
 from stsearch.data.readers import parse_polygon
 from stsearch.errors import DataError
 from stsearch.types import Sample, WordLabel
-
-_PREFIX = "poly_gt_"
 
 
 def read_total_text_outlines(parts: Sequence[Path]) -> list[Sample]:
@@ -27,13 +25,7 @@ def read_total_text_outlines(parts: Sequence[Path]) -> list[Sample]:
     Raises:
         DataError: A photograph is missing, or a file is malformed.
     """
-    folder, photos = parts
-    labels = {path.stem.removeprefix(_PREFIX): path for path in sorted(folder.glob(f"{_PREFIX}*.mat"))}
-    if not labels:
-        raise DataError(f"{folder} holds no labels ({_PREFIX}*.mat)")
-    present = photos_by_stem(photos)
-    check_present(labels, present, folder)
-    return [Sample(present[stem], tuple(_outlines(path))) for stem, path in labels.items()]
+    return read_label_files(parts, "poly_gt_*.mat", lambda stem: stem.removeprefix("poly_gt_"), _outlines)
 
 
 def read_iiit_queries(path: Path) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ import shapely
 from numpy.typing import NDArray
 
 from stsearch.config import StageConfig
-from stsearch.geometry import polygon_edges, word_size
+from stsearch.geometry import box, polygon_edges, word_size
 from stsearch.types import Image, Polygon, Scene, WordLabel
 
 WHOLE = 0.85
@@ -111,8 +111,7 @@ def crop_view(crop: Image, transcript: str, size: tuple[int, int], random: np.ra
     laid = cv2.copyMakeBorder(
         resized, top, height - inner_height - top, left, width - inner_width - left, cv2.BORDER_REPLICATE
     )
-    right, bottom = left + inner_width, top + inner_height
-    polygon = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    polygon = box(left, top, left + inner_width, top + inner_height)
     return Scene(np.asarray(laid, np.uint8), (WordLabel(polygon, transcript, True),), partial=True)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from stsearch.charset import strip_accents
 from stsearch.config import Canvas, RecognizerConfig, StageConfig
 from stsearch.data.augment import as_detected, spoil, vary_colours
-from stsearch.geometry import rectify
+from stsearch.geometry import box, rectify
 from stsearch.types import Image, Polygon, WordLabel
 
 RENDERED_SIZES = ((32, 128), (48, 192), (64, 256))
@@ -67,7 +67,7 @@ def whole_picture(image: Image, transcript: str, config: RecognizerConfig) -> li
 def _frame(points: Polygon) -> Polygon:
     """Return the upright rectangle around ``points``."""
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    return box(left, top, right, bottom)
 
 
 def rendered_size(random: np.random.Generator) -> tuple[int, int]:
