@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, takewhile
+from itertools import chain, compress, islice, takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -53,6 +53,7 @@ class SearchOptions:
         fuzzy: how many characters of a transcript may differ from the word; None: similarity decides.
         blank: with ``group="photo"``, rank photographs that show no such word too, with score 0.
         photos: which photographs are looked at; None: all.
+        explain: gather what else was read where the hits are.
     """
 
     top: int = 20
@@ -61,6 +62,7 @@ class SearchOptions:
     fuzzy: int | None = None
     blank: bool = False
     photos: PhotoFilter | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Match:
         transcript: what was read.
         characters: confidence of each of its characters, in [0, 1]; empty where no recognizer read it.
         edits: how many characters of the folded transcript would have to change until it were the word.
+        alternatives: what else was read in that place, surest first; only where it was asked for.
     """
 
     word: str
@@ -80,6 +83,7 @@ class Match:
     transcript: str
     characters: tuple[float, ...]
     edits: int
+    alternatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +157,8 @@ def search(
     wanted = takewhile(lambda row: row.score >= options.min_score, ranking.rows())
     apart = _one_a_place(wanted, ranking.polygons_of) if options.group == "word" else wanted
     rows = list(islice(apart, options.top))
-    hits = [hit for hit in _hits(gallery, ranking, rows) if photos is None or hit.path in photos]
+    found = _hits(gallery, ranking, rows, options.explain)
+    hits = [hit for hit in found if photos is None or hit.path in photos]
     if options.blank and options.group == "photo" and len(rows) < options.top:
         passed = {row.content for row in rows} | ranking.leaving()
         known = gallery.all_photos() if photos is None else photos.items()
@@ -232,21 +237,40 @@ def _prepare(
     return Ranking(query, scorer, polygons_of, options.group, options.min_score)
 
 
-def _hits(gallery: Gallery, ranking: Ranking, rows: Sequence[Row]) -> Iterator[Hit]:
+def _hits(gallery: Gallery, ranking: Ranking, rows: Sequence[Row], explain: bool) -> Iterator[Hit]:
     """Yield a hit for every row and every path of its photograph; no rank yet."""
     ids = ranking.scorer.table.ids
     used = sorted({int(ids[at]) for row in rows for _, at in row.all})
-    photos, details = gallery.photos_of({row.content for row in rows}), gallery.details_of(used)
+    contents = {row.content for row in rows}
+    photos, details = gallery.photos_of(contents), gallery.details_of(used)
+    readings = gallery.readings_of(contents) if explain else {}
     for row in rows:
         runs = [(word, at, details.get(int(ids[at]))) for word, at in row.all]
         known = {at: detail for _, at, detail in runs if detail is not None}
         if len(known) < len({at for _, at in row.all}):  # removed by another process just now
             continue
+        others = _alternatives(known, readings.get(row.content, ()))
         for path in photos.get(row.content, ()):
-            yield _hit(ranking, row, known, path)
+            yield _hit(ranking, row, known, others, path)
 
 
-def _hit(ranking: Ranking, row: Row, details: Mapping[int, Detail], path: Path) -> Hit:
+def _alternatives(
+    details: Mapping[int, Detail], readings: Sequence[tuple[Polygon, str]]
+) -> dict[int, list[str]]:
+    """Return, for the instance of each of ``details``, which of ``readings`` stand in its place."""
+    polygons = [detail.polygon for detail in details.values()]
+    same = Frames.of([*polygons, *(polygon for polygon, _ in readings)]).same_place()[:, len(polygons) :]
+    texts = [text for _, text in readings]
+    return {at: list(dict.fromkeys(compress(texts, row))) for at, row in zip(details, same, strict=False)}
+
+
+def _hit(
+    ranking: Ranking,
+    row: Row,
+    details: Mapping[int, Detail],
+    alternatives: Mapping[int, Sequence[str]],
+    path: Path,
+) -> Hit:
     scorer, table, shown = ranking.scorer, ranking.scorer.table, [at for _, at in row.shown]
     characters = [details[at].characters for at in shown]
     return Hit(
@@ -266,6 +290,7 @@ def _hit(ranking: Ranking, row: Row, details: Mapping[int, Detail], path: Path) 
                 transcript=table.transcripts[at],
                 characters=details[at].characters,
                 edits=int(edit_distances(word, [table.transcripts[at]])[0]),
+                alternatives=tuple(text for text in alternatives[at] if text != table.transcripts[at]),
             )
             for word, at in row.all
         ),

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from stsearch.errors import GalleryDamagedError, GalleryLockedError
 from stsearch.index import catalog as catalog_module
-from stsearch.index.catalog import MIGRATIONS, Catalog
+from stsearch.index.catalog import Catalog
 from stsearch.index.records import Counts, DatedPhoto, Failed, Linked, PhotoFile, Spotted, row_checksum
+from stsearch.index.schema import MIGRATIONS
 
 
 @pytest.fixture

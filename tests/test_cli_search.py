@@ -6,13 +6,16 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from gallery_fixtures import LetterEncoder, make_set_gallery
+from gallery_fixtures import LetterEncoder, make_set_gallery, set_in_lines
 
 from stsearch.cli import app
+from stsearch.index.gallery import Gallery
+from stsearch.index.records import Spotted
 
 SIGNS = {
     "bar.jpg": ["BAR Roma"],
@@ -43,6 +46,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         return Done(code, *capsys.readouterr())
 
     return call
+
+
+def overlaid(path: str, *readings: str) -> Spotted:
+    """Return a photograph of one word that was read in several ways."""
+    photos = [set_in_lines(path, reading) for reading in readings]
+    return replace(photos[0], instances=[each for photo in photos for each in photo.instances])
 
 
 def names(output: str) -> list[str]:
@@ -192,12 +201,27 @@ def test_json_explains_which_words_matched(run: Run) -> None:
         "transcript": "24",
         "characters": [0.949, 0.949],
         "edits": 0,
+        "alternatives": [],
     }
+    assert match["limits"] == {"min_score": 0.6, "fuzzy": None}
 
 
 def test_a_line_explains_itself_in_its_last_column(run: Run) -> None:
     fields = run("rome", "--explain").out.rstrip("\n").split("\t")
-    assert fields[-1] == "rome: read Roma (R.95 o.95 m.95 a.95), 1 edit, similarity 0.75"
+    assert fields[-1] == "rome: read Roma (R.95 o.95 m.95 a.95), 1 edit, similarity 0.75; shown from 0.60"
+
+
+def test_an_explanation_names_what_else_was_read_there_and_the_limits(run: Run, tmp_path: Path) -> None:
+    with Gallery.open(tmp_path / ".stsearch") as gallery:
+        gallery.add([set_in_lines("new.jpg", "pub"), overlaid("ale.jpg", "Ales", "A1es", "Alex")])
+        gallery.finish()
+    fields = run("ales", "--explain", "--fuzzy", "1").out.splitlines()[0].split("\t")
+    assert fields[-1] == (
+        "ales: read Ales (A.95 l.95 e.95 s.95), or A1es, or Alex, 0 edits, similarity 1.00;"
+        " shown from 0.00, of at most 1 edit"
+    )
+    line = run("ales", "--explain", "--json", "--fuzzy", "1").out.splitlines()[0]
+    assert json.loads(line)["matches"][0]["alternatives"] == ["A1es", "Alex"]
 
 
 def test_a_table_explains_each_row(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

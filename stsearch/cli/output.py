@@ -17,7 +17,7 @@ from stsearch.types import Polygon
 
 if TYPE_CHECKING:
     from stsearch.indexing import Progress
-    from stsearch.search import Hit, Match
+    from stsearch.search import Hit, Match, SearchOptions
 
 JSON_SCHEMA = 1
 """Rises when a JSON line changes in a way that breaks its readers."""
@@ -60,7 +60,7 @@ class Style:
         json: as JSON Lines.
         paths: only the paths of their photographs.
         end: follows each path.
-        explains: says why each hit was found.
+        explains: says why each hit was found, which passed these limits; None: does not.
         names_query: says, in lines that do not anyway, which query each hit answers: there are several.
         previews: shows the words as cut out of their photographs, on a terminal, below a table.
     """
@@ -68,7 +68,7 @@ class Style:
     json: bool = False
     paths: bool = False
     end: bytes = b"\n"
-    explains: bool = False
+    explains: SearchOptions | None = None
     names_query: bool = False
     previews: bool = False
 
@@ -112,7 +112,7 @@ def _print_paths(paths: Sequence[Path], end: bytes) -> None:
             sys.stdout.buffer.write(os.fsencode(path) + end)
 
 
-def _as_json(hit: Hit, explains: bool) -> dict[str, object]:
+def _as_json(hit: Hit, limits: SearchOptions | None) -> dict[str, object]:
     match: dict[str, object] = {
         "type": "match",
         "schema": JSON_SCHEMA,
@@ -126,7 +126,8 @@ def _as_json(hit: Hit, explains: bool) -> dict[str, object]:
         "confidence": round(hit.confidence, 4),
         "characters": _rounded(hit.characters),
     }
-    if explains:
+    if limits:
+        match["limits"] = {"min_score": limits.min_score, "fuzzy": limits.fuzzy}
         match["matches"] = [
             {
                 "word": each.word,
@@ -134,6 +135,7 @@ def _as_json(hit: Hit, explains: bool) -> dict[str, object]:
                 "transcript": each.transcript,
                 "characters": _rounded(each.characters),
                 "edits": each.edits,
+                "alternatives": list(each.alternatives),
             }
             for each in hit.matches
         ]
@@ -155,18 +157,25 @@ def _cells(hit: Hit, style: Style) -> dict[str, str]:
     if style.names_query:
         cells = {"query": printable(hit.query), **cells}
     if style.explains:
-        cells["why"] = "; ".join(map(_why, hit.matches))
+        cells["why"] = "; ".join([*map(_why, hit.matches), _limits(style.explains)])
     return cells
 
 
+def _limits(options: SearchOptions) -> str:
+    edits = "" if options.fuzzy is None else f", of at most {counted(options.fuzzy, 'edit')}"
+    return f"shown from {options.min_score:.2f}{edits}"
+
+
 def _why(match: Match) -> str:
-    """Return one line, such as "coffee: read c0ffee (c.99 0.41 f.98 ...), 1 edit, similarity 0.83"."""
+    """Return one line, such as "tea: read t3a (t.99 3.41 a.98), or toa, 1 edit, similarity 0.83"."""
     text = printable(match.transcript)
     read = f"read {text}" if text else "not read"
     if match.characters and len(match.characters) == len(match.transcript):
         spelled = zip(match.transcript, match.characters, strict=True)
         read += f" ({' '.join(f'{printable(c)}{_share(confidence)}' for c, confidence in spelled)})"
-    return f"{match.word}: {read}, {counted(match.edits, 'edit')}, similarity {match.similarity:.2f}"
+    others = "".join(f", or {printable(other)}" for other in match.alternatives if other)
+    edits = counted(match.edits, "edit")
+    return f"{match.word}: {read}{others}, {edits}, similarity {match.similarity:.2f}"
 
 
 def _share(confidence: float) -> str:

@@ -117,16 +117,12 @@ def search(
     Words are made of the letters a to z and digits; punctuation is ignored.
     """
     asked = _ask(query, queries, like, model)
-    style = output.Style(
-        as_json,
-        paths or nul,
-        b"\0" if nul else b"\n",
-        explain,
-        queries is not None,
-        preview and not (as_json or paths or nul),
-    )
-    options = _options(asked.encoder, top, "photo" if style.paths else group, min_score, exact, fuzzy)
-    options = replace(options, photos=_photo_filter(path, since, until))
+    only_paths = paths or nul
+    options = _options(asked.encoder, top, "photo" if only_paths else group, min_score, exact, fuzzy)
+    options = replace(options, photos=_photo_filter(path, since, until), explain=explain)
+    end = b"\0" if nul else b"\n"
+    limits = options if explain else None
+    style = output.Style(as_json, only_paths, end, limits, queries is not None, preview)
     _search(asked, index, options, style, Wanted(save, sheet))
 
 
@@ -209,7 +205,7 @@ def _answer(
         hits = searcher.hits(query, options)
         if hits:
             output.print_hits(hits, style, already={hit.path for hit in found})
-            if style.previews and sys.stdout.isatty():
+            if style.previews and sys.stdout.isatty() and not (style.json or style.paths):
                 from stsearch.cli.crop_preview import graphics_of, print_crops
 
                 print_crops(hits, graphics_of(os.environ))

@@ -1,4 +1,4 @@
-"""catalog.sqlite3, the truth of a gallery: its tables, and what is put in and taken out.
+"""catalog.sqlite3, the truth of a gallery: what is put in and taken out.
 
 A rollback journal, not WAL: photographs lie on network shares and read-only disks, where WAL does not work.
 A batch is one transaction. Ids are never used twice: a stale vector store may name an instance that is gone,
@@ -31,101 +31,10 @@ from stsearch.index.records import (
     array_faults,
     row_checksum,
 )
+from stsearch.index.schema import COLUMNS, MIGRATIONS
+from stsearch.types import Polygon
 
-__all__ = ["MIGRATIONS", "Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
-
-_TALLY = """
-    INSERT INTO totals SELECT '{0}', count(*), coalesce(sum(checksum), 0) FROM {0};
-    CREATE TRIGGER {0}_added AFTER INSERT ON {0} BEGIN
-        UPDATE totals SET rows = rows + 1, checksums = checksums + NEW.checksum WHERE name = '{0}';
-    END;
-    CREATE TRIGGER {0}_changed AFTER UPDATE OF checksum ON {0} BEGIN
-        UPDATE totals SET checksums = checksums - OLD.checksum + NEW.checksum WHERE name = '{0}';
-    END;
-    CREATE TRIGGER {0}_removed AFTER DELETE ON {0} BEGIN
-        UPDATE totals SET rows = rows - 1, checksums = checksums - OLD.checksum WHERE name = '{0}';
-    END;"""
-
-MIGRATIONS = (
-    """
-    CREATE TABLE contents (            -- the bytes of a photograph, under however many names
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        sha256 TEXT NOT NULL UNIQUE,
-        height INTEGER NOT NULL,       -- pixels, as displayed
-        width INTEGER NOT NULL
-    );
-    CREATE TABLE images (              -- a file
-        path BLOB PRIMARY KEY,         -- relative to the folder of photographs, as the file system spells it
-        size INTEGER NOT NULL,         -- bytes
-        mtime_ns INTEGER NOT NULL,
-        status TEXT NOT NULL CHECK (status IN ('ok', 'failed')),
-        content_id INTEGER REFERENCES contents (id),
-        reason TEXT,                   -- why it failed
-        CHECK ((status = 'ok') = (content_id IS NOT NULL) AND (status = 'failed') = (reason IS NOT NULL))
-    );
-    CREATE INDEX images_content ON images (content_id);
-    CREATE TABLE instances (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
-        polygon BLOB NOT NULL,         -- (P, 2) float32, pixels as displayed
-        score REAL NOT NULL,
-        transcript TEXT NOT NULL,
-        folded TEXT NOT NULL,          -- the transcript as queries are folded
-        confidence REAL NOT NULL,
-        vector BLOB NOT NULL           -- (D,) float16, unit length
-    );
-    CREATE INDEX instances_content ON instances (content_id);
-    CREATE INDEX instances_folded ON instances (folded);
-    """,
-    # A byte for each character of the transcript, its confidence times 255; empty when it is not known
-    "ALTER TABLE instances ADD COLUMN characters BLOB NOT NULL DEFAULT x''",
-    """
-    CREATE TABLE head (                -- what the manifest says, to remake it from; one row
-        body TEXT NOT NULL,
-        checksum INTEGER NOT NULL
-    );
-    CREATE TABLE totals (              -- what a whole table must come to
-        name TEXT PRIMARY KEY,
-        rows INTEGER NOT NULL,
-        checksums INTEGER NOT NULL     -- their sum
-    );
-    ALTER TABLE contents ADD COLUMN files INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE contents ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0; -- of the row, without files
-    ALTER TABLE images ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE instances ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-    UPDATE contents SET files = (SELECT count(*) FROM images WHERE content_id = contents.id),
-        checksum = row_checksum(id, sha256, height, width);
-    UPDATE images SET checksum = row_checksum(path, size, mtime_ns, status, content_id, reason);
-    UPDATE instances SET checksum = row_checksum(
-        id, content_id, polygon, score, transcript, folded, confidence, vector, characters);
-    CREATE TRIGGER file_added AFTER INSERT ON images BEGIN
-        UPDATE contents SET files = files + 1 WHERE id = NEW.content_id;
-    END;
-    CREATE TRIGGER file_changed AFTER UPDATE OF content_id ON images BEGIN
-        UPDATE contents SET files = files - 1 WHERE id = OLD.content_id;
-        UPDATE contents SET files = files + 1 WHERE id = NEW.content_id;
-    END;
-    CREATE TRIGGER file_removed AFTER DELETE ON images BEGIN
-        UPDATE contents SET files = files - 1 WHERE id = OLD.content_id;
-    END;
-    """
-    + "".join(_TALLY.format(table) for table in ("contents", "images", "instances")),
-    # When a photograph was taken, in ISO 8601; NULL: not known. A wrong checksum stays as wrong as it was.
-    """
-    ALTER TABLE contents ADD COLUMN taken TEXT;
-    UPDATE contents SET checksum = checksum
-        - row_checksum(id, sha256, height, width) + row_checksum(id, sha256, height, width, taken);
-    """,
-)
-"""One script a format; a catalog of format n has run the first n of them."""
-
-_ROWS = {  # every column that counts, the checksum last
-    "contents": "id, sha256, height, width, taken, checksum",
-    "images": "path, size, mtime_ns, status, content_id, reason, checksum",
-    "instances": (
-        "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, checksum"
-    ),
-}
+__all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
 
 
 class Catalog:
@@ -141,7 +50,7 @@ class Catalog:
     """
 
     def __init__(self, path: Path, create: bool = False) -> None:
-        self._database = Database(path, MIGRATIONS, _ROWS, create)
+        self._database = Database(path, MIGRATIONS, COLUMNS, create)
         self.format = len(MIGRATIONS)
 
     def close(self) -> None:
@@ -242,12 +151,19 @@ class Catalog:
         """Return what a hit shows of each of the instances ``ids``; one that is gone has no entry."""
         return {
             row[0]: Detail(
-                self._array(row[2], np.float32, (-1, 2)).astype(np.float32),
+                self._polygon(row[2]),
                 row[3],
                 tuple(byte / 255 for byte in row[8]),
             )
             for row in self._database.among("instances", "id", ids)
         }
+
+    def readings_of(self, contents: Iterable[int]) -> dict[int, list[tuple[Polygon, str]]]:
+        """Return outline and transcript of all instances of each of ``contents``, surest first."""
+        found: dict[int, list[tuple[Polygon, str]]] = {}
+        for row in sorted(self._database.among("instances", "content_id", contents)):  # as they were added
+            found.setdefault(row[1], []).append((self._polygon(row[2]), row[4]))
+        return found
 
     def instance_ids(self, after: int = 0) -> NDArray[np.int64]:
         """Return the ids of all instances above ``after``, ascending."""
@@ -317,7 +233,7 @@ class Catalog:
         try:
             with self._database.snapshot():
                 yield from self._database.file_faults()
-                for table in _ROWS:
+                for table in COLUMNS:
                     for row in self._database.examined(table):
                         yield from [row] if isinstance(row, str) else self._array_faults(table, row, dim)
                 for (content,) in self._database.rows(
@@ -347,7 +263,7 @@ class Catalog:
         file, status = record.file, "ok" if reason is None else "failed"
         row = (os.fsencode(file.path), file.size, file.mtime_ns, status, content, reason)
         self._database.execute(
-            f"INSERT INTO images ({_ROWS['images']}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            f"INSERT INTO images ({COLUMNS['images']}) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (path) DO UPDATE SET"
             " size = excluded.size, mtime_ns = excluded.mtime_ns, status = excluded.status,"
             " content_id = excluded.content_id, reason = excluded.reason, checksum = excluded.checksum",
@@ -385,6 +301,9 @@ class Catalog:
             ],
         )
         return content
+
+    def _polygon(self, blob: bytes) -> Polygon:
+        return self._array(blob, np.float32, (-1, 2)).astype(np.float32)
 
     def _array(
         self, blob: bytes, kind: type[np.floating[Any]], shape: tuple[int, int]

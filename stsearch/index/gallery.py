@@ -25,7 +25,7 @@ from stsearch.index.files import Lock, file_sha256, make_private_folder, replaci
 from stsearch.index.manifest import FILE_NAME, Manifest, StoreRecord
 from stsearch.index.records import DatedPhoto, Detail, InstanceTable, Record
 from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
-from stsearch.types import ModelInfo
+from stsearch.types import ModelInfo, Polygon
 
 EXACT_LIMIT = 50_000
 """Up to so many words every one is compared with the query: 0.1 s on one core, and no store to keep."""
@@ -298,6 +298,10 @@ class Gallery:
         found = self.catalog.details_of(wanted)
         self._expect(found.keys() == wanted, "instances are missing")
         return found
+
+    def readings_of(self, contents: Iterable[int]) -> dict[int, list[tuple[Polygon, str]]]:
+        """Return outline and transcript of all instances in each of ``contents``, surest first."""
+        return self.catalog.readings_of(contents)
 
     def _expect(self, is_so: bool, otherwise: str) -> None:
         """Raise when what was read lately is gone, and no other process has written meanwhile."""
