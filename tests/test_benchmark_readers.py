@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle  # noqa: TID251 - what is written here must not be opened by what is tested
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -267,11 +269,61 @@ def test_malformed_phrases_are_named(tmp_path: Path, text: str) -> None:
         read_query_lists(write(tmp_path, {"q.json": text}) / "q.json")
 
 
-def test_pickled_phrases_are_not_opened(tmp_path: Path) -> None:
-    queries = tmp_path / "query_image_dict.npy"
-    np.save(queries, np.array({"stop sign": ["a.jpg"]}, dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match=r"is a pickled.*write it anew as text_queries\.json"):
-        read_query_lists(queries)
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_pickled_phrases_are_read_as_numpy_saves_them(tmp_path: Path, protocol: int) -> None:
+    phrases = {"stop sign": ["a.jpg", "b.jpg"], "no entry": ["a.jpg"], "café": []}
+    path = save_pickled(tmp_path, phrases, protocol)
+    assert np.load(path, allow_pickle=True).item() == phrases  # the fixture is what numpy takes it for
+    assert read_query_lists(path) == phrases
+    np.save(path, np.array(phrases, dtype=object), allow_pickle=True)
+    assert read_query_lists(path) == phrases
+
+
+class Explosive:
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, ("burnt",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param({"a": [Explosive()]}, "no lists of photographs", id="what runs when it is opened"),
+        pytest.param({"a": "b.jpg"}, "no lists of photographs", id="no list"),
+        pytest.param(["a"], "no lists of photographs", id="no dictionary"),
+        pytest.param({"a": {1, 2}}, "instruction EMPTY_SET", id="a set"),
+    ],
+)
+def test_of_a_pickle_nothing_but_lists_is_taken_and_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: object, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = save_pickled(tmp_path, content, 4)
+    with pytest.raises(DataError, match=rf"query_image_dict\.npy: .*{message}"):
+        read_query_lists(path)
+    assert not (tmp_path / "burnt").exists()
+
+
+def test_a_pickle_that_is_cut_or_something_else_is_named(tmp_path: Path) -> None:
+    whole = save_pickled(tmp_path, {"stop sign": ["a.jpg"]}, 4).read_bytes()
+    path = tmp_path / "query_image_dict.npy"
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=r"query_image_dict\.npy: "):
+            read_query_lists(path)
+    np.save(path, np.zeros(3))
+    with pytest.raises(DataError, match="it holds float64, not lists of photographs"):
+        read_query_lists(path)
+
+
+def save_pickled(folder: Path, content: object, protocol: int) -> Path:
+    """Write what ``numpy.save`` writes for one object, in any protocol of pickle."""
+    path = folder / "query_image_dict.npy"
+    array = np.empty((), dtype=object)
+    array[()] = content
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        pickle.dump(array, file, protocol)
+    return path
 
 
 @pytest.mark.parametrize("read", [read_icdar15, read_total_text_outlines])

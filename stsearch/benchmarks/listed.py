@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from stsearch.benchmarks.layout import check_present
+from stsearch.benchmarks.pickled_lists import read_pickled_lists
 from stsearch.data.readers import read_text, read_unlabelled
 from stsearch.errors import DataError
 from stsearch.geometry import box
@@ -48,21 +49,18 @@ def read_gallery(parts: Sequence[Path]) -> list[Sample]:
 
 
 def read_query_lists(path: Path) -> dict[str, list[str]]:
-    """Read ``{query: [file name, ...]}`` in JSON.
+    """Read ``{query: [file name, ...]}`` in JSON, or as ``numpy.save`` writes it.
 
     Raises:
         DataError: The file holds something else.
     """
-    if path.suffix == ".npy":
-        raise DataError(
-            f"{path} is a pickled dictionary, and opening one runs whatever is in it. If you trust it,"
-            " write it anew as text_queries.json: {query: [file name, ...]}"
-        )
     try:
+        if path.suffix == ".npy":
+            return read_pickled_lists(path)
         listed = json.loads(read_text(path))
         if not isinstance(listed, dict) or not all(isinstance(names, list) for names in listed.values()):
             raise ValueError("not an object of lists")
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: {error}") from error
     return {str(query): [str(name) for name in names] for query, names in listed.items()}
 
