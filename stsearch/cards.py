@@ -39,7 +39,14 @@ class Card:
         c = self.config
         dim = c.embedder.frames * c.embedder.frame_dim
         return ModelInfo(
-            c.name, self.identity, c.embedder.characters, dim, c.longer_side, c.fusion, c.calibration
+            c.name,
+            self.identity,
+            c.embedder.characters,
+            dim,
+            c.longer_side,
+            c.fusion,
+            c.likelihood,
+            c.calibration,
         )
 
     @property

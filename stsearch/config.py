@@ -154,6 +154,7 @@ class ModelConfig:
     # It is read at each of these times that size: huge words are found where they are small.
     scales: tuple[float, ...] = (1.0,)
     fusion: float = 0.5  # share of the transcript's edit similarity in the ranking, chosen on validation
+    likelihood: float = 0.0  # share of the likelihood under the reader's columns; the rest is as without
     calibration: tuple[tuple[float, ...], ...] = ()  # from scores to probabilities, fitted on validation
 
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from stsearch import metrics
 from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
-from stsearch.calibration import match_probability
 from stsearch.charset import normalize, split_words
 from stsearch.errors import DataError
+from stsearch.index.records import InstanceTable
 from stsearch.predictions import Conditions, Predictions
 from stsearch.proposals import keep_best
-from stsearch.scoring import score_instances
+from stsearch.scoring import Scorer
 from stsearch.search import Encoder
 from stsearch.types import Sample, TextInstance
 
@@ -81,7 +81,6 @@ def score(
     truth: GroundTruth,
     predictions: Predictions,
     encoder: Encoder,
-    fusion: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Report:
     """Score ``predictions`` against labels; no image network is involved.
@@ -90,7 +89,6 @@ def score(
         truth: The photographs of the gallery, their labels, and what is asked.
         predictions: What was found in them.
         encoder: Embeds the queries, with the weights that made the predictions.
-        fusion: Share of transcript edit similarity in the ranking score, in [0, 1].
         clock: Returns seconds.
 
     Raises:
@@ -104,7 +102,7 @@ def score(
     samples, queries = truth.samples, truth.queries
     found = [predictions.of(sample) for sample in samples]
     started = clock()
-    scores = rank(queries, found, encoder, fusion)
+    scores = rank(queries, found, encoder)
     seconds = clock() - started
     measures = measures_of(truth.benchmark)
     # Retrieval ranks by every way to read a word; a label is answered by one.
@@ -139,7 +137,7 @@ def measures_of(benchmark: Benchmark) -> frozenset[Measure]:
 
 
 def rank(
-    queries: Sequence[str], found: Sequence[Sequence[TextInstance]], encoder: Encoder, fusion: float
+    queries: Sequence[str], found: Sequence[Sequence[TextInstance]], encoder: Encoder
 ) -> NDArray[np.float32]:
     """Return (Q, N) float32: how well each photograph answers each query.
 
@@ -151,14 +149,18 @@ def rank(
     words = sorted({word for query in queries for word in split_words(query)})
     owners = np.repeat(np.arange(len(found)), [len(instances) for instances in found])
     instances = [instance for some in found for instance in some]
-    transcripts = [instance.transcript for instance in instances]
-    embeddings = np.array([instance.embedding for instance in instances], np.float32)
     best = {word: np.zeros(len(found), np.float32) for word in words}
-    if instances:
-        for word, embedding in zip(words, encoder(words), strict=True):
-            raw = score_instances(word, embedding, embeddings, transcripts, fusion)
-            scores = match_probability(raw, len(word), encoder.info.calibration)
-            np.maximum.at(best[word], owners, scores)
+    if instances and words:
+        table = InstanceTable.of(instances, owners)
+        embedding_of = dict(zip(words, encoder(words), strict=True))
+        scorer = Scorer(
+            table,
+            embedding_of,
+            encoder.info,
+            columns_of=lambda rows: [instances[row].columns for row in rows],
+        )
+        for word in words:
+            np.maximum.at(best[word], owners, scorer.word(word))
     nothing = np.zeros(len(found), np.float32)
     rows = [[best[word] for word in split_words(query)] or [nothing] for query in queries]
     return np.array([np.mean(row, axis=0) for row in rows], np.float32).reshape(len(queries), len(found))

@@ -60,7 +60,8 @@ def ask_with_picture(reader: WordReader, picture: Image, name: str) -> tuple[Que
         name: of the picture.
     """
     word = _read_word(reader, picture)
-    info = replace(reader.info, fusion=reader.info.fusion * _certainty(word))
+    sure, info = _certainty(word), reader.info
+    info = replace(info, fusion=info.fusion * sure, likelihood=info.likelihood * sure)
     return Query.of_word(name, normalize(word.transcript)), PictureEncoder(info, word.embedding)
 
 

@@ -46,13 +46,13 @@ def measure(
     device: str = "auto",
     more_sets: Sequence[Path] = (),
 ) -> tuple[Card, Validation]:
-    """Measure the weights in ``folder`` and write figures, fusion and calibration to their card.
+    """Measure the weights in ``folder`` and write figures, shares and calibration to their card.
 
     The weights are made ready for use: their prompt is frozen.
 
     Args:
         folder: of the weights.
-        sets: labelled photographs of one gallery, that fusion and calibration are chosen on.
+        sets: labelled photographs of one gallery, that shares and calibration are chosen on.
         word_sets: word crops for their recognizer, if they have one.
         device: to measure on.
         more_sets: labelled photographs that choose nothing, each a gallery of its own.
@@ -67,17 +67,21 @@ def measure(
     samples = [sample for some in samples_of.values() for sample in some]
     examined = examine(spotter, samples, encoder)
     result = with_detection(validate(model, samples, detect=False), examined)
-    figures = _by_set(samples_of, examined.predictions, encoder, examined.fusion)
+    encoder = examined.encoder
+    figures = _by_set(samples_of, examined.predictions, encoder)
     for path in more_sets:
         more = {path.name: read_dataset(path)}
-        figures |= _by_set(more, predict(spotter, more[path.name]), encoder, examined.fusion)
+        figures |= _by_set(more, predict(spotter, more[path.name]), encoder)
     table, error = calibrate(examined.report)
     metrics = card_metrics(result, sets)
     metrics["validation"] |= {"calibration_error": error, "by_set": figures}
     if word_sets and model.recognizer is not None:
         metrics |= _measure_reading(model, word_sets)
     freeze_prompts(model)
-    model.config = dataclasses.replace(model.config, fusion=examined.fusion, calibration=table)
+    info = encoder.info
+    model.config = dataclasses.replace(
+        model.config, fusion=info.fusion, likelihood=info.likelihood, calibration=table
+    )
     card = dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
     return save_model(folder, model, card), result
 
@@ -114,12 +118,12 @@ def card_metrics(result: Validation | WordReport, sets: Sequence[Path]) -> Figur
 
 
 def _by_set(
-    samples_of: Mapping[str, Sequence[Sample]], predictions: Predictions, encoder: QueryEncoder, fusion: float
+    samples_of: Mapping[str, Sequence[Sample]], predictions: Predictions, encoder: QueryEncoder
 ) -> Figures:
     """Return what ``stsearch eval`` prints of each set alone, ratios in [0, 1]."""
     figures = {}
     for name, samples in samples_of.items():
-        report = score(BENCHMARKS[FOLDER].truth(samples), predictions, encoder, fusion)
+        report = score(BENCHMARKS[FOLDER].truth(samples), predictions, encoder)
         figures[name] = {
             "photos": report.photos,
             "queries": len(report.average_precision),

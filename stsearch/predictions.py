@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections import defaultdict
@@ -82,6 +83,8 @@ class Predictions:
                     transcripts=np.array([instance.transcript for instance in found], dtype=np.str_),
                     confidences=np.array([instance.confidence for instance in found], dtype=np.float64),
                     embeddings=np.array([instance.embedding for instance in found], dtype=np.float32),
+                    column_counts=np.array([len(instance.columns) for instance in found], dtype=np.int64),
+                    columns=np.frombuffer(b"".join(instance.columns for instance in found), np.uint8),
                     weights_sha256=np.array(self.weights_sha256),
                     seconds=np.array(self.seconds),
                     conditions=np.array(json.dumps(asdict(self.conditions))),
@@ -105,7 +108,10 @@ class Predictions:
                     arrays["transcripts"].tolist(),
                     arrays["confidences"].tolist(),
                 )
-                found = map(TextInstance, polygons, *fields, arrays["embeddings"])
+                ends = np.cumsum(arrays["column_counts"])[:-1]
+                columns = [each.tobytes() for each in np.split(arrays["columns"], ends)]
+                unspelled = itertools.repeat(())
+                found = map(TextInstance, polygons, *fields, arrays["embeddings"], unspelled, columns)
                 instances = {
                     Path(photo): [next(found) for _ in range(count)]
                     for photo, count in zip(
@@ -187,10 +193,18 @@ def read_gallery(gallery: Gallery, folder: Path) -> dict[Path, list[TextInstance
     table = gallery.instances()
     details = gallery.details_of(table.ids.tolist())
     by_content: defaultdict[int, list[TextInstance]] = defaultdict(list)
-    columns = (table.ids.tolist(), table.contents.tolist(), table.transcripts, table.confidences.tolist())
-    for instance, content, transcript, confidence, embedding in zip(*columns, table.embeddings, strict=True):
+    fields = (table.ids.tolist(), table.contents.tolist(), table.transcripts, table.confidences.tolist())
+    for instance, content, transcript, confidence, embedding in zip(*fields, table.embeddings, strict=True):
         detail = details[instance]
-        found = TextInstance(detail.polygon, detail.score, transcript, confidence, embedding)
+        found = TextInstance(
+            detail.polygon,
+            detail.score,
+            transcript,
+            confidence,
+            embedding,
+            detail.characters,
+            detail.columns,
+        )
         by_content[content].append(found)
     photos = ((path.relative_to(gallery.photos), content) for path, content in gallery.all_photos())
     return {folder / path: by_content[content] for path, content in photos}

@@ -5,7 +5,9 @@ The network is ``models.embedder.TextEmbedder``; a test holds both to the same n
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,12 @@ class QueryEncoder:
         self._charset = Charset(config.characters)
         self._frames = config.frames
         self._weights = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
+
+    def with_shares(self, fusion: float, likelihood: float) -> QueryEncoder:
+        """Return the same network, for scores made otherwise."""
+        other = copy.copy(self)
+        other.info = replace(self.info, fusion=fusion, likelihood=likelihood)
+        return other
 
     def __call__(self, words: Sequence[str]) -> Array:
         """Return (Q, D) float32 unit rows for words that hold at least one character of the charset."""

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from stsearch.geometry import rectify
+from stsearch.likelihood import pack_columns
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.spelling import Reading, best_reading, n_best
 from stsearch.types import Image, Polygon, TextInstance
@@ -27,6 +28,7 @@ class CropReading:
 
     table: NDArray[np.float32]  # (L, V) class probabilities
     best: Reading
+    columns: bytes  # as ``likelihood.pack_columns`` returns them
     turned: bool  # it was read upside down
 
 
@@ -73,27 +75,29 @@ class Reader:
 
     def _read_batch(self, crops: Sequence[Image]) -> list[CropReading]:
         pixels = np.stack(crops)
-        tables, upright = self._run(pixels)
-        readings = [CropReading(table, self._best(table), False) for table in tables]
+        readings, upright = self._run(pixels, turned=False)
         heads = np.flatnonzero(upright < 0.5)
         if len(heads):
-            turned, _ = self._run(pixels[heads, ::-1, ::-1])
-            for i, table in zip(heads.tolist(), turned, strict=True):
-                other = CropReading(table, self._best(table), True)
+            others, _ = self._run(pixels[heads, ::-1, ::-1], turned=True)
+            for i, other in zip(heads.tolist(), others, strict=True):
                 readings[i] = max(readings[i], other, key=_certainty)
         return readings
 
     @torch.inference_mode()
-    def _run(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _run(self, pixels: NDArray[np.uint8], turned: bool) -> tuple[list[CropReading], NDArray[np.float32]]:
+        """Return one reading a crop, and the probabilities that they stand the right way up."""
         count = len(pixels)
         filled = np.ascontiguousarray(pixels[np.arange(count + -count % _STEP) % count])
         images = torch.from_numpy(filled).to(self.device).permute(0, 3, 1, 2)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half):
-            tables, upright = self._recognizer.read(images)
-        return tables[:count].cpu().numpy(), upright[:count].cpu().numpy()
-
-    def _best(self, table: NDArray[np.float32]) -> Reading:
-        return best_reading(table, self._recognizer.charset)
+            tables, upright, logits = (each[:count].cpu().numpy() for each in self._recognizer.read(images))
+        charset = self._recognizer.charset
+        packed = pack_columns(logits, charset)
+        readings = [
+            CropReading(table, best_reading(table, charset), columns, turned)
+            for table, columns in zip(tables, packed, strict=True)
+        ]
+        return readings, upright
 
 
 def _batches(crops: Iterable[Image], size: int) -> Iterator[list[Image]]:
@@ -113,5 +117,11 @@ def _with_reading(instance: TextInstance, reading: CropReading) -> TextInstance:
         polygon = np.roll(polygon, -(len(polygon) // 2), axis=0)
     best = reading.best
     return TextInstance(
-        polygon, instance.score, best.text, best.confidence, instance.embedding, best.characters
+        polygon,
+        instance.score,
+        best.text,
+        best.confidence,
+        instance.embedding,
+        best.characters,
+        reading.columns,
     )

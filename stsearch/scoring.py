@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +13,7 @@ from rapidfuzz.distance import Levenshtein
 from stsearch.calibration import advised_least, match_probability
 from stsearch.charset import normalize
 from stsearch.index.records import InstanceTable
+from stsearch.likelihood import word_likelihoods
 from stsearch.query import fixed_part, is_pattern
 from stsearch.types import Embedding, ModelInfo
 
@@ -22,6 +23,16 @@ NO_MATCH = -1.0
 _fold = lru_cache(maxsize=1 << 17)(normalize)  # signs repeat, and every query sees the same transcripts
 
 Scores = NDArray[np.float32]
+ColumnsOf = Callable[[Sequence[int]], Sequence[bytes]]
+
+_BEST = 200
+_GOOD = 0.6
+"""The likelihood is looked at for so many of the best instances, and for all that score so much without it.
+On the validation photographs it ranks the 50 best as well as all."""
+
+
+def _unknown(rows: Sequence[int]) -> list[bytes]:
+    return [b""] * len(rows)
 
 
 def score_instances(
@@ -31,7 +42,7 @@ def score_instances(
     transcripts: Sequence[str],
     fusion: float,
 ) -> Scores:
-    """Score text instances for one query word. Search, evaluation and training validation all rank by this.
+    """Score text instances for one query word by similarity and transcript.
 
     Args:
         query_word: folded by ``charset.normalize``.
@@ -110,13 +121,27 @@ class Scorer:
     """Scores words, with or without wildcards, on one table of text instances."""
 
     def __init__(
-        self, table: InstanceTable, embeddings: Mapping[str, Embedding], info: ModelInfo, fuzzy: int | None
+        self,
+        table: InstanceTable,
+        embeddings: Mapping[str, Embedding],
+        info: ModelInfo,
+        fuzzy: int | None = None,
+        columns_of: ColumnsOf = _unknown,
     ) -> None:
-        """Take the embedding of the fixed part of every word, and the limit of edits, if there is one."""
+        """Take what is to be scored, and how.
+
+        Args:
+            table: the text instances.
+            embeddings: (D,) of the fixed part of every word.
+            info: the shares of what a score is made of, and what it means.
+            fuzzy: the limit of edits, if there is one.
+            columns_of: returns what the reader saw of some rows of the table, empty where that is not known.
+        """
         self.table = table
         self._embeddings = embeddings
         self._info = info
         self._fuzzy = fuzzy
+        self._columns_of = columns_of
 
     @property
     def advised_least(self) -> float:
@@ -138,6 +163,7 @@ class Scorer:
             raw = score_pattern(word, embedding, table)
         else:
             raw = score_instances(word, embedding, table.embeddings, table.transcripts, self._info.fusion)
+            raw = self._with_likelihood(raw, word)
         scores = match_probability(raw, len(fixed), self._info.calibration)
         scores = np.where(raw >= least, scores, np.float32(NO_MATCH))
         return scores if self._fuzzy is None else self._limited(scores, word, self._fuzzy)
@@ -154,6 +180,28 @@ class Scorer:
         """Return the cosine between ``word`` and an instance, a row of the table, in [-1, 1]."""
         cosine = self.table.embeddings[instance] @ self._embeddings[fixed_part(word)]
         return float(np.clip(cosine, -1.0, 1.0))
+
+    def likelihood(self, word: str, instance: int) -> float | None:
+        """Return how likely an instance, a row of the table, shows ``word``; None where that is not known."""
+        (columns,) = self._columns_of([instance])
+        if not columns or not word or is_pattern(word):
+            return None
+        return float(word_likelihoods(word, [columns])[0])
+
+    def _with_likelihood(self, raw: Scores, word: str) -> Scores:
+        """Return ``raw`` with the likelihood of ``word`` in it, where it can matter."""
+        share = self._info.likelihood
+        if not share or not word:
+            return raw
+        best = np.argpartition(-raw, _BEST)[:_BEST] if len(raw) > _BEST else np.arange(len(raw))
+        rows = np.union1d(best, np.flatnonzero(raw >= _GOOD))
+        columns = self._columns_of(rows.tolist())
+        known = np.array([bool(each) for each in columns], bool)
+        scores = (1 - share) * raw
+        scores[rows[~known]] = raw[rows[~known]]
+        if known.any():
+            scores[rows[known]] += share * word_likelihoods(word, [each for each in columns if each])
+        return np.asarray(scores, np.float32)
 
     def _limited(self, scores: Scores, word: str, limit: int) -> Scores:
         distances = edit_distances(word, self.table.transcripts)

@@ -75,6 +75,7 @@ class Match:
         transcript: what was read.
         characters: confidence of each of its characters, in [0, 1]; empty where no recognizer read it.
         edits: how many characters of the folded transcript would have to change until it were the word.
+        likelihood: of the word, given the columns that the reader saw, in [0, 1]; None where not known.
         alternatives: what else was read in that place, surest first; only where it was asked for.
     """
 
@@ -83,6 +84,7 @@ class Match:
     transcript: str
     characters: tuple[float, ...]
     edits: int
+    likelihood: float | None = None
     alternatives: tuple[str, ...] = ()
 
 
@@ -233,7 +235,12 @@ def _prepare(
         # One that another process has just removed is nowhere, and beside nothing.
         return [details[one].polygon if one in details else _GONE for one in ids]
 
-    scorer = Scorer(table, embedding_of, encoder.info, options.fuzzy)
+    def columns_of(instances: Sequence[int]) -> list[bytes]:
+        ids = table.ids[list(instances)].tolist()
+        details = gallery.details_of(ids)
+        return [details[one].columns if one in details else b"" for one in ids]
+
+    scorer = Scorer(table, embedding_of, encoder.info, options.fuzzy, columns_of)
     return Ranking(query, scorer, polygons_of, options.group, options.min_score)
 
 
@@ -290,6 +297,7 @@ def _hit(
                 transcript=table.transcripts[at],
                 characters=details[at].characters,
                 edits=int(edit_distances(word, [table.transcripts[at]])[0]),
+                likelihood=scorer.likelihood(word, at),
                 alternatives=tuple(text for text in alternatives[at] if text != table.transcripts[at]),
             )
             for word, at in row.all

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from stsearch.spotter import Spotter
 from stsearch.types import Sample
 
 FUSIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
+LIKELIHOODS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
 HEIGHTS = (8, 16, 32, 64, 128, 1280)
 """Bounds of the classes of word height, in pixels of a photograph at the size it is read at."""
 
@@ -41,6 +42,7 @@ class Validation:
     hmean: float | None = None  # of detection at IoU 0.5
     photos_per_s: float | None = None
     fusion: float | None = None  # share of the transcript that ranks best, of FUSIONS
+    likelihood: float | None = None  # share of the likelihood that then ranks best, of LIKELIHOODS
     recall_by_height: dict[str, float] | None = None  # share of labelled words detected, by class of height
 
     @property
@@ -68,16 +70,16 @@ class Validation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examined:
-    """What was found on validation photographs, and how the best share of the transcript ranks it."""
+    """What was found on validation photographs, and how the best shares rank it."""
 
     predictions: Predictions
-    fusion: float
+    encoder: QueryEncoder  # with these shares
     report: Report  # its scores are not calibrated
     recall: dict[str, float]  # by class of height
 
 
 def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> Validation:
-    """Measure ``model`` on ``samples``; of the shares of the transcript in the ranking, the best counts.
+    """Measure ``model`` on ``samples``; of the shares of what a score is made of, the best count.
 
     Args:
         model: Any state; a folded copy is what runs.
@@ -110,7 +112,8 @@ def with_detection(result: Validation, examined: Examined) -> Validation:
         retrieval_map=report.mean_average_precision,
         hmean=report.detection.hmean,
         photos_per_s=round(report.photos_per_s, 2),
-        fusion=examined.fusion,
+        fusion=examined.encoder.info.fusion,
+        likelihood=examined.encoder.info.likelihood,
         recall_by_height=examined.recall,
     )
 
@@ -159,12 +162,17 @@ def _read_labelled(spotter: Spotter, samples: Sequence[Sample]) -> Predictions:
 
 def _best_score(
     samples: Sequence[Sample], predictions: Predictions, encoder: QueryEncoder
-) -> tuple[float, Report]:
-    """Return the share of the transcript that ranks best, and its report."""
+) -> tuple[QueryEncoder, Report]:
+    """Return ``encoder`` with the share of the transcript, then that of the likelihood, that ranks best."""
     truth = BENCHMARKS[FOLDER].truth(samples)
     found, relevant = [predictions.of(sample) for sample in samples], truth.relevance()
-    best = max(
-        FUSIONS,
-        key=lambda fusion: mean_average_precision(relevant, rank(truth.queries, found, encoder, fusion)),
-    )
-    return best, score(truth, predictions, encoder, best)
+
+    def best(encoders: Iterable[QueryEncoder]) -> QueryEncoder:
+        return max(
+            encoders, key=lambda each: mean_average_precision(relevant, rank(truth.queries, found, each))
+        )
+
+    chosen = best(encoder.with_shares(fusion, 0.0) for fusion in FUSIONS)
+    if any(instance.columns for instances in found for instance in instances):
+        chosen = best(chosen.with_shares(chosen.info.fusion, share) for share in LIKELIHOODS)
+    return chosen, score(truth, predictions, chosen)

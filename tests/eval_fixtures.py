@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,8 @@ def write_house_folder(folder: Path) -> Path:
 
 
 class FakeEncoder:
-    info = INFO
+    def __init__(self, fusion: float = 0.5, likelihood: float = 0.0) -> None:
+        self.info = replace(INFO, fusion=fusion, likelihood=likelihood)
 
     def __call__(self, words: Sequence[str]) -> NDArray[np.float32]:
         return np.array([embed(word) for word in words])

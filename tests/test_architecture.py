@@ -24,6 +24,7 @@ LAYERS = (
         "frames",
         "geometry",
         "image",
+        "likelihood",
         "metrics",
         "query",
         "drawing",

@@ -49,7 +49,7 @@ def test_an_engine_goes_through_the_gallery_and_ranks_by_edit_similarity(tmp_pat
     engine = OcrSpotter("fake 1.0", read)
     truth = BENCHMARKS["folder"].truth(samples).for_retrieval()
     found = predict_by_indexing(engine, [tmp_path], samples)
-    report = score(truth, found, EditSimilarity(engine.info), engine.info.fusion)
+    report = score(truth, found, EditSimilarity(engine.info))
     np.testing.assert_allclose(report.scores, [[1.0, 0.8, 0.0]])
     assert report.measures == {"retrieval"}
     assert report.average_precision == {"exit": 1.0}

@@ -47,6 +47,21 @@ def test_the_confidence_of_each_character_is_kept_to_a_byte(catalog: Catalog) ->
     assert detail.characters == pytest.approx((1.0, 0.5, 0.0), abs=0.003)
 
 
+def test_columns_come_back_as_they_were_and_damage_to_them_is_found(catalog: Catalog) -> None:
+    read = dataclasses.replace(instance("abc"), columns=bytes(range(37)) * 8)
+    catalog.add([Spotted(PhotoFile("a.jpg", 1, 1), "sha", 48, 64, [read, instance("def")])])
+    assert [d.columns for d in catalog.details_of(catalog.instance_ids()).values()] == [read.columns, b""]
+    assert list(catalog.faults(DIM)) == []
+    stored = "id, content_id, polygon, score, transcript, folded, confidence, vector, characters"
+    corrupt(
+        catalog,
+        f"UPDATE instances SET columns = x'00ff', checksum = row_checksum({stored}, x'00ff') WHERE id = 1",
+    )
+    assert "instance 1: its columns cannot be unpacked" in list(catalog.faults(DIM))
+    with pytest.raises(GalleryDamagedError):
+        catalog.details_of([1])
+
+
 def make_old(path: Path, format_number: int) -> None:
     """Write a catalog of an older format with one photograph under two names, as its version did."""
     polygon, vector = instance("Exit").polygon.tobytes(), embed("Exit").astype(np.float16).tobytes()
@@ -67,16 +82,18 @@ def make_old(path: Path, format_number: int) -> None:
                 (name,),
             )
         if format_number > 2:
-            for table, columns in CHECKED.items():
+            for table, columns in checked_in(format_number).items():
                 database.execute(f"UPDATE {table} SET checksum = row_checksum({columns})")
         database.commit()
 
 
-CHECKED = {  # what a checksum covered in format 3
-    "contents": "id, sha256, height, width",
-    "images": "path, size, mtime_ns, status, content_id, reason",
-    "instances": "id, content_id, polygon, score, transcript, folded, confidence, vector, characters",
-}
+def checked_in(format_number: int) -> dict[str, str]:
+    """Return what the checksums of a format covered."""
+    return {
+        "contents": "id, sha256, height, width" + (", taken" if format_number > 3 else ""),
+        "images": "path, size, mtime_ns, status, content_id, reason",
+        "instances": "id, content_id, polygon, score, transcript, folded, confidence, vector, characters",
+    }
 
 
 @pytest.mark.parametrize("format_number", range(1, len(MIGRATIONS)))

@@ -10,12 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from gallery_fixtures import LetterEncoder, make_set_gallery, set_in_lines
 
+from stsearch.charset import Charset
 from stsearch.cli import app
 from stsearch.index.gallery import Gallery
 from stsearch.index.records import Spotted
+from stsearch.likelihood import CLASSES, pack_columns
 
 SIGNS = {
     "bar.jpg": ["BAR Roma"],
@@ -49,9 +52,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 
 def overlaid(path: str, *readings: str) -> Spotted:
-    """Return a photograph of one word that was read in several ways."""
+    """Return a photograph of one word that was read in several ways, and of which nothing is sure."""
     photos = [set_in_lines(path, reading) for reading in readings]
-    return replace(photos[0], instances=[each for photo in photos for each in photo.instances])
+    seen = pack_columns(np.zeros((1, 8, CLASSES), np.float32), Charset())[0]
+    found = [replace(each, columns=seen) for photo in photos for each in photo.instances]
+    return replace(photos[0], instances=found)
 
 
 def names(output: str) -> list[str]:
@@ -201,6 +206,7 @@ def test_json_explains_which_words_matched(run: Run) -> None:
         "transcript": "24",
         "characters": [0.949, 0.949],
         "edits": 0,
+        "likelihood": None,
         "alternatives": [],
     }
     assert match["limits"] == {"min_score": 0.6, "fuzzy": None}
@@ -217,7 +223,7 @@ def test_an_explanation_names_what_else_was_read_there_and_the_limits(run: Run, 
         gallery.finish()
     fields = run("ales", "--explain", "--fuzzy", "1").out.splitlines()[0].split("\t")
     assert fields[-1] == (
-        "ales: read Ales (A.95 l.95 e.95 s.95), or A1es, or Alex, 0 edits, similarity 1.00;"
+        "ales: read Ales (A.95 l.95 e.95 s.95), or A1es, or Alex, 0 edits, similarity 1.00, likelihood 0.03;"
         " shown from 0.00, of at most 1 edit"
     )
     line = run("ales", "--explain", "--json", "--fuzzy", "1").out.splitlines()[0]

@@ -24,7 +24,7 @@ class GreyReader(Reader):
     def read_pictures(self, pictures: Iterable[Image]) -> Iterator[CropReading]:
         for picture in pictures:
             table = np.eye(3, dtype=np.float32)[[2 if picture.mean() > 100 else 1, 0]]
-            yield CropReading(table, best_reading(table, Charset("ab")), False)
+            yield CropReading(table, best_reading(table, Charset("ab")), b"", False)
 
 
 @pytest.fixture

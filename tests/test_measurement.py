@@ -82,7 +82,7 @@ def test_a_calibration_is_judged_on_photographs_it_was_not_fitted_to() -> None:
     scores = np.where(matches, random.uniform(0.6, 1, matches.shape), random.uniform(0.2, 0.8, matches.shape))
     truth = GroundTruth(BENCHMARKS["folder"], samples, relevant)
     report = dataclasses.replace(
-        score(BENCHMARKS["folder"].truth(SAMPLES), FOUND, FakeEncoder(), 0.5),
+        score(BENCHMARKS["folder"].truth(SAMPLES), FOUND, FakeEncoder()),
         truth=truth,
         scores=scores.astype(np.float32),
     )

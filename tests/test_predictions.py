@@ -53,7 +53,7 @@ def test_photographs_rank_as_a_search_ranks_them(gallery: Gallery, query: str) -
     options = SearchOptions(top=100, group="photo")
     hits = search(gallery, Query(query), FakeEncoder(), options)
     found = read_gallery(gallery, gallery.photos)
-    scores = rank([query], list(found.values()), FakeEncoder(), INFO.fusion)[0]
+    scores = rank([query], list(found.values()), FakeEncoder())[0]
     expected = {photo: score for photo, score in zip(found, scores.tolist(), strict=True) if found[photo]}
     assert {hit.path: hit.score for hit in hits} == pytest.approx(expected)
 

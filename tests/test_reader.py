@@ -23,14 +23,14 @@ class HeadReader(torch.nn.Module):
         self.config, self.charset = recognizer.config, recognizer.charset
         self.register_buffer("mean", torch.zeros(1))
 
-    def read(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def read(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         upper, lower = (half.float().mean(dim=(1, 2, 3)) for half in images.split(16, dim=2))
         upright = upper > lower
         tables = torch.zeros(len(images), 3, 95)
         for table, up in zip(tables, upright.tolist(), strict=True):
             for place, c in enumerate([*self.charset.encode("up" if up else "dn"), 0]):
                 table[place, c] = 0.9 if up else 0.6
-        return tables, upright.float()
+        return tables, upright.float(), tables.log()
 
 
 def light_at_top() -> Image:

@@ -86,8 +86,8 @@ def test_every_way_to_read_gives_probabilities_that_do_not_depend_on_the_batch(
         refinements=refinements,
     )
     with torch.inference_mode():
-        together, upright = micro_recognizer.read(crops)
-        alone, _ = micro_recognizer.read(crops[2:3])
+        together, upright, _ = micro_recognizer.read(crops)
+        alone, _, _ = micro_recognizer.read(crops[2:3])
     assert together.sum(dim=-1).allclose(torch.ones(together.shape[:2]))
     assert ((upright >= 0) & (upright <= 1)).all()
     length = min(alone.shape[1], together.shape[1])
@@ -142,7 +142,7 @@ def test_a_small_recognizer_learns_its_words_by_heart(
         torch.stack(losses).sum().backward()
         optimizer.step()
     with torch.inference_mode():
-        tables, _ = recognizer.eval().read(crops)
+        tables, _, _ = recognizer.eval().read(crops)
     classes = tables.argmax(dim=-1).tolist()
     read = [recognizer.charset.decode(row[: row.index(END) if END in row else None]) for row in classes]
     assert read == words

@@ -40,7 +40,7 @@ def report_on(folder: Path, benchmark: str = "svt") -> Report:
         samples.append(Sample(photo, tuple(map(label, texts, (0.0, 50.0)))))
         found[photo] = [instance(text) for text in read[name]]
     predictions = Predictions(found, "5ha", 1.5, CONDITIONS)
-    return score(BENCHMARKS[benchmark].truth(samples), predictions, FakeEncoder(), fusion=1.0)
+    return score(BENCHMARKS[benchmark].truth(samples), predictions, FakeEncoder(1.0))
 
 
 def test_figures_carry_speed_hardware_input_and_weights(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from gallery_fixtures import MODEL, embed
@@ -9,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from stsearch.charset import normalize
+from stsearch.charset import ALPHANUMERIC, Charset, normalize
 from stsearch.index.records import InstanceTable
+from stsearch.likelihood import CLASSES, pack_columns
 from stsearch.query import fixed_part
 from stsearch.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
 
@@ -117,6 +121,41 @@ def test_beyond_the_limit_of_edits_nothing_matches(word: str, limit: int, found:
     scores = Scorer(table, {fixed_part(word): embed(word)}, MODEL, limit).word(word)
     assert {text for text, score in zip(table.transcripts, scores, strict=True) if score >= 0} == found
     assert set(scores[scores < 0].tolist()) <= {NO_MATCH}
+
+
+def saw(word: str) -> bytes:
+    """Return the columns of a crop in which nothing but ``word`` can be seen."""
+    classes = [c for character in word.ljust(6) for c in (0, 1 + ALPHANUMERIC.find(character))]
+    return pack_columns(20 * np.eye(CLASSES, dtype=np.float32)[classes][None], Charset())[0]
+
+
+def test_the_likelihood_of_a_word_counts_where_columns_are_known() -> None:
+    table = table_of("cqffee", "cqffee", "cqffee", "tea")
+    columns = [saw("coffee"), b"", saw("cqffee"), saw("tea")]
+    info = replace(MODEL, likelihood=0.4)
+    scores = Scorer(
+        table, {"coffee": embed("coffee")}, info, columns_of=lambda rows: [columns[row] for row in rows]
+    ).word("coffee")
+    without = Scorer(table, {"coffee": embed("coffee")}, MODEL).word("coffee")
+    assert scores[0] == pytest.approx(0.6 * without[0] + 0.4, abs=0.01)
+    assert scores[1] == without[1]
+    assert scores[2] == pytest.approx(0.6 * without[2], abs=0.2)
+    assert scores[0] > scores[1] > scores[2] > scores[3]
+
+
+def test_of_many_instances_the_best_are_looked_at_closely() -> None:
+    words = ["coffee"] * 300 + ["bakery"] * 300
+    asked: list[int] = []
+
+    def columns_of(rows: Sequence[int]) -> list[bytes]:
+        asked.extend(rows)
+        return [saw(words[row]) for row in rows]
+
+    info = replace(MODEL, likelihood=0.4)
+    scores = Scorer(table_of(*words), {"coffee": embed("coffee")}, info, columns_of=columns_of).word("coffee")
+    assert asked == list(range(300))  # more than the 200 best, because all of them are good
+    np.testing.assert_allclose(scores[:300], 1.0, atol=0.01)
+    assert scores[300:].max() < 0.5
 
 
 def test_within_the_limit_of_edits_a_word_scores_as_without_one() -> None:

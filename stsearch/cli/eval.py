@@ -113,7 +113,7 @@ def _measure(truth: GroundTruth, source: _Source) -> tuple[Report, tuple[Path, .
         found = predict(truth)
         if source.predictions is not None:
             found.save(source.predictions)
-    return score(truth, found, encoder, encoder.info.fusion), found.unreadable
+    return score(truth, found, encoder), found.unreadable
 
 
 def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions]]:

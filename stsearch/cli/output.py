@@ -135,6 +135,7 @@ def _as_json(hit: Hit, limits: SearchOptions | None) -> dict[str, object]:
                 "transcript": each.transcript,
                 "characters": _rounded(each.characters),
                 "edits": each.edits,
+                "likelihood": None if each.likelihood is None else round(each.likelihood, 4),
                 "alternatives": list(each.alternatives),
             }
             for each in hit.matches
@@ -175,7 +176,8 @@ def _why(match: Match) -> str:
         read += f" ({' '.join(f'{printable(c)}{_share(confidence)}' for c, confidence in spelled)})"
     others = "".join(f", or {printable(other)}" for other in match.alternatives if other)
     edits = counted(match.edits, "edit")
-    return f"{match.word}: {read}{others}, {edits}, similarity {match.similarity:.2f}"
+    likely = "" if match.likelihood is None else f", likelihood {match.likelihood:.2f}"
+    return f"{match.word}: {read}{others}, {edits}, similarity {match.similarity:.2f}{likely}"
 
 
 def _share(confidence: float) -> str:

@@ -8,6 +8,7 @@ but never another one.
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,7 @@ class Catalog:
                 self._polygon(row[2]),
                 row[3],
                 tuple(byte / 255 for byte in row[8]),
+                self._unpacked(row[9]),
             )
             for row in self._database.among("instances", "id", ids)
         }
@@ -247,8 +249,8 @@ class Catalog:
 
     def _array_faults(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
         if table == "instances":
-            number, _, polygon, _, transcript, _, _, vector, characters = row
-            for fault in array_faults(polygon, transcript, vector, characters, dim):
+            number, _, polygon, _, transcript, _, _, vector, characters, columns = row
+            for fault in array_faults(polygon, transcript, vector, characters, columns, dim):
                 yield f"instance {number}: {fault}"
 
     def _add_one(self, record: Record) -> None:
@@ -296,11 +298,18 @@ class Catalog:
                     float(instance.confidence) + 0.0,
                     instance.embedding.astype(np.float16).tobytes(),
                     bytes(round(255 * confidence) for confidence in instance.characters),
+                    zlib.compress(instance.columns) if instance.columns else b"",
                 )
                 for number, instance in enumerate(photo.instances, start=first)
             ],
         )
         return content
+
+    def _unpacked(self, columns: bytes) -> bytes:
+        try:
+            return zlib.decompress(columns) if columns else b""
+        except zlib.error as error:
+            raise self._database.damaged("stored columns cannot be unpacked") from error
 
     def _polygon(self, blob: bytes) -> Polygon:
         return self._array(blob, np.float32, (-1, 2)).astype(np.float32)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,17 @@ class InstanceTable:
     confidences: NDArray[np.float32]
     embeddings: NDArray[np.float32]
 
+    @classmethod
+    def of(cls, instances: Sequence[TextInstance], contents: NDArray[np.int64]) -> InstanceTable:
+        """Return one or more instances that no catalog holds, numbered in order."""
+        return cls(
+            np.arange(len(instances)),
+            contents,
+            tuple(each.transcript for each in instances),
+            np.array([each.confidence for each in instances], np.float32),
+            np.array([each.embedding for each in instances], np.float32),
+        )
+
     def within(self, contents: Iterable[int]) -> InstanceTable:
         """Return the rows of the photographs ``contents``."""
         kept = np.isin(self.contents, list(contents))
@@ -112,6 +123,7 @@ class Detail:
     polygon: Polygon  # (P, 2) float32
     score: float  # of detection
     characters: tuple[float, ...]  # confidence of each character of the transcript; empty: not known
+    columns: bytes  # as ``TextInstance.columns``
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +147,15 @@ def row_checksum(*values: object) -> int:
     rest: list[object] = []
     for value in values:
         if isinstance(value, bytes):
-            checksum = crc32(value, checksum)
+            checksum = zlib.crc32(value, checksum)
             rest.append(len(value))
         else:
             rest.append(value)
-    return crc32(ascii(rest).encode("ascii"), checksum)  # repr would change with Unicode
+    return zlib.crc32(ascii(rest).encode("ascii"), checksum)  # repr would change with Unicode
 
 
 def array_faults(
-    polygon: bytes, transcript: str, vector: bytes, characters: bytes, dim: int | None
+    polygon: bytes, transcript: str, vector: bytes, characters: bytes, columns: bytes, dim: int | None
 ) -> Iterator[str]:
     """Yield what is wrong with the arrays of an instance, whose checksum holds.
 
@@ -152,6 +164,7 @@ def array_faults(
         transcript: what was read.
         vector: (dim,) float16, unit length, as stored.
         characters: a byte each, or none at all.
+        columns: compressed, or nothing at all.
         dim: length of an embedding, None when it is not known.
     """
     if len(polygon) % 8 or len(polygon) < 24 or not np.isfinite(np.frombuffer(polygon, np.float32)).all():
@@ -162,3 +175,8 @@ def array_faults(
         yield "its vector is not of unit length"  # not a number is not either
     if len(characters) not in (0, len(transcript)):
         yield f"it has {len(characters)} confidences for {len(transcript)} characters"
+    try:
+        if columns and not zlib.decompress(columns):
+            yield "its columns hold nothing"
+    except zlib.error:
+        yield "its columns cannot be unpacked"

@@ -84,6 +84,14 @@ MIGRATIONS = (
     UPDATE contents SET checksum = checksum
         - row_checksum(id, sha256, height, width) + row_checksum(id, sha256, height, width, taken);
     """,
+    # What was seen of a word, column by column, as likelihood.py packs it, compressed; empty: not known
+    """
+    ALTER TABLE instances ADD COLUMN columns BLOB NOT NULL DEFAULT x'';
+    UPDATE instances SET checksum = checksum
+        - row_checksum(id, content_id, polygon, score, transcript, folded, confidence, vector, characters)
+        + row_checksum(
+            id, content_id, polygon, score, transcript, folded, confidence, vector, characters, columns);
+    """,
 )
 """One script a format; a catalog of format n has run the first n of them."""
 
@@ -91,7 +99,8 @@ COLUMNS = {
     "contents": "id, sha256, height, width, taken, checksum",
     "images": "path, size, mtime_ns, status, content_id, reason, checksum",
     "instances": (
-        "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, checksum"
+        "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, columns,"
+        " checksum"
     ),
 }
 """Every column that counts, the checksum last."""

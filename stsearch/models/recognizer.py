@@ -94,7 +94,8 @@ class Recognizer(nn.Module):
     def columns(self, features: Tensor) -> Tensor:
         """Return the (B, C, V) CTC logits of the columns of image tokens; class 0 is the blank.
 
-        Not of the paper: in training they align tokens and characters long before the decoders can.
+        Not of the paper: in training they align tokens and characters long before the decoders can, and in
+        the ranking they say how likely a word is (``likelihood``).
         """
         logits: Tensor = self.to_columns(self.image.columns(features))
         return logits
@@ -104,30 +105,31 @@ class Recognizer(nn.Module):
         logits: Tensor = self.to_upright(features[:, 0]).squeeze(1)
         return logits
 
-    def read(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Predict and refine, in both branches (CLIP4STR, section 3.4).
 
         Args:
             images: (B, 3, H, W) RGB in [0, 255].
 
         Returns:
-            (B, L, V) float32 class probabilities at L positions, L as many as the longest word needs; and
-            (B,) float32 probabilities that a crop stands the right way up.
+            (B, L, V) float32 class probabilities at L positions, L as many as the longest word needs;
+            (B,) float32 probabilities that a crop stands the right way up; and the (B, C, V) float32 logits
+            of ``columns``.
         """
         features = self.features(images)
-        upright = self.upright(features).float().sigmoid()
+        upright, columns = self.upright(features).float().sigmoid(), self.columns(features).float()
         memory = self.visual.memory(features)
         spelled = self._predict(self.visual, memory)
         if not self.config.cross_modal:
             for _ in range(self.config.refinements):
                 spelled = self._refine(self.visual, memory, spelled)
-            return spelled.float().softmax(dim=-1), upright
+            return spelled.float().softmax(dim=-1), upright, columns
         cross_memory = self._cross_memory(features, spelled)
         answer = self._predict(self.cross, cross_memory)
         for _ in range(self.config.refinements):
             spelled = self._refine(self.visual, memory, spelled)
             answer = self._refine(self.cross, self._cross_memory(features, spelled), answer)
-        return answer.float().softmax(dim=-1), upright
+        return answer.float().softmax(dim=-1), upright, columns
 
     def _as_classes(self, words: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
         """Return (B, L) inputs, each a character late after the start, and (B, L) targets with ends."""

@@ -73,7 +73,7 @@ def with_threshold(model: SceneTextModel, threshold: float) -> SceneTextModel:
 def measure(spotter: Spotter, weights: Path, samples: Sequence[Sample]) -> Report:
     """Score what ``spotter`` finds, with the query network of ``weights``."""
     encoder = load_query_encoder(str(weights))
-    return score(BENCHMARKS[FOLDER].truth(samples), predict(spotter, samples), encoder, encoder.info.fusion)
+    return score(BENCHMARKS[FOLDER].truth(samples), predict(spotter, samples), encoder)
 
 
 def print_line(name: str, report: Report) -> None:

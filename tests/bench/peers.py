@@ -56,7 +56,7 @@ class Engine:
 
     def mean_ap(self, truth: GroundTruth) -> float:
         found = [self.found[sample.image] for sample in truth.samples]
-        scores = rank(truth.queries, found, self.encoder, self.encoder.info.fusion)
+        scores = rank(truth.queries, found, self.encoder)
         return mean_average_precision(truth.relevance(), scores)
 
 

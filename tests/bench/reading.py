@@ -95,7 +95,7 @@ def rank(model: str, samples: Sequence[Sample]) -> None:
     for name, reads in (("CTC transcripts", False), ("the recognizer's transcripts", True)):
         found: Predictions = predict(load_spotter(model, reads=reads), samples)
         for fusion in FUSIONS:
-            report = score(BENCHMARKS[FOLDER].truth(samples), found, encoder, fusion)
+            report = score(BENCHMARKS[FOLDER].truth(samples), found, encoder.with_shares(fusion, 0.0))
             print(
                 f"{name}, fusion {fusion:.2f}: mAP {report.mean_average_precision:.1%}, "
                 f"spotted {report.spotting.recall:.1%}, {report.photos_per_s:.2f} photos/s",

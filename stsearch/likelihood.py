@@ -1,0 +1,81 @@
+"""How likely a word is, given what the reader saw column by column, and not only what it made of it.
+
+A transcript is one guess; the class probabilities of the columns of a crop (CTC) hold all others. They are
+kept in a byte a class and column, folded to the characters of queries: at most (C, 37), class 0 the blank.
+
+Source: Graves et al., Connectionist Temporal Classification, ICML 2006, section 3, with the best alignment
+instead of the sum over all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stsearch.charset import ALPHANUMERIC, Charset, normalize
+
+CLASSES = len(ALPHANUMERIC) + 1
+
+_STEPS = 16  # of a byte, to a change of a probability by e
+_LEAST = 1e-5  # less is taken for this: it ranks no worse, and compresses to half the bytes
+_NEVER = 1 << 20  # a cost that no alignment reaches
+_SOFTNESS = 2.0  # chosen on validation; the share in the ranking is chosen with it
+
+
+def pack_columns(logits: NDArray[np.float32], charset: Charset) -> list[bytes]:
+    """Return the columns of each crop as they are kept: (C, ``CLASSES``) uint8, costs in row order.
+
+    Args:
+        logits: (N, C, V) of the ``charset``, class 0 the blank.
+        charset: characters that fold to none of a query's count as blank.
+    """
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    folded = (shifted / shifted.sum(axis=-1, keepdims=True)) @ _folding(charset)
+    costs = -_STEPS * np.log(np.maximum(folded, _LEAST))
+    return [rows.tobytes() for rows in np.clip(np.rint(costs), 0, 255).astype(np.uint8)]
+
+
+def word_likelihoods(word: str, columns: Sequence[bytes]) -> NDArray[np.float32]:
+    """Return (N,) float32 in [0, 1]: how likely each crop shows ``word``, long words no less than short ones.
+
+    Args:
+        word: folded, of one character or more.
+        columns: N times what ``pack_columns`` returned for crops of one model; not empty.
+    """
+    packed = np.stack([np.frombuffer(each, np.uint8) for each in columns], axis=-1)
+    costs = packed.reshape(-1, CLASSES, len(columns)).astype(np.int32)
+    least = _least_costs(costs, _classes(word)) / (_STEPS * _SOFTNESS * len(word))
+    return np.asarray(np.exp(-least), np.float32)
+
+
+def _least_costs(costs: NDArray[np.int32], classes: Sequence[int]) -> NDArray[np.int32]:
+    """Return (N,) what the best alignment of a word costs (Viterbi), of (C, ``CLASSES``, N) costs."""
+    symbols = np.zeros(2 * len(classes) + 1, np.int64)  # blanks between, before and after
+    symbols[1::2] = classes
+    leaps = np.zeros((len(symbols), 1), bool)  # over a blank, to another character
+    leaps[3::2, 0] = symbols[3::2] != symbols[1:-2:2]
+    reached = np.full((len(symbols), costs.shape[2]), _NEVER, np.int32)
+    reached[:2] = costs[0, symbols[:2]]
+    for column in costs[1:, symbols]:
+        before = reached
+        reached = before.copy()
+        np.minimum(reached[1:], before[:-1], out=reached[1:])
+        np.minimum(reached[2:], np.where(leaps[2:], before[:-2], _NEVER), out=reached[2:])
+        reached += column
+    return np.asarray(np.minimum(reached[-1], reached[-2]), np.int32)
+
+
+def _classes(word: str) -> list[int]:
+    return [1 + ALPHANUMERIC.index(character) for character in word]
+
+
+def _folding(charset: Charset) -> NDArray[np.float32]:
+    """Return (V, ``CLASSES``): 1 where a class folds to one of the characters of queries."""
+    matrix = np.zeros((len(charset), CLASSES), np.float32)
+    matrix[0, 0] = 1
+    for number, character in enumerate(charset.characters, start=1):
+        folded = normalize(character)
+        matrix[number, _classes(folded)[0] if folded else 0] = 1
+    return matrix

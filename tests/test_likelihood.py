@@ -1,0 +1,87 @@
+"""likelihood.py: columns of class probabilities, kept in bytes, and what words they make likely."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from stsearch.charset import Charset
+from stsearch.likelihood import CLASSES, pack_columns, word_likelihoods
+
+CHARSET = Charset("aAbB!é")
+
+
+def columns_of(*rows: dict[str, float]) -> bytes:
+    """Return the columns of one crop from the probability of each character; the rest is blank."""
+    table = np.full((1, len(rows), len(CHARSET)), 1e-12, np.float32)
+    for column, row in enumerate(rows):
+        table[0, column, 0] = 1 - sum(row.values()) + 1e-12
+        for character, share in row.items():
+            table[0, column, CHARSET.encode(character)[0]] = share
+    return pack_columns(np.log(table), CHARSET)[0]
+
+
+def likelihood(word: str, columns: bytes) -> float:
+    return float(word_likelihoods(word, [columns])[0])
+
+
+def test_what_was_seen_is_certain_and_what_was_not_is_not() -> None:
+    columns = columns_of({"a": 1.0}, {}, {"b": 1.0})
+    assert likelihood("ab", columns) == pytest.approx(1.0)
+    assert likelihood("aab", columns) < 0.1
+    assert likelihood("ba", columns) < 0.01
+
+
+def test_a_second_guess_is_likelier_than_one_that_nobody_made() -> None:
+    columns = columns_of({"a": 0.6, "b": 0.39}, {"b": 1.0})
+    seen, second, none = (likelihood(word, columns) for word in ("ab", "b", "bbb"))
+    assert seen == pytest.approx(0.6 ** (1 / 4), abs=0.02)
+    assert seen > second > none
+
+
+def test_case_and_accents_are_folded_and_signs_are_blank() -> None:
+    columns = columns_of({"a": 0.5, "A": 0.5}, {"!": 1.0}, {"é": 1.0})
+    assert likelihood("ae", columns) == pytest.approx(1.0)
+
+
+def test_equal_characters_need_a_blank_between_them() -> None:
+    assert likelihood("aa", columns_of({"a": 1.0}, {"a": 1.0})) < 0.1
+    assert likelihood("aa", columns_of({"a": 1.0}, {}, {"a": 1.0})) == pytest.approx(1.0)
+
+
+def test_a_word_longer_than_the_columns_is_not_there() -> None:
+    assert likelihood("abab", columns_of({"a": 1.0}, {"b": 1.0})) == 0.0
+
+
+def test_crops_are_compared_at_once_as_one_by_one() -> None:
+    crops = [columns_of({"a": 0.9}, {"b": 0.3}), columns_of({"b": 0.9}, {"b": 0.3}), columns_of({}, {})]
+    one_by_one = [likelihood("ab", crop) for crop in crops]
+    np.testing.assert_array_equal(word_likelihoods("ab", crops), np.array(one_by_one, np.float32))
+
+
+def slow_likelihood(word: str, table: NDArray[np.float32]) -> float:
+    """Try every alignment."""
+    classes = [0, *(1 + "0123456789abcdefghijklmnopqrstuvwxyz".index(c) for c in word)]
+    best = 0.0
+    for path in itertools.product(sorted(set(classes)), repeat=len(table)):
+        spelled = [c for c, _ in itertools.groupby(path) if c]
+        if spelled == classes[1:]:
+            best = max(best, math.prod(table[column, c] for column, c in enumerate(path)))
+    return float(best ** (1 / (2 * len(word))))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.text("ab", min_size=1, max_size=3), st.integers(0, 10_000), st.integers(1, 5))
+def test_the_best_of_all_alignments_counts(word: str, seed: int, columns: int) -> None:
+    charset = Charset("0123456789abcdefghijklmnopqrstuvwxyz")
+    logits = np.random.default_rng(seed).normal(0, 2, (1, columns, CLASSES)).astype(np.float32)
+    probabilities = np.exp(logits[0]) / np.exp(logits[0]).sum(axis=1, keepdims=True)
+    (packed,) = pack_columns(logits, charset)
+    assert len(packed) == columns * CLASSES
+    assert likelihood(word, packed) == pytest.approx(slow_likelihood(word, probabilities), rel=0.1, abs=1e-3)
