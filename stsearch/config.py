@@ -206,6 +206,9 @@ class StageConfig:
     jitter: float = 0.06  # of the word's height, on their corners
     max_regions: int = 192  # a step; the rest take part in detection only
     permutations: int = 6  # orders in which the decoders learn to spell; the first two are fixed
+    cross_share: float = 1.0  # of the steps train the cross-modal branch too; they take half as long again
+    # The words of real photographs are also cut out as the detector outlines them, before the stage begins.
+    own_outlines: bool = False
     turned_share: float = 0.06  # of the crops stand on their heads
     hardest: int = 8  # pairs a row that the similarity loss averages; the paper takes 1
     # Batch normalisation keeps statistics measured on the stage's scenes before its first step. Those of a

@@ -77,28 +77,26 @@ def _spelling_losses(
     stage: StageConfig,
     random: np.random.Generator,
 ) -> dict[str, Tensor]:
-    """Return the mean cross-entropy of a character in both branches, words of similar length together.
+    """Return the mean cross-entropy of a character in the branches, words of similar length together.
 
     The longest word of a group says how many positions all of it are spelled in: in one group, one long word
     would double the computation.
     """
     order = sorted(range(len(words)), key=lambda i: len(words[i]))
-    sums = features.new_zeros(2, dtype=torch.float32)
+    with_cross = random.random() < stage.cross_share
+    sums: dict[str, Tensor] = {}
     count = 0
     size = -(-len(order) // LENGTH_GROUPS)
     for start in range(0, len(order), size):
         group = order[start : start + size]
-        logits = recognizer.teach(features[group], [words[i] for i in group], stage.permutations, random)
+        spelled = [words[i] for i in group]
+        logits = recognizer.teach(features[group], spelled, stage.permutations, random, with_cross)
         targets = logits.targets.flatten()
-        sums = sums + torch.stack(
-            [
-                F.cross_entropy(branch.float().flatten(0, 2), targets, reduction="sum")
-                for branch in (logits.visual, logits.cross)
-            ]
-        )
+        for name, branch in logits.branches.items():
+            loss = F.cross_entropy(branch.float().flatten(0, 2), targets, reduction="sum")
+            sums[name] = sums[name] + loss if name in sums else loss
         count += int((targets != IGNORED).sum())
-    visual, cross = stage.weights.reading * sums / count
-    return {"visual": visual, "cross": cross}
+    return {name: stage.weights.reading * total / count for name, total in sums.items()}
 
 
 def joint_loss(

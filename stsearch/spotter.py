@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from stsearch.charset import Charset
-from stsearch.config import DetectorConfig
+from stsearch.config import DetectorConfig, ProposalConfig
 from stsearch.errors import DeviceError
 from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
@@ -86,6 +86,21 @@ class Spotter:
         Raises:
             DeviceError: Not even one photograph fits into the memory of the device.
         """
+        config = self._config.proposals
+        read = self._read_again(images, self.propose(images, config))
+        return [worth_keeping(words, config) for words in read]
+
+    @torch.inference_mode()
+    def propose(self, images: Sequence[Image], config: ProposalConfig) -> list[list[TextInstance]]:
+        """Return what may be words in ``images``, before the recognizer reads it: several outlines a word.
+
+        Args:
+            images: as for ``spot``.
+            config: how sure the rough reading has to be, and which outlines are nearly equal.
+
+        Raises:
+            DeviceError: as for ``spot``.
+        """
         found: list[list[TextInstance]] = []
         while len(found) < len(images):
             chunk = images[len(found) : len(found) + self._at_once]
@@ -101,9 +116,7 @@ class Spotter:
                     f"{self.device} has too little free memory for one photograph of {width} x {height}: "
                     "stop what else uses it, or take --device cpu"
                 )
-        proposals = self._config.proposals
-        read = self._read_again(images, [worth_reading(words, proposals) for words in found])
-        return [worth_keeping(words, proposals) for words in read]
+        return [worth_reading(words, config) for words in found]
 
     def _find_if_it_fits(self, images: Sequence[Image]) -> list[list[TextInstance]] | None:
         try:

@@ -26,7 +26,9 @@ from stsearch.evaluate_words import WordReport
 from stsearch.measurement import card_metrics, measure
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import total_loss
+from stsearch.own_outlines import with_own_outlines
 from stsearch.schedule import MovingAverage, learning_rate, measure_norms, parameter_groups, training_mode
+from stsearch.spotter import Spotter
 from stsearch.types import Sample
 from stsearch.validation import Validation, validate, validate_reading
 from stsearch.weights import load_model, pick_device, start_from
@@ -72,6 +74,7 @@ class Progress:
 
 Report = Callable[[Progress], None]
 REPORT_EVERY = 50  # steps
+OUTLINES_EVERY = 100  # photographs
 NORM_BATCHES = 30  # that normalisation statistics are measured on
 
 
@@ -233,11 +236,12 @@ class _Run:
         self, stage: StageConfig, optimizer: torch.optim.Optimizer, average: MovingAverage
     ) -> None:
         first = self.done.get(stage.name, 0)
+        data = self._data_for(stage)
         if stage.freeze_norms and not first:
             self._measure_norms(stage, average)
         begun, fraction = time.monotonic(), first / stage.steps
         training_mode(self.model, stage.freeze_norms)
-        for step, batch in enumerate(self._batches(stage, first), start=first):
+        for step, batch in enumerate(self._batches(data, stage, first), start=first):
             share = self._share(stage, step, begun, fraction)
             for group in optimizer.param_groups:
                 group["lr"] = group["rate"] * learning_rate(stage, share, step)
@@ -255,8 +259,24 @@ class _Run:
             if over:
                 return
 
-    def _batches(self, stage: StageConfig, first: int) -> Iterator[Batch]:
-        dataset = BatchDataset(self.data, self.model.config, stage, stage.steps)
+    def _data_for(self, stage: StageConfig) -> TrainingData:
+        if not (stage.reads_crops and stage.own_outlines):
+            return self.data
+        spotter, total = Spotter(self.model, Card(self.model.config).info, reads=False), len(self.data.photos)
+
+        def report(done: int) -> None:
+            if done % OUTLINES_EVERY == 0 or done == total:
+                self.report(Progress(0, 0, message=f"outlined the words of {done} of {total} photographs"))
+
+        return TrainingData(
+            self.data.assets,
+            with_own_outlines(spotter, self.data.photos, report),
+            self.data.crops,
+            self.data.seed,
+        )
+
+    def _batches(self, data: TrainingData, stage: StageConfig, first: int) -> Iterator[Batch]:
+        dataset = BatchDataset(data, self.model.config, stage, stage.steps)
         loader = DataLoader(
             Subset(dataset, range(first, stage.steps)),
             batch_size=None,
@@ -270,7 +290,7 @@ class _Run:
     def _measure_norms(self, stage: StageConfig, average: MovingAverage) -> None:
         scenes = tuple(canvas for canvas in stage.canvases if canvas.source == "scenes")
         measured = dataclasses.replace(stage, canvases=scenes or stage.canvases, steps=NORM_BATCHES)
-        batches = self._batches(measured, 0)
+        batches = self._batches(self.data, measured, 0)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             measure_norms(self.model, batches)
         average.state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}

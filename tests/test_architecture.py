@@ -47,6 +47,7 @@ LAYERS = (
         "search",
         "losses",
         "objective",
+        "own_outlines",
         "data.dataset",
         "data.augment",
         "data.crops",

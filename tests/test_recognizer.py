@@ -31,13 +31,17 @@ def test_every_order_judges_the_characters_and_two_judge_the_end(
         [[a, b, END, IGNORED]] * 2 + [[a, b, IGNORED, IGNORED]] * 2,
         [[z, END, IGNORED, IGNORED]] * 2 + [[z, IGNORED, IGNORED, IGNORED]] * 2,
     ]
-    assert logits.visual.shape == logits.cross.shape == (2, 4, 4, 95)
+    assert {name: branch.shape for name, branch in logits.branches.items()} == {
+        "visual": (2, 4, 4, 95),
+        "cross": (2, 4, 4, 95),
+    }
 
 
 def test_a_label_is_not_seen_before_it_is_spelled(micro_recognizer: Recognizer, crops: torch.Tensor) -> None:
     features = micro_recognizer.features(crops[:1])
     one, other = (micro_recognizer.teach(features, [word], 1, random()) for word in ("abcd", "abxy"))
-    for left, right in ((one.visual, other.visual), (one.cross, other.cross)):
+    for name in ("visual", "cross"):
+        left, right = one.branches[name], other.branches[name]
         assert torch.allclose(left[0, 0, :3], right[0, 0, :3], atol=1e-5)
         assert not torch.allclose(left[0, 0, 3], right[0, 0, 3])
 
@@ -46,7 +50,7 @@ def test_padding_changes_nothing(micro_recognizer: Recognizer, crops: torch.Tens
     features = micro_recognizer.features(crops[:2])
     alone = micro_recognizer.teach(features[:1], ["ab"], 2, random())
     beside = micro_recognizer.teach(features, ["ab", "longer-word"], 2, random())
-    assert torch.allclose(alone.visual[0, :, :3], beside.visual[0, :, :3], atol=1e-5)
+    assert torch.allclose(alone.branches["visual"][0, :, :3], beside.branches["visual"][0, :, :3], atol=1e-5)
 
 
 def test_the_image_side_learns_from_the_visual_branch_alone(
@@ -54,9 +58,21 @@ def test_the_image_side_learns_from_the_visual_branch_alone(
 ) -> None:
     features = micro_recognizer.features(crops)
     logits = micro_recognizer.teach(features, ["a", "b", "c", "d"], 2, random())
-    logits.cross.sum().backward()
+    logits.branches["cross"].sum().backward()
     assert all(p.grad is None for p in micro_recognizer.image.parameters())
     assert all(p.grad is not None for p in micro_recognizer.cross.parameters())
+
+
+def test_without_the_cross_modal_branch_the_visual_one_learns_as_before(
+    micro_recognizer: Recognizer, crops: torch.Tensor
+) -> None:
+    features, words = micro_recognizer.features(crops[:2]), ["ab", "Z"]
+    both, alone = (
+        micro_recognizer.teach(features, words, 2, random(), with_cross=cross).branches
+        for cross in (True, False)
+    )
+    assert (sorted(both), sorted(alone)) == (["cross", "visual"], ["visual"])
+    assert torch.equal(both["visual"], alone["visual"])
 
 
 def test_the_losses_reach_every_parameter(micro_recognizer: Recognizer, crops: torch.Tensor) -> None:
@@ -64,7 +80,9 @@ def test_the_losses_reach_every_parameter(micro_recognizer: Recognizer, crops: t
     features = micro_recognizer.features(crops)
     logits = micro_recognizer.teach(features, ["a", "b", "c", "d"], 2, random())
     columns, upright = micro_recognizer.columns(features), micro_recognizer.upright(features)
-    (logits.visual.sum() + logits.cross.sum() + columns.sum() + upright.sum()).backward()
+    (
+        logits.branches["visual"].sum() + logits.branches["cross"].sum() + columns.sum() + upright.sum()
+    ).backward()
     missing = [name for name, p in micro_recognizer.named_parameters() if p.grad is None]
     assert missing == []
 
@@ -136,7 +154,7 @@ def test_a_small_recognizer_learns_its_words_by_heart(
         flat = logits.targets.flatten()
         losses = [
             torch.nn.functional.cross_entropy(branch.flatten(0, 2), flat)
-            for branch in (logits.visual, logits.cross)
+            for branch in logits.branches.values()
         ]
         optimizer.zero_grad()
         torch.stack(losses).sum().backward()

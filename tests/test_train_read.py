@@ -142,6 +142,33 @@ def test_each_term_of_reading_can_be_switched_off(reading_model: SceneTextModel)
     assert set(losses_of(reading_model, LossWeights(upright=0, columns=0))) == {"visual", "cross"}
 
 
+def test_a_share_of_the_steps_trains_the_cross_modal_branch(reading_model: SceneTextModel) -> None:
+    stage = dataclasses.replace(STAGE, cross_share=0.25)
+    steps = [total_loss(reading_model, batch(), stage, np.random.default_rng(i)) for i in range(40)]
+    assert 3 <= sum("cross" in losses for losses in steps) <= 20
+    assert all("visual" in losses for losses in steps)
+
+
+@pytest.mark.slow
+def test_words_are_cut_out_as_the_detector_outlines_them_when_the_stage_says_so(
+    options: TrainOptions, word_scene: Scene, tmp_path: Path
+) -> None:
+    (tmp_path / "set").mkdir()
+    cv2.imwrite(str(tmp_path / "set/1.jpg"), word_scene.image)
+    row = {"polygon": word_scene.words[0].polygon.tolist(), "transcript": "word", "legible": True}
+    line = {"image": "1.jpg", "height": 64, "width": 96, "instances": [row]}
+    (tmp_path / "set/annotations.jsonl").write_text(json.dumps(line))
+    assert options.config is not None
+    text = options.config.read_text().replace("[stages.read]", "[stages.read]\nown_outlines = true")
+    options.config.write_text(text)
+    told: list[str] = []
+    train(
+        dataclasses.replace(options, steps=1, data=(tmp_path / "set",), val_crops=()),
+        lambda progress: told.append(progress.message),
+    )
+    assert "outlined the words of 1 of 1 photographs" in told
+
+
 def test_grouping_words_by_length_changes_no_loss(
     reading_model: SceneTextModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,8 +25,7 @@ _STEP = 4  # positions in training are padded to a multiple of it: oneDNN compil
 class SpellingLogits:
     """What the reader says in training of B crops, spelled in K orders; V classes, 0 ends a word."""
 
-    visual: Tensor  # (B, K, L, V)
-    cross: Tensor  # (B, K, L, V)
+    branches: dict[str, Tensor]  # "visual" and, where it is trained, "cross": (B, K, L, V)
     targets: Tensor  # (B, K, L) int64; IGNORED where an order does not spell
 
 
@@ -55,7 +54,12 @@ class Recognizer(nn.Module):
         self.register_buffer("std", std, persistent=False)
 
     def teach(
-        self, features: Tensor, words: Sequence[str], orders: int, random: np.random.Generator
+        self,
+        features: Tensor,
+        words: Sequence[str],
+        orders: int,
+        random: np.random.Generator,
+        with_cross: bool = True,
     ) -> SpellingLogits:
         """Spell ``words`` in K ``orders``, each character from those before it (PARSeq, section 3.2).
 
@@ -64,6 +68,7 @@ class Recognizer(nn.Module):
             words: B labels of 1 to ``max_length`` characters of the charset.
             orders: K.
             random: Draws them.
+            with_cross: Train the cross-modal branch too.
         """
         inputs, targets = self._as_classes(words, features.device)
         length = targets.shape[1]
@@ -71,19 +76,23 @@ class Recognizer(nn.Module):
         known = F.pad(targets[:, :-1] > END, (1, 0), value=True)  # the start and the characters, no padding
         allowed = torch.from_numpy(allowed_by(ranks)).to(features.device) & known[:, None]
         places = torch.arange(length, device=features.device).repeat(orders)
+
+        def spell(decoder: PermutedDecoder, memory: KeysValues) -> Tensor:
+            logits: Tensor = decoder(memory, decoder.context(inputs), places, allowed)
+            by_order: Tensor = logits.unflatten(1, (orders, length))
+            return by_order
+
         memory = self.visual.memory(features)
-        with torch.no_grad():
-            guess = self._spell(self.visual, memory, self.config.max_length + 1)
-        # The image side learns from the visual branch alone.
-        cross_memory = self._cross_memory(features.detach(), guess)
-        visual, cross = (
-            decoder(offered, decoder.context(inputs), places, allowed).unflatten(1, (orders, length))
-            for decoder, offered in ((self.visual, memory), (self.cross, cross_memory))
-        )
+        branches = {"visual": spell(self.visual, memory)}
+        if with_cross:
+            with torch.no_grad():
+                guess = self._spell(self.visual, memory, self.config.max_length + 1)
+            # The image side learns from the visual branch alone.
+            branches["cross"] = spell(self.cross, self._cross_memory(features.detach(), guess))
         # Right to left, the end comes first; in any other order but the natural one it is not asked for.
         ends_left_out = torch.where(targets == END, IGNORED, targets)
         judged = torch.stack([targets if k < 2 else ends_left_out for k in range(orders)], dim=1)
-        return SpellingLogits(visual, cross, judged)
+        return SpellingLogits(branches, judged)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the (B, M, D) image tokens of (B, 3, H, W) crops, RGB in [0, 255]."""
