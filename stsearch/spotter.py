@@ -20,6 +20,7 @@ from stsearch.config import DetectorConfig, ProposalConfig
 from stsearch.errors import DeviceError
 from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
+from stsearch.likelihood import pack_columns
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.proposals import group_outlines, worth_keeping, worth_reading
@@ -210,6 +211,8 @@ class Spotter:
             readings = self._model.read_regions(levels, torch.from_numpy(edges).to(self.device), owner)
         classes, confidences = decode_ctc(readings.logits)
         embeddings = readings.embeddings.float().cpu().numpy()
+        # The recognizer would replace them.
+        seen = [] if self.reader else pack_columns(readings.logits.float().cpu().numpy(), self._charset)
         for i, (region, row, confidence) in enumerate(
             zip(regions, classes.tolist(), confidences.tolist(), strict=True)
         ):
@@ -217,7 +220,12 @@ class Spotter:
             if best is None or confidence > best.confidence:
                 polygon = plans[region.photo].inverse(region.polygon)
                 found[region.photo][region.word] = TextInstance(
-                    polygon, region.score, self._charset.decode(row), confidence, embeddings[i]
+                    polygon,
+                    region.score,
+                    self._charset.decode(row),
+                    confidence,
+                    embeddings[i],
+                    columns=seen[i] if seen else b"",
                 )
         return [list(words.values()) for words in found]
 

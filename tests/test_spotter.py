@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from stsearch.cards import Card
 from stsearch.errors import DeviceError
 from stsearch.geometry import polygon_iou
+from stsearch.likelihood import CLASSES
 from stsearch.models.detector import DetectionMaps
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel
@@ -91,6 +92,12 @@ def test_a_recognizer_has_the_last_word_on_what_is_read(
     assert (read[0].embedding == rough[0].embedding).all()
     [unread] = Spotter(micro_model, Card(micro_model.config).info, reads=False).spot([word_scene.image])
     assert [each.transcript for each in unread] == [each.transcript for each in rough]
+    assert [each.columns for each in read] == [each.columns for each in again]
+    assert [each.columns for each in unread] == [each.columns for each in rough]  # what the embedder saw
+    for each in (read[0], unread[0]):
+        assert each.columns
+        assert len(each.columns) % CLASSES == 0
+    assert read[0].columns != unread[0].columns
 
 
 def test_folding_norms_changes_no_output(micro_model: SceneTextModel) -> None:
