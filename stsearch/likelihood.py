@@ -21,6 +21,7 @@ CLASSES = len(ALPHANUMERIC) + 1
 _STEPS = 16  # of a byte, to a change of a probability by e
 _LEAST = 1e-5  # less is taken for this: it ranks no worse, and compresses to half the bytes
 _NEVER = 1 << 20  # a cost that no alignment reaches
+_BLANK = bytes([0] + [255] * (CLASSES - 1))  # a column in which nothing was seen
 _SOFTNESS = 2.0  # chosen on validation; the share in the ranking is chosen with it
 
 
@@ -42,9 +43,11 @@ def word_likelihoods(word: str, columns: Sequence[bytes]) -> NDArray[np.float32]
 
     Args:
         word: folded, of one character or more.
-        columns: N times what ``pack_columns`` returned for crops of one model; not empty.
+        columns: N times what ``pack_columns`` returned, of any length.
     """
-    packed = np.stack([np.frombuffer(each, np.uint8) for each in columns], axis=-1)
+    longest = max(map(len, columns), default=0)
+    padded = (each + _BLANK * ((longest - len(each)) // CLASSES) for each in columns)
+    packed = np.stack([np.frombuffer(each, np.uint8) for each in padded], axis=-1)
     costs = packed.reshape(-1, CLASSES, len(columns)).astype(np.int32)
     least = _least_costs(costs, _classes(word)) / (_STEPS * _SOFTNESS * len(word))
     return np.asarray(np.exp(-least), np.float32)

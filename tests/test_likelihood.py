@@ -65,6 +65,13 @@ def test_crops_are_compared_at_once_as_one_by_one() -> None:
     np.testing.assert_array_equal(word_likelihoods("ab", crops), np.array(one_by_one, np.float32))
 
 
+def test_crops_of_any_number_of_columns_are_compared() -> None:
+    short, long = columns_of({"a": 0.9}, {"b": 0.9}), columns_of({"a": 0.9}, {}, {}, {"b": 0.9})
+    np.testing.assert_allclose(
+        word_likelihoods("ab", [short, long]), [likelihood("ab", short), likelihood("ab", long)]
+    )
+
+
 def slow_likelihood(word: str, table: NDArray[np.float32]) -> float:
     """Try every alignment."""
     classes = [0, *(1 + "0123456789abcdefghijklmnopqrstuvwxyz".index(c) for c in word)]
