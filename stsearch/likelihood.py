@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.charset import ALPHANUMERIC, Charset, normalize
+from stsearch.query import fixed_part
 
 CLASSES = len(ALPHANUMERIC) + 1
 
+_ANY_CHARACTER = CLASSES
+_ANYTHING = CLASSES + 1
 _STEPS = 16  # of a byte, to a change of a probability by e
 _LEAST = 1e-5  # less is taken for this: it ranks no worse, and compresses to half the bytes
 _NEVER = 1 << 20  # a cost that no alignment reaches
@@ -42,23 +45,34 @@ def word_likelihoods(word: str, columns: Sequence[bytes]) -> NDArray[np.float32]
     """Return (N,) float32 in [0, 1]: how likely each crop shows ``word``, long words no less than short ones.
 
     Args:
-        word: folded, of one character or more.
+        word: folded; ``*`` stands for anything, ``?`` for one character, and one or more are known.
         columns: N times what ``pack_columns`` returned, of any length.
     """
     longest = max(map(len, columns), default=0)
     padded = (each + _BLANK * ((longest - len(each)) // CLASSES) for each in columns)
     packed = np.stack([np.frombuffer(each, np.uint8) for each in padded], axis=-1)
     costs = packed.reshape(-1, CLASSES, len(columns)).astype(np.int32)
-    least = _least_costs(costs, _classes(word)) / (_STEPS * _SOFTNESS * len(word))
+    any_character, anything = costs[:, 1:].min(axis=1, keepdims=True), np.zeros_like(costs[:, :1])
+    costs = np.concatenate([costs, any_character, anything], axis=1)
+    least = _least_costs(costs, _symbols(word)) / (_STEPS * _SOFTNESS * len(fixed_part(word)))
     return np.asarray(np.exp(-least), np.float32)
 
 
-def _least_costs(costs: NDArray[np.int32], classes: Sequence[int]) -> NDArray[np.int32]:
-    """Return (N,) what the best alignment of a word costs (Viterbi), of (C, ``CLASSES``, N) costs."""
-    symbols = np.zeros(2 * len(classes) + 1, np.int64)  # blanks between, before and after
-    symbols[1::2] = classes
+def _symbols(word: str) -> NDArray[np.int64]:
+    """Return (2 L + 1,) what a path meets: the L characters, and a blank before and after each."""
+    symbols = [0]
+    for character in word:
+        if character == "*":
+            symbols[-1] = _ANYTHING
+        else:
+            symbols += [_ANY_CHARACTER if character == "?" else _class_of(character), 0]
+    return np.array(symbols)
+
+
+def _least_costs(costs: NDArray[np.int32], symbols: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return (N,) what the best alignment of ``symbols`` costs (Viterbi), of (C, S, N) costs."""
     leaps = np.zeros((len(symbols), 1), bool)  # over a blank, to another character
-    leaps[3::2, 0] = symbols[3::2] != symbols[1:-2:2]
+    leaps[3::2, 0] = (symbols[3::2] != symbols[1:-2:2]) | (symbols[3::2] == _ANY_CHARACTER)
     reached = np.full((len(symbols), costs.shape[2]), _NEVER, np.int32)
     reached[:2] = costs[0, symbols[:2]]
     for column in costs[1:, symbols]:
@@ -70,8 +84,8 @@ def _least_costs(costs: NDArray[np.int32], classes: Sequence[int]) -> NDArray[np
     return np.asarray(np.minimum(reached[-1], reached[-2]), np.int32)
 
 
-def _classes(word: str) -> list[int]:
-    return [1 + ALPHANUMERIC.index(character) for character in word]
+def _class_of(character: str) -> int:
+    return 1 + ALPHANUMERIC.index(character)
 
 
 def _folding(charset: Charset) -> NDArray[np.float32]:
@@ -80,5 +94,5 @@ def _folding(charset: Charset) -> NDArray[np.float32]:
     matrix[0, 0] = 1
     for number, character in enumerate(charset.characters, start=1):
         folded = normalize(character)
-        matrix[number, _classes(folded)[0] if folded else 0] = 1
+        matrix[number, _class_of(folded[0]) if folded else 0] = 1
     return matrix

@@ -163,7 +163,7 @@ class Scorer:
             raw = score_pattern(word, embedding, table)
         else:
             raw = score_instances(word, embedding, table.embeddings, table.transcripts, self._info.fusion)
-            raw = self._with_likelihood(raw, word)
+        raw = self._with_likelihood(raw, word)
         scores = match_probability(raw, len(fixed), self._info.calibration)
         scores = np.where(raw >= least, scores, np.float32(NO_MATCH))
         return scores if self._fuzzy is None else self._limited(scores, word, self._fuzzy)
@@ -184,7 +184,7 @@ class Scorer:
     def likelihood(self, word: str, instance: int) -> float | None:
         """Return how likely an instance, a row of the table, shows ``word``; None where that is not known."""
         (columns,) = self._columns_of([instance])
-        if not columns or not word or is_pattern(word):
+        if not columns or not word:
             return None
         return float(word_likelihoods(word, [columns])[0])
 

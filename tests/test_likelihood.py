@@ -59,6 +59,34 @@ def test_a_word_longer_than_the_columns_is_not_there() -> None:
     assert likelihood("abab", columns_of({"a": 1.0}, {"b": 1.0})) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("pattern", "is_there"),
+    [
+        pytest.param("ab*", True, id="a star may stand for nothing"),
+        pytest.param("a*", True, id="prefix"),
+        pytest.param("*b", True, id="suffix"),
+        pytest.param("*a*", True, id="inside"),
+        pytest.param("a*b", True, id="a star may stand for nothing in the middle"),
+        pytest.param("a?", True, id="one character"),
+        pytest.param("?b", True, id="one character before"),
+        pytest.param("b*", False, id="another prefix"),
+        pytest.param("*a", False, id="another suffix"),
+        pytest.param("a?b", False, id="one character too many"),
+        pytest.param("?ab", False, id="nothing is no character"),
+    ],
+)
+def test_what_a_wildcard_stands_for_costs_nothing(pattern: str, is_there: bool) -> None:
+    columns = columns_of({}, {"a": 1.0}, {"b": 1.0}, {})
+    assert likelihood(pattern, columns) == pytest.approx(1.0) or not is_there
+    assert is_there or likelihood(pattern, columns) < 0.1
+
+
+def test_a_star_stands_for_any_number_of_characters() -> None:
+    columns = columns_of({"a": 1.0}, {"b": 1.0}, {"b": 0.5}, {"a": 1.0})
+    assert likelihood("a*a", columns) == pytest.approx(1.0)
+    assert likelihood("a??a", columns) == pytest.approx(likelihood("ab?a", columns) ** 1.5, abs=0.01)
+
+
 def test_crops_are_compared_at_once_as_one_by_one() -> None:
     crops = [columns_of({"a": 0.9}, {"b": 0.3}), columns_of({"b": 0.9}, {"b": 0.3}), columns_of({}, {})]
     one_by_one = [likelihood("ab", crop) for crop in crops]
