@@ -5,13 +5,15 @@ Run by hand on weights with a recognizer::
     python tests/bench/reading.py --model tiny --data DIR [--data DIR ...] [--photos DIR ...]
 
 The ways of reading take turns, batch by batch, so that a busy machine slows all alike. With --photos,
-photographs are ranked by rough CTC transcripts and by the recognizer's.
+photographs are ranked by what the embedder reads and by what the recognizer does, at every share of the
+transcript and of the likelihood.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,7 +30,7 @@ from stsearch.predictions import Predictions, predict
 from stsearch.query_encoder import load_query_encoder
 from stsearch.reader import BATCH, Reader
 from stsearch.types import Image, Sample
-from stsearch.validation import FUSIONS
+from stsearch.validation import FUSIONS, LIKELIHOODS
 from stsearch.weights import load_reader, load_spotter
 
 WAYS = {  # whether the cross-modal branch has the last word, and how often both refine
@@ -90,15 +92,17 @@ def print_line(name: str, labels: list[str], texts: list[str], seconds: float) -
 
 
 def rank(model: str, samples: Sequence[Sample]) -> None:
-    """Print the retrieval mAP of each share of the transcript, read roughly and by the recognizer."""
+    """Print the retrieval mAP at each share of transcript and likelihood, with and without recognizer."""
     encoder = load_query_encoder(model)
-    for name, reads in (("CTC transcripts", False), ("the recognizer's transcripts", True)):
+    for name, reads in (("embedder alone", False), ("recognizer", True)):
         found: Predictions = predict(load_spotter(model, reads=reads), samples)
-        for fusion in FUSIONS:
-            report = score(BENCHMARKS[FOLDER].truth(samples), found, encoder.with_shares(fusion, 0.0))
+        for fusion, likelihood in itertools.product(FUSIONS, LIKELIHOODS):
+            ranking = encoder.with_shares(fusion, likelihood)
+            report = score(BENCHMARKS[FOLDER].truth(samples), found, ranking)
             print(
-                f"{name}, fusion {fusion:.2f}: mAP {report.mean_average_precision:.1%}, "
-                f"spotted {report.spotting.recall:.1%}, {report.photos_per_s:.2f} photos/s",
+                f"{name}, transcript {fusion:.2f}, likelihood {likelihood:.2f}: "
+                f"mAP {report.mean_average_precision:.1%}, spotted {report.spotting.recall:.1%}, "
+                f"{report.photos_per_s:.2f} photos/s",
                 flush=True,
             )
 
