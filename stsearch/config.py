@@ -330,7 +330,7 @@ _TINY = ModelConfig(
             Cut(0.2, 0.6, 1.5),
         )
     ),
-    proposals=ProposalConfig(least_rough=0.4, least_sure=0.5),
+    proposals=ProposalConfig(least_rough=0.3, least_sure=0.5),
     scales=(1.0, 0.5, 0.3),
     recognizer=RecognizerConfig(cross_modal=False),  # brings nothing yet (weights/README.md)
     fusion=0.75,

@@ -23,12 +23,12 @@ from stsearch.types import Polygon, TextInstance
 SAME_WORD = 0.5
 """Share of the smaller of two instances above which they are taken for one word."""
 
-LEAST_WORD = 0.7
+LEAST_WORD = 0.6
 """Certainty below which an instance is not counted as a word."""
 
 _AGREES = 0.6  # IoU above which one outline speaks for another
 _DOUBT = 0.05  # added to the share of outlines that agree, so that a single one does not count for nothing
-_AGREEMENT_WEIGHT = 0.07
+_AGREEMENT_WEIGHT = 0.15
 
 
 def group_outlines(polygons: Sequence[Polygon], most: float) -> dict[int, int]:

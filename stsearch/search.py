@@ -26,6 +26,7 @@ from stsearch.types import ModelInfo, Polygon, Quad
 _CANDIDATES = 1000
 """Most similar instances to score for each word of a query, in a gallery too large to score all."""
 
+_ALTERNATIVES = 4  # ways to read one word that are told, beside the first
 _AT_ONCE = 64  # rows whose outlines are fetched together
 
 _NOWHERE: Polygon = np.zeros((0, 2), np.float32)
@@ -298,7 +299,11 @@ def _hit(
                 characters=details[at].characters,
                 edits=int(edit_distances(word, [table.transcripts[at]])[0]),
                 likelihood=scorer.likelihood(word, at),
-                alternatives=tuple(text for text in alternatives[at] if text != table.transcripts[at]),
+                alternatives=tuple(
+                    islice(
+                        (text for text in alternatives[at] if text != table.transcripts[at]), _ALTERNATIVES
+                    )
+                ),
             )
             for word, at in row.all
         ),
