@@ -151,7 +151,8 @@ class Scorer:
     def word(self, word: str, least: float = 0.0) -> Scores:
         """Return (N,) float32 in [0, 1], or ``NO_MATCH`` beyond the limit of edits.
 
-        With a calibration these are probabilities; of a pattern, as if its known characters were a word.
+        They are made of similarity and transcript, and of the likelihood where columns are known. With a
+        calibration these are probabilities; of a pattern, as if its known characters were a word.
 
         Args:
             word: folded, with or without wildcards.
