@@ -23,7 +23,7 @@ from stsearch.indexing import index_photos
 # The program with a spotter that needs no weights. PAUSE: it stops before so many batches; FSIZE: no file may
 # grow beyond so many bytes, which is how a full disk looks to it.
 PROGRAM = """
-import os, resource, sys, time
+import os, resource, signal, sys, time
 from types import ModuleType
 from gallery_fixtures import ColourSpotter
 import stsearch.indexing, stsearch.index.store, hnswlib
@@ -46,6 +46,7 @@ weights.load_spotter = lambda name, device, reads: Spotter()
 sys.modules["stsearch.weights"] = weights
 if limit := int(os.environ.get("FSIZE", 0)):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
 print("ready", flush=True)
 app.main()
 """
