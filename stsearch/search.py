@@ -230,16 +230,17 @@ def _prepare(
         table = gallery.instances()
     embedding_of = dict(zip(words, embeddings, strict=True))
 
-    def polygons_of(instances: Sequence[int]) -> list[Polygon]:
+    def details_of(instances: Sequence[int]) -> list[Detail | None]:
         ids = table.ids[list(instances)].tolist()
         details = gallery.details_of(ids)
-        # One that another process has just removed is nowhere, and beside nothing.
-        return [details[one].polygon if one in details else _GONE for one in ids]
+        return [details.get(one) for one in ids]  # None: another process has just removed it
+
+    def polygons_of(instances: Sequence[int]) -> list[Polygon]:
+        # What was removed is nowhere, and beside nothing.
+        return [_GONE if detail is None else detail.polygon for detail in details_of(instances)]
 
     def columns_of(instances: Sequence[int]) -> list[bytes]:
-        ids = table.ids[list(instances)].tolist()
-        details = gallery.details_of(ids)
-        return [details[one].columns if one in details else b"" for one in ids]
+        return [b"" if detail is None else detail.columns for detail in details_of(instances)]
 
     scorer = Scorer(table, embedding_of, encoder.info, options.fuzzy, columns_of)
     return Ranking(query, scorer, polygons_of, options.group, options.min_score)

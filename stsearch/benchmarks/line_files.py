@@ -108,10 +108,6 @@ def read_lines(path: Path) -> list[str]:
     return parse_lines(path, str.strip)
 
 
-def _without(prefix: str) -> Callable[[str], str]:
-    return lambda stem: stem.removeprefix(prefix)
-
-
 def _lines_of(parse: Callable[[str], WordLabel]) -> Callable[[Path], list[WordLabel]]:
     return lambda path: parse_lines(path, parse, may_be_empty=True)
 

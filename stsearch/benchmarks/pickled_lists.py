@@ -65,8 +65,8 @@ def _follow(file: BinaryIO) -> Any:  # Any: whatever they build
                     memo[len(memo) if argument is None else argument] = stack[-1]
                 case "GET" | "BINGET" | "LONG_BINGET":
                     stack.append(memo[argument])
-                case "NONE" | "NEWTRUE" | "NEWFALSE":
-                    stack.append(_CONSTANTS[code.name])
+                case name if name in _CONSTANTS:
+                    stack.append(_CONSTANTS[name])
                 case _ if isinstance(argument, str | bytes | int | float):
                     stack.append(argument)
                 case _:
