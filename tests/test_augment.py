@@ -52,6 +52,17 @@ def test_labels_follow_the_ink(word_scene: Scene, scale: float, angle: float) ->
     assert dark_centre(only) - word.polygon.mean(axis=0) == pytest.approx(turned, abs=1.0)
 
 
+def test_stretching_widens_a_word_and_keeps_its_area(word_scene: Scene) -> None:
+    cut = cut_scene(word_scene, (160, 220), 1.0, CENTRE, 0.0, stretch=1.44)
+    before, after = (np.ptp(scene.words[0].polygon, axis=0) for scene in (word_scene, cut))
+    assert after / before == pytest.approx([1.2, 1 / 1.2])
+    turned = cut_scene(word_scene, (160, 220), 1.0, CENTRE, 90.0, stretch=1.44)  # after stretching
+    assert np.ptp(turned.words[0].polygon, axis=0) == pytest.approx(after[::-1], abs=1e-3)
+    assert np.ptp(np.nonzero(cut.image.mean(axis=2) < 60)[1]) > np.ptp(
+        np.nonzero(word_scene.image.mean(axis=2) < 60)[1]
+    )
+
+
 def test_words_that_the_border_cuts_become_illegible_and_outer_ones_leave(word_scene: Scene) -> None:
     cut = cut_scene(word_scene, (64, 64), 1.0, np.array([72, 32], np.float32), 0.0)  # x from 40 to 104
     assert [(word.transcript, word.legible) for word in cut.words] == [("Hi", False), ("", False)]

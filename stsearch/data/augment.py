@@ -20,19 +20,28 @@ _TILT = 0.06  # radians, standard deviation
 _MOST_CUT = 0.12  # of the word's width or height, on each side
 
 
+_SCENE_SCALES = (0.28, 1.5)
+"""Times the scale photographs are read at: the smallest of several readings sees them at 0.3."""
+_MOST_STRETCH = 0.25  # logarithm of width over height
+
+
 def cut_scene(
-    scene: Scene, size: tuple[int, int], scale: float, centre: NDArray[np.float32], angle: float
+    scene: Scene,
+    size: tuple[int, int],
+    scale: float,
+    centre: NDArray[np.float32],
+    angle: float,
+    stretch: float = 1.0,
 ) -> Scene:
     """Cut a (H, W) ``size`` canvas out of ``scene`` around ``centre``, scaled, turned by ``angle`` degrees.
 
-    Words that the border cuts become don't care, words outside are left out; what lies beyond the photograph
-    is filled with its mirror image.
+    Before it is turned, it becomes ``stretch`` times as wide for its height; its area stays. Words that the
+    border cuts become don't care, words outside are left out; what lies beyond the photograph is filled with
+    its mirror image.
     """
     height, width = size
-    matrix = np.asarray(
-        cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), angle, scale), np.float64
-    )
-    matrix[:, 2] += np.array([width / 2, height / 2]) - centre
+    linear = cv2.getRotationMatrix2D((0, 0), angle, scale)[:, :2] * [stretch**0.5, stretch**-0.5]
+    matrix = np.column_stack([linear, np.array([width / 2, height / 2]) - linear @ centre])
     source, warp = scene.image, matrix.copy()
     if scale < 0.5:  # an affine warp does not average: shrink first, so that fine text does not alias
         shrunken = cv2.resize(source, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -78,12 +87,13 @@ def word_view(scene: Scene, word: WordLabel, size: tuple[int, int], random: np.r
 
 
 def scene_view(scene: Scene, size: tuple[int, int], longer_side: int, random: np.random.Generator) -> Scene:
-    """Cut a canvas near some word, at about the scale photographs are read at (``longer_side`` pixels)."""
+    """Cut a canvas near some word, at one of the scales photographs are read at (``longer_side`` pixels).
+
+    It is stretched a little: sets come from cameras, and through programs, of several aspect ratios.
+    """
     photo_height, photo_width = scene.image.shape[:2]
     scale = (
-        longer_side
-        / max(photo_height, photo_width)
-        * float(np.exp(random.uniform(np.log(0.45), np.log(1.4))))
+        longer_side / max(photo_height, photo_width) * float(np.exp(random.uniform(*np.log(_SCENE_SCALES))))
     )
     legible = [word for word in scene.words if word.legible]
     if legible and random.random() < 0.85:
@@ -95,7 +105,8 @@ def scene_view(scene: Scene, size: tuple[int, int], longer_side: int, random: np
     photo = np.array([photo_width, photo_height])
     centre = np.where(2 * half < photo, np.clip(centre, half, photo - half), photo / 2).astype(np.float32)
     angle = random.normal(0, 5) if random.random() < 0.8 else random.uniform(-45, 45)
-    return cut_scene(scene, size, scale, centre, angle)
+    stretch = float(np.exp(random.uniform(-_MOST_STRETCH, _MOST_STRETCH)))
+    return cut_scene(scene, size, scale, centre, angle, stretch)
 
 
 def crop_view(crop: Image, transcript: str, size: tuple[int, int], random: np.random.Generator) -> Scene:
