@@ -19,6 +19,11 @@ from stsearch.types import Image, Polygon, Quad
 
 _MOST_SAMPLES = 8  # a pixel of a rectified crop and axis; words of thousands of pixels need no more
 
+_FULL, _LONG = 0.72, 2.5
+"""A kernel may be bent that fills less of its rectangle, and is longer for its height."""
+_BENT = 0.5  # by how much the middle of a kernel leaves a straight line, of the kernel's mean height
+_COLUMNS = 7  # of a bent polygon
+
 Edges = NDArray[np.float32]  # (2, K, 2): the upper and the lower edge, both in reading direction
 
 
@@ -53,8 +58,10 @@ def overlap_areas(
     second = first if b is a else _shapes(b)
     shared = np.zeros((len(first), len(second)))
     near = _boxes_meet(shapely.bounds(first), shapely.bounds(second))  # few do, and intersecting is slow
-    rows, columns = np.nonzero(near)
+    rows, columns = np.nonzero(np.triu(near, 1) if b is a else near)
     shared[rows, columns] = shapely.area(shapely.intersection(first[rows], second[columns]))
+    if b is a:
+        shared += shared.T + np.diag(shapely.area(first))
     return shapely.area(first), shapely.area(second), shared
 
 
@@ -65,9 +72,10 @@ def _boxes_meet(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bo
 
 def _shapes(polygons: Sequence[Polygon]) -> NDArray[np.object_]:
     """Return ``polygons`` as shapely geometries, outlines that cross themselves made valid."""
-    shapes: NDArray[np.object_] = np.array([shapely.Polygon(p) for p in polygons], dtype=object)
-    shapes[:] = shapely.make_valid(shapes)
-    return shapes
+    sizes = [len(polygon) for polygon in polygons]
+    points = np.concatenate([*polygons, np.zeros((0, 2), np.float32)])
+    rings = shapely.linearrings(points, indices=np.repeat(np.arange(len(sizes)), sizes))
+    return np.asarray(shapely.make_valid(shapely.polygons(rings)), object)
 
 
 def word_size(polygon: Polygon) -> tuple[float, float]:
@@ -191,13 +199,15 @@ def rectify(image: Image, polygon: Polygon, size: tuple[int, int], margin: float
         n * int(np.clip(np.ceil(extent / n), 1, _MOST_SAMPLES))
         for n, extent in ((height, across), (width, along))
     )
-    upper, lower = region_edges(polygon, columns, margin)
-    share = ((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None, None]
-    grid = upper + share * (lower - upper) - 0.5  # cv2 counts from pixel centres, we from corners
-    low = np.clip(np.floor(grid.min(axis=(0, 1))).astype(int) - 1, 0, np.array(image.shape[1::-1]) - 1)
-    high = np.maximum(np.ceil(grid.max(axis=(0, 1))).astype(int) + 2, low + 1)
+    edges = region_edges(polygon, columns, margin) - 0.5  # cv2 counts from pixel centres, we from corners
+    upper, lower = edges.transpose(0, 2, 1)  # (2, K) each: x, then y
+    extremes = edges.reshape(-1, 2).T
+    low = np.clip(np.floor(extremes.min(axis=1)).astype(int) - 1, 0, np.array(image.shape[1::-1]) - 1)
+    high = np.maximum(np.ceil(extremes.max(axis=1)).astype(int) + 2, low + 1)
     part = image[low[1] : high[1], low[0] : high[0]]
-    x, y = np.ascontiguousarray(np.moveaxis((grid - low).astype(np.float32), 2, 0))
+    upper, lower = upper - low[:, None].astype(np.float32), lower - low[:, None].astype(np.float32)
+    share = ((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None]
+    x, y = (first + share * (last - first) for first, last in zip(upper, lower, strict=True))
     sampled = cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if (rows, columns) != size:
         sampled = cv2.resize(sampled, (width, height), interpolation=cv2.INTER_AREA)
@@ -249,8 +259,8 @@ def _unclip(kernel: NDArray[np.float32], ratio: float) -> Polygon | None:
     size = (size[0] + 1.0, size[1] + 1.0)
     corners = cv2.boxPoints((centre, size, angle)).astype(np.float32) + 0.5
     area = cv2.contourArea(kernel) + len(kernel) / 2 + 1
-    bent = area < 0.72 * size[0] * size[1] and max(size) > 2.5 * min(size)
-    if not bent:
+    may_be_bent = area < _FULL * size[0] * size[1] and max(size) > _LONG * min(size)
+    if not (may_be_bent and _is_bent(kernel, corners)):
         distance = size[0] * size[1] * ratio / (2 * (size[0] + size[1]))
         grown = cv2.boxPoints((centre, (size[0] + 2 * distance, size[1] + 2 * distance), angle))
         return order_quad(grown.astype(np.float32) + 0.5)
@@ -261,7 +271,28 @@ def _unclip(kernel: NDArray[np.float32], ratio: float) -> Polygon | None:
     return None if grown_outline is None else _bent_polygon(grown_outline, order_quad(corners))
 
 
-def _bent_polygon(outline: Polygon, frame: Quad, columns: int = 7) -> Polygon:
+def _is_bent(kernel: NDArray[np.float32], frame: Quad) -> bool:
+    """Return whether the middle of a kernel leaves the straight line that fits it best.
+
+    Ragged edges do not count: what is straight is read better between straight edges.
+    """
+    start, along, across = frame[0], frame[1] - frame[0], frame[3] - frame[0]
+    if np.hypot(*along) < np.hypot(*across):
+        along, across = across, along
+    if np.hypot(*along) < 2 * _COLUMNS:
+        return False
+    local = (kernel + 0.5 - start) @ np.stack([along / (along @ along), across / np.hypot(*across)], axis=1)
+    column = np.clip(local[:, 0] * _COLUMNS, 0, _COLUMNS - 1).astype(np.int64)
+    first, last = np.full(_COLUMNS, np.inf), np.full(_COLUMNS, -np.inf)
+    np.minimum.at(first, column, local[:, 1])
+    np.maximum.at(last, column, local[:, 1])
+    places = np.arange(_COLUMNS)
+    middle = (first + last) / 2  # each is two cells wide or more, so the outline has points in all of them
+    off = middle - np.polyval(np.polyfit(places, middle, 1), places)
+    return bool(np.ptp(off) > _BENT * (last - first + 1).mean())
+
+
+def _bent_polygon(outline: Polygon, frame: Quad, columns: int = _COLUMNS) -> Polygon:
     """Describe ``outline`` by an upper and a lower edge, cut at ``columns`` places along ``frame``'s axis."""
     along = frame[1] - frame[0]
     if np.linalg.norm(frame[3] - frame[0]) > np.linalg.norm(

@@ -12,6 +12,7 @@ from stsearch.geometry import (
     expand_edges,
     offset_polygon,
     order_quad,
+    overlap_areas,
     polygon_area,
     polygon_edges,
     polygon_iou,
@@ -139,6 +140,30 @@ def test_a_bent_kernel_becomes_a_bent_polygon() -> None:
     assert polygon_iou(polygon, arch) > 0.7
     assert polygon[0][0] < polygon[6][0]
     assert polygon_area(polygon) > 0
+
+
+def test_a_straight_kernel_with_ragged_edges_becomes_a_quad() -> None:
+    word = np.array([[30, 65], [130, 65], [130, 95], [30, 95]], np.float32)
+    kernel = draw_kernel(word)
+    rows, columns = np.nonzero(kernel)
+    middle = (rows.min() + rows.max()) // 2
+    kernel[:middle, columns.min() : columns.max() + 1 : 2] = 0
+    kernel[middle + 1 :, columns.min() + 1 : columns.max() + 1 : 2] = 0
+    [(polygon, _)] = polygons_from_map(kernel, Cut(), 3, 10)
+    assert len(polygon) == 4
+    assert polygon_iou(polygon, word) > 0.7
+
+
+def test_overlaps_among_polygons_are_those_of_any_two() -> None:
+    random = np.random.default_rng(0)
+    polygons = [
+        cv2.boxPoints(((x, y), (20, 9), angle)).astype(np.float32)
+        for x, y, angle in random.uniform(0, 40, (12, 3))
+    ]
+    among, against = overlap_areas(polygons, polygons), overlap_areas(polygons, list(polygons))
+    for left, right in zip(among, against, strict=True):
+        assert left == pytest.approx(right)
+    assert np.diag(among[2]) == pytest.approx(among[0])
 
 
 def test_an_empty_map_holds_no_polygon() -> None:
