@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from stsearch.geometry import rectify
 from stsearch.likelihood import pack_columns
@@ -35,10 +36,9 @@ class CropReading:
 class Reader:
     """Reads word crops with a recognizer."""
 
-    def __init__(self, recognizer: Recognizer, half: bool = False) -> None:
-        """Take a recognizer in evaluation mode; ``half``: compute in bfloat16."""
+    def __init__(self, recognizer: Recognizer) -> None:
+        """Take a recognizer in evaluation mode, best one that is ``inference.in_fast_precision``."""
         self._recognizer = recognizer
-        self._half = half
         self.config = recognizer.config
         self.device = recognizer.get_buffer("mean").device
 
@@ -73,31 +73,31 @@ class Reader:
         )
         return [[_with_reading(instance, next(readings)) for instance in instances] for instances in found]
 
-    def _read_batch(self, crops: Sequence[Image]) -> list[CropReading]:
-        pixels = np.stack(crops)
-        readings, upright = self._run(pixels, turned=False)
-        heads = np.flatnonzero(upright < 0.5)
-        if len(heads):
-            others, _ = self._run(pixels[heads, ::-1, ::-1], turned=True)
-            for i, other in zip(heads.tolist(), others, strict=True):
-                readings[i] = max(readings[i], other, key=_certainty)
-        return readings
-
     @torch.inference_mode()
-    def _run(self, pixels: NDArray[np.uint8], turned: bool) -> tuple[list[CropReading], NDArray[np.float32]]:
-        """Return one reading a crop, and the probabilities that they stand the right way up."""
-        count = len(pixels)
-        filled = np.ascontiguousarray(pixels[np.arange(count + -count % _STEP) % count])
-        images = torch.from_numpy(filled).to(self.device).permute(0, 3, 1, 2)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half):
-            tables, upright, logits = (each[:count].cpu().numpy() for each in self._recognizer.read(images))
-        charset = self._recognizer.charset
-        packed = pack_columns(logits, charset)
+    def _read_batch(self, crops: Sequence[Image]) -> list[CropReading]:
+        """Read crops; those that seem to stand on their heads both ways, of which the surer counts."""
+        recognizer, charset = self._recognizer, self._recognizer.charset
+        images = torch.from_numpy(np.stack(crops)).to(self.device).permute(0, 3, 1, 2)
+        features = _in_steps(images, recognizer.features)
+        heads = (recognizer.upright(features) < 0).nonzero().flatten()
+        if len(heads):
+            turned = _in_steps(images[heads].flip(2, 3), recognizer.features)
+            features = torch.cat([features, turned])
+        columns = pack_columns(recognizer.columns(features).float().cpu().numpy(), charset)
+        tables = _in_steps(features, recognizer.read).cpu().numpy()
         readings = [
-            CropReading(table, best_reading(table, charset), columns, turned)
-            for table, columns in zip(tables, packed, strict=True)
+            CropReading(table, best_reading(table, charset), seen, turned=i >= len(crops))
+            for i, (table, seen) in enumerate(zip(tables, columns, strict=True))
         ]
-        return readings, upright
+        for i, other in zip(heads.tolist(), readings[len(crops) :], strict=True):
+            readings[i] = max(readings[i], other, key=_certainty)
+        return readings[: len(crops)]
+
+
+def _in_steps(batch: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return what is computed of a batch, filled up to a multiple of ``_STEP`` for as long as that takes."""
+    count = len(batch)
+    return compute(batch[torch.arange(count + -count % _STEP) % count])[:count]
 
 
 def _batches(crops: Iterable[Image], size: int) -> Iterator[list[Image]]:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor
 
 from stsearch.charset import Charset
 from stsearch.config import DetectorConfig, ProposalConfig
 from stsearch.errors import DeviceError
 from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
+from stsearch.inference import fold_batch_norms, in_fast_precision
 from stsearch.likelihood import pack_columns
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.proposals import group_outlines, worth_keeping, worth_reading
 from stsearch.reader import Reader
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
-
-Module = TypeVar("Module", bound=nn.Module)
 
 _CROP_DETAIL = 2
 """Crops are cut from photographs of up to this many times the size that words are found at: a word 16 pixels
@@ -58,17 +54,17 @@ class Spotter:
     """
 
     def __init__(self, model: SceneTextModel, info: ModelInfo, reads: bool = True) -> None:
-        """Take a model as it is; a folded copy is what runs. Without ``reads`` no recognizer does."""
+        """Take a model as it is; a copy is made fast and runs. Without ``reads`` no recognizer does."""
         self.info = info
         self.device = next(model.parameters()).device
         self._model = fold_batch_norms(model)
         freeze_prompts(self._model)
+        in_fast_precision(self._model)
         self._config = model.config
         self._charset = Charset(info.charset)
         self._resizes = [Resize(round(info.longer_side * scale)) for scale in model.config.scales]
-        self._half = computes_in_bfloat16(self.device)
         recognizer = self._model.recognizer
-        self.reader = Reader(recognizer, self._half) if reads and recognizer is not None else None
+        self.reader = Reader(recognizer) if reads and recognizer is not None else None
         self.decode_side = info.longer_side * (_CROP_DETAIL if self.reader is not None else 1)
         # On two CPU cores one photograph at a time is 1.5 times faster than eight; crops are many anyway.
         self._at_once = sys.maxsize if self.device.type == "cuda" else 1
@@ -140,8 +136,7 @@ class Spotter:
         return self._embed(levels, self._detect(levels, plans), plans)
 
     def _detect(self, levels: list[Tensor], plans: list[ResizePlan]) -> list[_Region]:
-        with self._autocast():
-            maps = self._model.detect(levels).probability
+        maps = self._model.detect(levels).probability
         probability = maps.float().sigmoid().cpu().numpy()
         return [
             region
@@ -173,11 +168,7 @@ class Spotter:
     def _encode(self, images: Sequence[Image], resize: Resize) -> tuple[list[Tensor], list[ResizePlan]]:
         plans = [resize.plan(*image.shape[:2]) for image in images]
         pixels = self._stack([plan.forward(image) for plan, image in zip(plans, images, strict=True)])
-        with self._autocast():
-            return self._model.features(pixels).levels, plans
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half)
+        return self._model.features(pixels).levels, plans
 
     def _stack(self, images: list[Image]) -> Tensor:
         height, width = (max(image.shape[axis] for image in images) for axis in (0, 1))
@@ -207,8 +198,7 @@ class Spotter:
         columns, margin = self._config.embedder.region[1], self._config.embedder.margin
         edges = np.stack([region_edges(region.polygon, columns, margin) for region in regions])
         owner = torch.tensor([region.photo for region in regions], device=self.device)
-        with self._autocast():
-            readings = self._model.read_regions(levels, torch.from_numpy(edges).to(self.device), owner)
+        readings = self._model.read_regions(levels, torch.from_numpy(edges).to(self.device), owner)
         classes, confidences = decode_ctc(readings.logits)
         embeddings = readings.embeddings.float().cpu().numpy()
         # The recognizer would replace them.
@@ -245,23 +235,3 @@ def possible_readings(polygon: Polygon) -> list[Polygon]:
     if len(polygon) != 4 or height < TALL * width:
         return [polygon]
     return [polygon, turn_quad(polygon, 1), turn_quad(polygon, 3)]
-
-
-def fold_batch_norms(model: Module) -> Module:
-    """Return a copy of ``model`` with batch normalisations folded into the convolutions before them."""
-    folded = copy.deepcopy(model).eval()
-    for module in folded.modules():
-        children = list(module.named_children())
-        for (name, conv), (norm_name, norm) in itertools.pairwise(children):
-            if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
-                fused = fuse_conv_bn_eval(conv, norm, transpose=isinstance(conv, nn.ConvTranspose2d))
-                setattr(module, name, fused)
-                setattr(module, norm_name, nn.Identity())
-    return folded
-
-
-def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether ``device`` is faster in bfloat16; a CPU without the instructions is slower."""
-    # torch has no public question for this.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return device.type == "cuda" or bool(supported is not None and supported())

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from stsearch.cards import Card
 from stsearch.config import ModelConfig, PromptConfig, TextTowerConfig
 from stsearch.errors import UsageError
+from stsearch.inference import fold_batch_norms
 from stsearch.models.detector import binary_map
 from stsearch.models.layers import FeaturePyramid
 from stsearch.models.prompts import FrozenPrompt, TextPrompt, freeze_prompt
 from stsearch.models.scene_text import SceneTextModel, build_model, freeze_prompts
-from stsearch.spotter import Spotter, fold_batch_norms
+from stsearch.spotter import Spotter
 from stsearch.types import Scene
 from stsearch.weights import load_model, save_model, start_from
 

@@ -23,14 +23,22 @@ class HeadReader(torch.nn.Module):
         self.config, self.charset = recognizer.config, recognizer.charset
         self.register_buffer("mean", torch.zeros(1))
 
-    def read(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def features(self, images: torch.Tensor) -> torch.Tensor:
         upper, lower = (half.float().mean(dim=(1, 2, 3)) for half in images.split(16, dim=2))
-        upright = upper > lower
-        tables = torch.zeros(len(images), 3, 95)
-        for table, up in zip(tables, upright.tolist(), strict=True):
+        return torch.where(upper > lower, 1.0, -1.0)
+
+    def upright(self, features: torch.Tensor) -> torch.Tensor:
+        return features
+
+    def columns(self, features: torch.Tensor) -> torch.Tensor:
+        return self.read(features).log()
+
+    def read(self, features: torch.Tensor) -> torch.Tensor:
+        tables = torch.zeros(len(features), 3, 95)
+        for table, up in zip(tables, (features > 0).tolist(), strict=True):
             for place, c in enumerate([*self.charset.encode("up" if up else "dn"), 0]):
                 table[place, c] = 0.9 if up else 0.6
-        return tables, upright.float(), tables.log()
+        return tables
 
 
 def light_at_top() -> Image:

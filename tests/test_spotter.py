@@ -16,7 +16,7 @@ from stsearch.likelihood import CLASSES
 from stsearch.models.detector import DetectionMaps
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.spotter import Spotter, fold_batch_norms, possible_readings
+from stsearch.spotter import Spotter, possible_readings
 from stsearch.types import Scene
 
 
@@ -98,22 +98,6 @@ def test_a_recognizer_has_the_last_word_on_what_is_read(
         assert each.columns
         assert len(each.columns) % CLASSES == 0
     assert read[0].columns != unread[0].columns
-
-
-def test_folding_norms_changes_no_output(micro_model: SceneTextModel) -> None:
-    for module in micro_model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)  # type: ignore[arg-type]  # it is a tensor here
-            nn.init.uniform_(module.running_var, 0.5, 2.0)  # type: ignore[arg-type]
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-    images = torch.randint(0, 256, (1, 3, 64, 64)).float()
-    folded = fold_batch_norms(micro_model)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
-    with torch.inference_mode():
-        for before, after in zip(
-            micro_model.features(images).levels, folded.features(images).levels, strict=True
-        ):
-            assert torch.allclose(before, after, atol=1e-3, rtol=1e-3)
 
 
 class FullDevice(KnowingDetector):

@@ -38,8 +38,8 @@ def reader_conditions(reader: Reader, model: str) -> Conditions:
 def _conditions(name: str, device: torch.device, input_size: str) -> Conditions:
     import torch
 
+    from stsearch.inference import computes_in_bfloat16
     from stsearch.predictions import Conditions
-    from stsearch.spotter import computes_in_bfloat16
 
     on_gpu = device.type == "cuda"
     return Conditions(

@@ -58,7 +58,9 @@ class ClipResNet(nn.Module):
 def _attend_everywhere(pool: AttentionPool2d, c5: Tensor) -> tuple[Tensor, Tensor]:
     height, width = c5.shape[2:]
     cells = c5.flatten(2).transpose(1, 2)
-    tokens = cat([cells.mean(dim=1, keepdim=True), cells], dim=1) + _positions(pool, height, width)
+    tokens = cat([cells.mean(dim=1, keepdim=True), cells], dim=1) + _positions(pool, height, width).to(
+        c5.dtype
+    )
 
     def split_heads(projection: nn.Linear) -> Tensor:
         heads: Tensor = projection(tokens).unflatten(2, (pool.num_heads, -1))

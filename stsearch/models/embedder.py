@@ -45,7 +45,8 @@ class ImageEmbedder(nn.Module):
         columns = self.fold(regions).mean(dim=2).transpose(1, 2)  # (R, K, C)
         sequence, _ = self.lstm(columns)
         pooled = F.adaptive_avg_pool1d(sequence.transpose(1, 2).float(), self.frames).transpose(1, 2)
-        return RegionReadings(flatten_frames(self.to_frames(pooled)), self.to_characters(sequence))
+        frames = self.to_frames(pooled.to(sequence.dtype))
+        return RegionReadings(flatten_frames(frames), self.to_characters(sequence))
 
 
 class TextEmbedder(nn.Module):

@@ -7,6 +7,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def dtype_of(module: nn.Module) -> torch.dtype:
+    """Return the precision of the weights of ``module``, which inputs must have."""
+    return next(module.parameters()).dtype
+
+
+def normalised(images: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return (B, C, H, W) ``images``, in [0, 255], as networks expect them: channels last, in ``dtype``."""
+    return ((images.float() - mean) / std).to(dtype, memory_format=torch.channels_last)
+
+
 def conv_norm_relu(
     inputs: int, outputs: int, kernel: int = 3, stride: int | tuple[int, int] = 1
 ) -> nn.Sequential:

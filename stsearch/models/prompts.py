@@ -93,7 +93,7 @@ class VisualPrompt(nn.Module):
     def forward(self, dense: Tensor, text: Tensor) -> Tensor:
         """Return (B, D, h, w): the dense embedding I + gate * decoder(I, t^)."""
         cells = self.to_query(dense.flatten(2).transpose(1, 2))
-        told = self.to_dense(self.decoder(cells, self.to_memory(text)[:, None]))
+        told = self.to_dense(self.decoder(cells, self.to_memory(text.to(cells.dtype))[:, None]))
         change: Tensor = (self.gate * told).transpose(1, 2)
         return dense + change.view_as(dense)
 

@@ -12,13 +12,15 @@ from torch.nn import functional as F
 
 from stsearch.charset import Charset, normalize
 from stsearch.config import RecognizerConfig
+from stsearch.models.layers import dtype_of, normalised
 from stsearch.models.permuted_decoder import KeysValues, PermutedDecoder, allowed_by, draw_orders
 from stsearch.models.spelling import END
 from stsearch.models.text_encoder import ClipTextEncoder, tokenize
 from stsearch.models.vision_tower import VisionTower
 
 IGNORED = -100  # a target that is not judged
-_STEP = 4  # positions in training are padded to a multiple of it: oneDNN compiles anew for every shape
+_STEP = 4  # positions and words are padded to a multiple of it: oneDNN compiles anew for every shape
+_SURELY = 20.0  # a logit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,8 +98,8 @@ class Recognizer(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the (B, M, D) image tokens of (B, 3, H, W) crops, RGB in [0, 255]."""
-        normalised = (images.float() - self.get_buffer("mean")) / self.get_buffer("std")
-        tokens: Tensor = self.image(normalised.contiguous(memory_format=torch.channels_last))
+        pixels = normalised(images, self.get_buffer("mean"), self.get_buffer("std"), dtype_of(self.image))
+        tokens: Tensor = self.image(pixels)
         return tokens
 
     def columns(self, features: Tensor) -> Tensor:
@@ -114,31 +116,27 @@ class Recognizer(nn.Module):
         logits: Tensor = self.to_upright(features[:, 0]).squeeze(1)
         return logits
 
-    def read(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def read(self, features: Tensor) -> Tensor:
         """Predict and refine, in both branches (CLIP4STR, section 3.4).
 
         Args:
-            images: (B, 3, H, W) RGB in [0, 255].
+            features: (B, M, D) image tokens.
 
         Returns:
-            (B, L, V) float32 class probabilities at L positions, L as many as the longest word needs;
-            (B,) float32 probabilities that a crop stands the right way up; and the (B, C, V) float32 logits
-            of ``columns``.
+            (B, L, V) float32 class probabilities at L positions, L as many as the longest word needs.
         """
-        features = self.features(images)
-        upright, columns = self.upright(features).float().sigmoid(), self.columns(features).float()
         memory = self.visual.memory(features)
         spelled = self._predict(self.visual, memory)
         if not self.config.cross_modal:
             for _ in range(self.config.refinements):
                 spelled = self._refine(self.visual, memory, spelled)
-            return spelled.float().softmax(dim=-1), upright, columns
+            return spelled.float().softmax(dim=-1)
         cross_memory = self._cross_memory(features, spelled)
         answer = self._predict(self.cross, cross_memory)
         for _ in range(self.config.refinements):
             spelled = self._refine(self.visual, memory, spelled)
             answer = self._refine(self.cross, self._cross_memory(features, spelled), answer)
-        return answer.float().softmax(dim=-1), upright, columns
+        return answer.float().softmax(dim=-1)
 
     def _as_classes(self, words: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
         """Return (B, L) inputs, each a character late after the start, and (B, L) targets with ends."""
@@ -160,19 +158,31 @@ class Recognizer(nn.Module):
         return logits
 
     def _spell(self, decoder: PermutedDecoder, memory: KeysValues, length: int) -> Tensor:
-        """Return (B, L, V) logits, one position after the other until all words end or at ``length``."""
+        """Return (B, L, V) logits, one position after the other until all words end or at ``length``.
+
+        What has ended leaves in groups; from then on its logits say that nothing follows.
+        """
         tokens = self._starts(memory)
-        ended = torch.zeros(len(tokens), 1, dtype=torch.bool, device=tokens.device)
-        context: list[KeysValues] = []
+        rows = torch.arange(len(tokens), device=tokens.device)
+        going = torch.ones_like(rows, dtype=torch.bool)
+        context: KeysValues | None = None
         logits: list[Tensor] = []
         for place in range(length):
-            context.append(decoder.context(tokens, first=place))
-            keys, values = (torch.cat(parts, dim=2) for parts in zip(*context, strict=True))
-            logits.append(decoder(memory, (keys, values), torch.tensor([place], device=tokens.device)))
-            tokens = logits[-1].argmax(dim=-1)
-            ended |= tokens == END
-            if ended.all():
+            added = decoder.context(tokens, first=place)
+            context = added if context is None else _joined(context, added)
+            spelled = decoder(memory, context, torch.tensor([place], device=tokens.device))
+            nothing = spelled.new_full((len(going), *spelled.shape[1:]), -_SURELY)
+            nothing[..., END] = _SURELY
+            logits.append(nothing.index_copy(0, rows, spelled))
+            tokens = spelled.argmax(dim=-1)
+            going[rows] &= (tokens != END).flatten()
+            left = going[rows].sum().item()
+            if not left:
                 break
+            if left + -left % _STEP <= len(rows) // 2:
+                kept = (~going[rows]).argsort(stable=True)[: left + -left % _STEP]
+                rows, tokens = rows[kept], tokens[kept]
+                memory, context = _rows_of(memory, kept), _rows_of(context, kept)
         return torch.cat(logits, dim=1)
 
     def _refine(self, decoder: PermutedDecoder, memory: KeysValues, spelled: Tensor) -> Tensor:
@@ -200,6 +210,14 @@ class Recognizer(nn.Module):
 
     def _starts(self, memory: KeysValues) -> Tensor:
         return torch.full((len(memory[0]), 1), self.visual.start, device=memory[0].device)
+
+
+def _joined(first: KeysValues, second: KeysValues) -> KeysValues:
+    return torch.cat([first[0], second[0]], dim=2), torch.cat([first[1], second[1]], dim=2)
+
+
+def _rows_of(keys_values: KeysValues, rows: Tensor) -> KeysValues:
+    return keys_values[0][rows], keys_values[1][rows]
 
 
 def build_recognizer(config: RecognizerConfig) -> Recognizer:

@@ -13,7 +13,7 @@ from stsearch.errors import UsageError
 from stsearch.models.backbone import STRIDES, ClipResNet
 from stsearch.models.detector import DbDetector, DetectionMaps
 from stsearch.models.embedder import ImageEmbedder, RegionReadings, TextEmbedder
-from stsearch.models.layers import FeaturePyramid, sample_regions
+from stsearch.models.layers import FeaturePyramid, dtype_of, normalised, sample_regions
 from stsearch.models.prompts import LanguageMatcher, build_matcher, freeze_prompt
 from stsearch.models.recognizer import Recognizer, build_recognizer
 
@@ -62,8 +62,8 @@ class SceneTextModel(nn.Module):
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """Return C2..C5 for (B, 3, H, W) images, RGB in [0, 255]; H and W are multiples of 32."""
-        normalised = (images.float() - self.get_buffer("mean")) / self.get_buffer("std")
-        stages: list[Tensor] = self.backbone(normalised.contiguous(memory_format=torch.channels_last))
+        pixels = normalised(images, self.get_buffer("mean"), self.get_buffer("std"), dtype_of(self.backbone))
+        stages: list[Tensor] = self.backbone(pixels)
         return stages
 
     def features(self, images: Tensor) -> SceneFeatures:

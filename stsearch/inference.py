@@ -1,0 +1,64 @@
+"""What makes trained networks fast to use: folded norms, bfloat16 weights, and memory that is kept."""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import itertools
+import sys
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+Module = TypeVar("Module", bound=nn.Module)
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+
+
+def fold_batch_norms(model: Module) -> Module:
+    """Return a copy of ``model`` with batch normalisations folded into the convolutions before them."""
+    folded = copy.deepcopy(model).eval()
+    for module in folded.modules():
+        children = list(module.named_children())
+        for (name, conv), (norm_name, norm) in itertools.pairwise(children):
+            if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
+                fused = fuse_conv_bn_eval(conv, norm, transpose=isinstance(conv, nn.ConvTranspose2d))
+                setattr(module, name, fused)
+                setattr(module, norm_name, nn.Identity())
+    return folded
+
+
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether ``device`` is faster in bfloat16; a CPU without the instructions is slower."""
+    # torch has no public question for this.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cuda" or bool(supported is not None and supported())
+
+
+def in_fast_precision(model: Module) -> Module:
+    """Return ``model``, its weights in bfloat16 where that is faster; buffers keep their precision.
+
+    Nothing is left for autocast to do, which would convert every weight again at every call.
+    """
+    device = next(model.parameters()).device
+    if computes_in_bfloat16(device):
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(torch.bfloat16)
+    if device.type == "cpu":
+        _keep_freed_memory()
+    return model
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to keep the memory of freed tensors instead of returning it to the system.
+
+    A feature map of 18 MB came and went with every layer, and its pages were cleared anew each time: a
+    convolution of 1.5 ms took 17 ms. The peak stays what it is.
+    """
+    if sys.platform == "linux":
+        options = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+        if options is not None:
+            options(_M_MMAP_MAX, 0)
+            options(_M_TRIM_THRESHOLD, -1)

@@ -1,0 +1,70 @@
+"""What makes networks fast to use changes what they compute by no more than rounding."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from stsearch import inference
+from stsearch.inference import fold_batch_norms, in_fast_precision
+from stsearch.models.scene_text import SceneTextModel
+
+
+def test_folding_norms_changes_no_output(micro_model: SceneTextModel) -> None:
+    for module in micro_model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.5, 0.5)  # type: ignore[arg-type]  # it is a tensor here
+            nn.init.uniform_(module.running_var, 0.5, 2.0)  # type: ignore[arg-type]
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+    images = torch.randint(0, 256, (1, 3, 64, 64)).float()
+    folded = fold_batch_norms(micro_model)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    with torch.inference_mode():
+        for before, after in zip(
+            micro_model.features(images).levels, folded.features(images).levels, strict=True
+        ):
+            assert torch.allclose(before, after, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("fast", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_weights_take_the_fast_precision_and_buffers_keep_theirs(
+    micro_model: SceneTextModel, fast: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "computes_in_bfloat16", lambda device: fast)
+    images = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
+    folded = fold_batch_norms(micro_model)
+    with torch.inference_mode():
+        before = folded.detect(folded.features(images).levels).probability.sigmoid()
+        ready = in_fast_precision(folded)
+        after = ready.detect(ready.features(images).levels).probability.sigmoid()
+    assert {parameter.dtype for parameter in ready.parameters()} == {dtype}
+    assert {buffer.dtype for buffer in ready.buffers() if buffer.is_floating_point()} == {torch.float32}
+    assert after.dtype == dtype
+    assert torch.allclose(before, after.float(), atol=0.02)
+
+
+TWO_TENSORS = """
+import resource, torch
+from stsearch.inference import in_fast_precision
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+in_fast_precision(torch.nn.Linear(2, 2))
+torch.full((40_000_000,), 1, dtype=torch.uint8)
+before = faults()
+torch.full((40_000_000,), 2, dtype=torch.uint8)
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is asked to keep memory")
+def test_the_memory_of_a_freed_tensor_is_used_again_without_page_faults() -> None:
+    pages = 40_000_000 // resource.getpagesize()
+    done = subprocess.run([sys.executable, "-c", TWO_TENSORS], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < pages / 20
