@@ -36,6 +36,7 @@ LAYERS = (
         "query_encoder",
         "weights",
         "clip",
+        "inference",
         "proposals",
         "reader",
         "spotter",
