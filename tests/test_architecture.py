@@ -66,6 +66,7 @@ LAYERS = (
         "predictions",
         "reports",
         "indexing",
+        "side_by_side",
         "ahead",
         "preview",
         "walk",

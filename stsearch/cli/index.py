@@ -21,8 +21,7 @@ from stsearch.errors import UsageError
 if TYPE_CHECKING:
     from stsearch.index.catalog import Failed
     from stsearch.index.gallery import Gallery
-    from stsearch.indexing import IndexOptions, IndexReport
-    from stsearch.spotter import Spotter
+    from stsearch.indexing import IndexOptions, IndexReport, PhotoSpotter
     from stsearch.walk import WalkRules
 
 FILES_FAILED = 3
@@ -83,19 +82,24 @@ def index(
         _print_preview(folder, place, rules, as_json, quiet)
         return
     from stsearch.indexing import IndexOptions
+    from stsearch.side_by_side import SideBySide
     from stsearch.weights import load_spotter
 
     tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")
     spotter = load_spotter(model, device, reads=not no_read)
     tell(f"Device: {spotter.device} · weights: {spotter.info.name} (sha256 {spotter.info.sha256[:8]}…)")
-    threads = max(2, len(os.sched_getaffinity(0)))
-    options = IndexOptions(batch or _default_batch(spotter), threads, max_megapixels, photo_timeout, rules)
-    if _index(folder, place, spotter, options, as_json, quiet).failed:
+    cores = len(os.sched_getaffinity(0))
+    on_gpu = spotter.device.type == "cuda"
+    options = IndexOptions(
+        batch or (32 if on_gpu else 4), max(2, cores), max_megapixels, photo_timeout, rules
+    )
+    working = spotter if on_gpu else SideBySide(spotter, cores)
+    if _index(folder, place, working, options, as_json, quiet).failed:
         raise typer.Exit(FILES_FAILED)
 
 
 def _index(
-    folder: Path, place: Path, spotter: Spotter, options: IndexOptions, as_json: bool, quiet: bool
+    folder: Path, place: Path, spotter: PhotoSpotter, options: IndexOptions, as_json: bool, quiet: bool
 ) -> IndexReport:
     from stsearch.index import registry
     from stsearch.index.gallery import Gallery
@@ -125,11 +129,6 @@ def _gallery_folder(photos: Path, index: Path | None, home: Path) -> Path:
     if index is None or index.resolve() == photos.resolve():
         return registry.place_for(photos, home)
     return index.resolve()
-
-
-def _default_batch(spotter: Spotter) -> int:
-    # The crops of a few photos are read faster together; on a CPU words are found photo by photo anyway.
-    return 32 if spotter.device.type == "cuda" else 4
 
 
 def _read_list(files_from: str | None, null: bool, photos: Path) -> tuple[str, ...] | None:
