@@ -24,6 +24,9 @@ from stsearch.walk import NEVER, WalkRules, walk_photos
 PHOTO_TIMEOUT_S = 60.0
 """A JPEG of 177 megapixels of noise took 14 s on a busy core; what takes a minute was made to."""
 
+BATCH = 4
+"""Photographs a transaction on a CPU; more would only wait for each other."""
+
 _LOOK_AHEAD = 4  # batches decoded before one is chosen, so that its photographs are of similar size
 _COMMIT = 256  # records at most that wait for a photograph to be committed with
 
@@ -50,7 +53,7 @@ class IndexOptions:
         rules: which files of the folder are looked at.
     """
 
-    batch: int = 1
+    batch: int = BATCH
     threads: int = 4
     max_megapixels: float = MAX_MEGAPIXELS
     photo_timeout_s: float = PHOTO_TIMEOUT_S

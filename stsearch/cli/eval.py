@@ -135,10 +135,11 @@ def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions
     from stsearch.query_encoder import load_query_encoder
 
     def find_ours(truth: GroundTruth) -> Predictions:
+        from stsearch.side_by_side import at_full_speed
         from stsearch.weights import load_spotter
 
         spotter = load_spotter(source.model, source.device)
-        return find(truth, spotter, lambda: conditions_of(spotter, source.model))
+        return find(truth, at_full_speed(spotter), lambda: conditions_of(spotter, source.model))
 
     return load_query_encoder(source.model), find_ours
 

@@ -81,20 +81,17 @@ def index(
     if dry_run:
         _print_preview(folder, place, rules, as_json, quiet)
         return
-    from stsearch.indexing import IndexOptions
-    from stsearch.side_by_side import SideBySide
+    from stsearch.indexing import BATCH, IndexOptions
+    from stsearch.side_by_side import at_full_speed
     from stsearch.weights import load_spotter
 
     tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")
     spotter = load_spotter(model, device, reads=not no_read)
     tell(f"Device: {spotter.device} · weights: {spotter.info.name} (sha256 {spotter.info.sha256[:8]}…)")
-    cores = len(os.sched_getaffinity(0))
-    on_gpu = spotter.device.type == "cuda"
-    options = IndexOptions(
-        batch or (32 if on_gpu else 4), max(2, cores), max_megapixels, photo_timeout, rules
-    )
-    working = spotter if on_gpu else SideBySide(spotter, cores)
-    if _index(folder, place, working, options, as_json, quiet).failed:
+    threads = max(2, len(os.sched_getaffinity(0)))
+    batch = batch or (32 if spotter.device.type == "cuda" else BATCH)
+    options = IndexOptions(batch, threads, max_megapixels, photo_timeout, rules)
+    if _index(folder, place, at_full_speed(spotter), options, as_json, quiet).failed:
         raise typer.Exit(FILES_FAILED)
 
 
