@@ -179,8 +179,11 @@ def region_edges(polygon: Polygon, columns: int, margin: float) -> Edges:
     Returns:
         (2, K, 2) float32, upper and lower edge in reading direction.
     """
-    edges = expand_edges(polygon_edges(polygon, 2 * columns + 1), margin)
-    return np.ascontiguousarray(edges[:, 1::2])
+    if len(polygon) > 4:
+        return np.ascontiguousarray(expand_edges(polygon_edges(polygon, 2 * columns + 1), margin)[:, 1::2])
+    ends = expand_edges(polygon_edges(polygon, 2), margin)
+    share = (np.arange(columns, dtype=np.float32)[:, None] + np.float32(0.5)) / np.float32(columns)
+    return ends[:, :1] + share * (ends[:, 1:] - ends[:, :1])
 
 
 def rectify(image: Image, polygon: Polygon, size: tuple[int, int], margin: float) -> Image:
@@ -261,7 +264,9 @@ def _unclip(kernel: NDArray[np.float32], ratio: float) -> Polygon | None:
     area = cv2.contourArea(kernel) + len(kernel) / 2 + 1
     may_be_bent = area < _FULL * size[0] * size[1] and max(size) > _LONG * min(size)
     if not (may_be_bent and _is_bent(kernel, corners)):
-        distance = size[0] * size[1] * ratio / (2 * (size[0] + size[1]))
+        # The rectangle of a ragged kernel is too large, the kernel too small: their mean outlines words best.
+        full = size[0] * size[1]
+        distance = (full + min(area, full)) / 2 * ratio / (2 * (size[0] + size[1]))
         grown = cv2.boxPoints((centre, (size[0] + 2 * distance, size[1] + 2 * distance), angle))
         return order_quad(grown.astype(np.float32) + 0.5)
     outline = offset_polygon(kernel + 0.5, 0.5)
@@ -286,9 +291,9 @@ def _is_bent(kernel: NDArray[np.float32], frame: Quad) -> bool:
     first, last = np.full(_COLUMNS, np.inf), np.full(_COLUMNS, -np.inf)
     np.minimum.at(first, column, local[:, 1])
     np.maximum.at(last, column, local[:, 1])
-    places = np.arange(_COLUMNS)
+    places = np.arange(_COLUMNS) - (_COLUMNS - 1) / 2
     middle = (first + last) / 2  # each is two cells wide or more, so the outline has points in all of them
-    off = middle - np.polyval(np.polyfit(places, middle, 1), places)
+    off = middle - places * (places @ middle / (places @ places))  # around its mean
     return bool(np.ptp(off) > _BENT * (last - first + 1).mean())
 
 
