@@ -20,8 +20,8 @@ from stsearch.index.store import HnswStore
 from stsearch.index.verify import verify
 from stsearch.indexing import index_photos
 
-# The program with a spotter that needs no weights. PAUSE: the photograph that it takes long for; FSIZE: no file
-# may grow beyond so many bytes, which is how a full disk looks to it.
+# The program with a spotter that needs no weights. PAUSE: the photograph that it takes long for; FSIZE: no
+# file may grow beyond so many bytes, which is how a full disk looks to it.
 PROGRAM = """
 import itertools, os, resource, signal, sys, time
 from types import ModuleType
