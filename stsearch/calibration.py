@@ -35,7 +35,7 @@ def match_probability(scores: NDArray[np.float32], length: int, table: Table) ->
 def advised_least(table: Table) -> float:
     """Return the score from which a word is taken to be there, where nobody says how much it has to score.
 
-    Of the validation hits whose probability is 0.2 or more, six in seven are right, and three in four answers
+    Of the validation hits whose probability is 0.2 or more, six in seven are right, and four in five answers
     are among them.
     """
     return 0.2 if table else 0.6

@@ -181,7 +181,7 @@ def region_edges(polygon: Polygon, columns: int, margin: float) -> Edges:
     """
     if len(polygon) > 4:
         return np.ascontiguousarray(expand_edges(polygon_edges(polygon, 2 * columns + 1), margin)[:, 1::2])
-    ends = expand_edges(polygon_edges(polygon, 2), margin)
+    ends = expand_edges(polygon_edges(polygon, 2), margin)  # a quad's edges are straight: no more is needed
     share = (np.arange(columns, dtype=np.float32)[:, None] + np.float32(0.5)) / np.float32(columns)
     return ends[:, :1] + share * (ends[:, 1:] - ends[:, :1])
 
@@ -203,12 +203,11 @@ def rectify(image: Image, polygon: Polygon, size: tuple[int, int], margin: float
         for n, extent in ((height, across), (width, along))
     )
     edges = region_edges(polygon, columns, margin) - 0.5  # cv2 counts from pixel centres, we from corners
-    upper, lower = edges.transpose(0, 2, 1)  # (2, K) each: x, then y
     extremes = edges.reshape(-1, 2).T
     low = np.clip(np.floor(extremes.min(axis=1)).astype(int) - 1, 0, np.array(image.shape[1::-1]) - 1)
     high = np.maximum(np.ceil(extremes.max(axis=1)).astype(int) + 2, low + 1)
     part = image[low[1] : high[1], low[0] : high[0]]
-    upper, lower = upper - low[:, None].astype(np.float32), lower - low[:, None].astype(np.float32)
+    upper, lower = (edges - low).astype(np.float32).transpose(0, 2, 1)  # (2, K) each: x, then y
     share = ((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None]
     x, y = (first + share * (last - first) for first, last in zip(upper, lower, strict=True))
     sampled = cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -262,10 +261,10 @@ def _unclip(kernel: NDArray[np.float32], ratio: float) -> Polygon | None:
     size = (size[0] + 1.0, size[1] + 1.0)
     corners = cv2.boxPoints((centre, size, angle)).astype(np.float32) + 0.5
     area = cv2.contourArea(kernel) + len(kernel) / 2 + 1
-    may_be_bent = area < _FULL * size[0] * size[1] and max(size) > _LONG * min(size)
+    full = size[0] * size[1]
+    may_be_bent = area < _FULL * full and max(size) > _LONG * min(size)
     if not (may_be_bent and _is_bent(kernel, corners)):
         # The rectangle of a ragged kernel is too large, the kernel too small: their mean outlines words best.
-        full = size[0] * size[1]
         distance = (full + min(area, full)) / 2 * ratio / (2 * (size[0] + size[1]))
         grown = cv2.boxPoints((centre, (size[0] + 2 * distance, size[1] + 2 * distance), angle))
         return order_quad(grown.astype(np.float32) + 0.5)

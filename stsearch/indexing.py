@@ -25,7 +25,7 @@ PHOTO_TIMEOUT_S = 60.0
 """A JPEG of 177 megapixels of noise took 14 s on a busy core; what takes a minute was made to."""
 
 BATCH = 4
-"""Photographs a transaction on a CPU; more would only wait for each other."""
+"""Photographs of a transaction on a CPU, and as many are spotted side by side at most."""
 
 _LOOK_AHEAD = 4  # batches decoded before one is chosen, so that its photographs are of similar size
 _COMMIT = 256  # records at most that wait for a photograph to be committed with

@@ -37,10 +37,11 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     return device.type == "cuda" or bool(supported is not None and supported())
 
 
-def in_fast_precision(model: Module) -> Module:
-    """Return ``model``, its weights in bfloat16 where that is faster; buffers keep their precision.
+def make_fast(model: Module) -> Module:
+    """Return ``model``, its weights in bfloat16 where that is faster, ready to compute.
 
-    Nothing is left for autocast to do, which would convert every weight again at every call.
+    Buffers keep their precision. Nothing is left for autocast to do, which would convert every weight again
+    at every call. On a CPU the process keeps the memory of freed tensors from now on.
     """
     device = next(model.parameters()).device
     if computes_in_bfloat16(device):

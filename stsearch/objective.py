@@ -25,6 +25,7 @@ from stsearch.losses import (
 )
 from stsearch.models.detector import binary_map
 from stsearch.models.embedder import RegionReadings
+from stsearch.models.layers import filled_up
 from stsearch.models.prompts import TextPrompt
 from stsearch.models.recognizer import IGNORED, Recognizer
 from stsearch.models.scene_text import SceneTextModel
@@ -155,7 +156,7 @@ def _contrastive_loss(model: SceneTextModel, batch: Batch) -> Tensor:
 
 def _read_padded(model: SceneTextModel, levels: list[Tensor], batch: Batch) -> RegionReadings:
     count = len(batch.words)
-    index = torch.arange(count + -count % PADDING, device=batch.owner.device) % count
+    index = filled_up(count, PADDING, batch.owner.device)
     readings = model.read_regions(levels, batch.edges[index], batch.owner[index])
     return RegionReadings(readings.embeddings[:count], readings.logits[:count])
 

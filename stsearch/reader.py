@@ -14,6 +14,7 @@ from torch import Tensor
 
 from stsearch.geometry import rectify
 from stsearch.likelihood import pack_columns
+from stsearch.models.layers import filled_up
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.spelling import Reading, best_reading, n_best
 from stsearch.types import Image, Polygon, TextInstance
@@ -37,7 +38,7 @@ class Reader:
     """Reads word crops with a recognizer."""
 
     def __init__(self, recognizer: Recognizer) -> None:
-        """Take a recognizer in evaluation mode, best one that is ``inference.in_fast_precision``."""
+        """Take a recognizer in evaluation mode, best one that ``inference.make_fast`` returned."""
         self._recognizer = recognizer
         self.config = recognizer.config
         self.device = recognizer.get_buffer("mean").device
@@ -96,8 +97,7 @@ class Reader:
 
 def _in_steps(batch: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
     """Return what is computed of a batch, filled up to a multiple of ``_STEP`` for as long as that takes."""
-    count = len(batch)
-    return compute(batch[torch.arange(count + -count % _STEP) % count])[:count]
+    return compute(batch[filled_up(len(batch), _STEP, batch.device)])[: len(batch)]
 
 
 def _batches(crops: Iterable[Image], size: int) -> Iterator[list[Image]]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from stsearch.indexing import PhotoSpotter
+from stsearch.ahead import usable_cores
+from stsearch.indexing import BATCH, PhotoSpotter
 from stsearch.spotter import Spotter
 from stsearch.types import Image, TextInstance
-
-_MOST = 4  # photographs at a time, since each needs some hundred megabytes
 
 
 def at_full_speed(spotter: Spotter) -> PhotoSpotter:
     """Return ``spotter`` as photographs are indexed fastest: on a CPU several at a time, else as it is."""
-    return spotter if spotter.device.type == "cuda" else SideBySide(spotter, len(os.sched_getaffinity(0)))
+    return spotter if spotter.device.type == "cuda" else SideBySide(spotter, usable_cores())
 
 
 class SideBySide:
@@ -33,7 +31,7 @@ class SideBySide:
         self.info = spotter.info
         self.decode_side = spotter.decode_side
         self._spotter = spotter
-        self._threads = min(cores, _MOST)
+        self._threads = min(cores, BATCH)  # each photograph needs some hundred megabytes
         self._cores_each = cores // self._threads
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:

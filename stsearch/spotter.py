@@ -17,7 +17,7 @@ from stsearch.config import DetectorConfig, ProposalConfig
 from stsearch.errors import DeviceError
 from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
-from stsearch.inference import fold_batch_norms, in_fast_precision
+from stsearch.inference import fold_batch_norms, make_fast
 from stsearch.likelihood import pack_columns
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
@@ -59,7 +59,7 @@ class Spotter:
         self.device = next(model.parameters()).device
         self._model = fold_batch_norms(model)
         freeze_prompts(self._model)
-        in_fast_precision(self._model)
+        make_fast(self._model)
         self._config = model.config
         self._charset = Charset(info.charset)
         self._resizes = [Resize(round(info.longer_side * scale)) for scale in model.config.scales]

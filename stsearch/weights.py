@@ -20,7 +20,7 @@ from stsearch.cards import MODEL_FILE, READER_FILE, Card, checked, file_sha256, 
 from stsearch.config import ModelConfig
 from stsearch.conversion import to_dict
 from stsearch.errors import DeviceError, UsageError, WeightsError, WriteError
-from stsearch.inference import fold_batch_norms, in_fast_precision
+from stsearch.inference import fold_batch_norms, make_fast
 from stsearch.models.recognizer import build_recognizer
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.reader import Reader
@@ -111,7 +111,7 @@ def load_reader(name_or_path: str = "tiny", device: str = "auto") -> Reader:
         recognizer, _read_tensors(folder / READER_FILE, card.reader_sha256, _READER_PREFIX), folder
     )
     place = pick_device(device)
-    return Reader(in_fast_precision(fold_batch_norms(recognizer.to(place))))
+    return Reader(make_fast(fold_batch_norms(recognizer.to(place))))
 
 
 def save_model(folder: Path, model: SceneTextModel, card: Card) -> Card:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from stsearch import inference
-from stsearch.inference import fold_batch_norms, in_fast_precision
+from stsearch.inference import fold_batch_norms, make_fast
 from stsearch.models.scene_text import SceneTextModel
 
 
@@ -40,7 +40,7 @@ def test_weights_take_the_fast_precision_and_buffers_keep_theirs(
     folded = fold_batch_norms(micro_model)
     with torch.inference_mode():
         before = folded.detect(folded.features(images).levels).probability.sigmoid()
-        ready = in_fast_precision(folded)
+        ready = make_fast(folded)
         after = ready.detect(ready.features(images).levels).probability.sigmoid()
     assert {parameter.dtype for parameter in ready.parameters()} == {dtype}
     assert {buffer.dtype for buffer in ready.buffers() if buffer.is_floating_point()} == {torch.float32}
@@ -50,12 +50,12 @@ def test_weights_take_the_fast_precision_and_buffers_keep_theirs(
 
 TENSORS = """
 import resource, torch
-from stsearch.inference import in_fast_precision
+from stsearch.inference import make_fast
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-in_fast_precision(torch.nn.Linear(2, 2))
+make_fast(torch.nn.Linear(2, 2))
 before = faults()
 for value in range(20):
     torch.full((40_000_000,), value, dtype=torch.uint8)

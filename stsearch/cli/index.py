@@ -81,6 +81,7 @@ def index(
     if dry_run:
         _print_preview(folder, place, rules, as_json, quiet)
         return
+    from stsearch.ahead import usable_cores
     from stsearch.indexing import BATCH, IndexOptions
     from stsearch.side_by_side import at_full_speed
     from stsearch.weights import load_spotter
@@ -88,7 +89,7 @@ def index(
     tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")
     spotter = load_spotter(model, device, reads=not no_read)
     tell(f"Device: {spotter.device} · weights: {spotter.info.name} (sha256 {spotter.info.sha256[:8]}…)")
-    threads = max(2, len(os.sched_getaffinity(0)))
+    threads = max(2, usable_cores())
     batch = batch or (32 if spotter.device.type == "cuda" else BATCH)
     options = IndexOptions(batch, threads, max_megapixels, photo_timeout, rules)
     if _index(folder, place, at_full_speed(spotter), options, as_json, quiet).failed:

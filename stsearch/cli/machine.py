@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from stsearch.ahead import usable_cores
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +69,7 @@ def processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     name = names[0] if names else platform.processor() or platform.machine()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     return f"{name}, {cores} core{'s' if cores > 1 else ''}"
 
 

@@ -12,6 +12,14 @@ def dtype_of(module: nn.Module) -> torch.dtype:
     return next(module.parameters()).dtype
 
 
+def filled_up(count: int, step: int, device: torch.device) -> Tensor:
+    """Return which of ``count`` rows to take so that they are a multiple of ``step``, the first ones again.
+
+    oneDNN compiles for a second for every shape that it has not met.
+    """
+    return torch.arange(count + -count % step, device=device) % count
+
+
 def normalised(images: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype) -> Tensor:
     """Return (B, C, H, W) ``images``, in [0, 255], as networks expect them: channels last, in ``dtype``."""
     return ((images.float() - mean) / std).to(dtype, memory_format=torch.channels_last)

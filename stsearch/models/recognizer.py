@@ -176,11 +176,12 @@ class Recognizer(nn.Module):
             logits.append(nothing.index_copy(0, rows, spelled))
             tokens = spelled.argmax(dim=-1)
             going[rows] &= (tokens != END).flatten()
-            left = going[rows].sum().item()
+            left = int(going[rows].sum())
             if not left:
                 break
-            if left + -left % _STEP <= len(rows) // 2:
-                kept = (~going[rows]).argsort(stable=True)[: left + -left % _STEP]
+            left += -left % _STEP
+            if left <= len(rows) // 2:
+                kept = (~going[rows]).argsort(stable=True)[:left]
                 rows, tokens = rows[kept], tokens[kept]
                 memory, context = _rows_of(memory, kept), _rows_of(context, kept)
         return torch.cat(logits, dim=1)
