@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -146,19 +145,7 @@ def test_the_exit_codes_are_in_the_readme() -> None:
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from stsearch.cli import app; app.run(app.app, ['--help']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(HEAVY) & set(done.stdout.splitlines()[-1].split()) == set()
-
-
-@pytest.mark.slow
-def test_help_costs_less_than_400_ms(cli: Cli) -> None:
-    def seconds() -> float:
-        """Return the processor time of one run: unlike the clock, it is the same on a busy machine."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cli("--help")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    assert min(seconds() for _ in range(3)) < 0.4
+    assert {*HEAVY, "numpy"} & set(done.stdout.splitlines()[-1].split()) == set()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -11,13 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from stsearch.types import Polygon
-
 if TYPE_CHECKING:
     from stsearch.indexing import Progress
     from stsearch.search import Hit, Match, SearchOptions
+    from stsearch.types import Polygon
 
 JSON_SCHEMA = 1
 """Rises when a JSON line changes in a way that breaks its readers."""
@@ -213,8 +211,9 @@ def _bounds(polygon: Polygon) -> str:
     """Return the upright box around ``polygon`` as x,y,w,h in whole pixels; nothing around nothing."""
     if not len(polygon):
         return ""
-    low, high = np.floor(polygon.min(axis=0)), np.ceil(polygon.max(axis=0))
-    return ",".join(str(int(value)) for value in (*low, *(high - low)))
+    left, top = (math.floor(value) for value in polygon.min(axis=0))
+    right, bottom = (math.ceil(value) for value in polygon.max(axis=0))
+    return f"{left},{top},{right - left},{bottom - top}"
 
 
 def _print_table(rows: Sequence[Mapping[str, str]]) -> None:

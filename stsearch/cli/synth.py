@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 def synth(
@@ -34,6 +32,9 @@ def synth(
     ] = None,
 ) -> None:
     """Render labelled scenes with text, and word crops, reproducibly from a seed."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     from stsearch.data.export import DatasetOptions, write_dataset
     from stsearch.data.synth import load_assets
 
