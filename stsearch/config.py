@@ -30,6 +30,8 @@ class BackboneConfig:
     attention_pool: bool = False  # carried only where something reads the pooled embedding
     mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
     std: tuple[float, ...] = (0.269, 0.261, 0.276)
+    # What the highest byte of every activation stands for where it computes in 8 bits; empty: it never does.
+    tops: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

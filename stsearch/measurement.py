@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
@@ -16,6 +17,9 @@ from stsearch.cards import Card
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.evaluate import Report, score
 from stsearch.evaluate_words import WORD_RULE, WordReport, joined
+from stsearch.image import Resize, read_image
+from stsearch.inference import fold_batch_norms, make_fast
+from stsearch.models.quantized import measure_tops
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.predictions import Predictions, predict
 from stsearch.query_encoder import QueryEncoder
@@ -35,6 +39,7 @@ LEAST_LIKELY = 0.1
 """Probability from which on pairs of query and photograph count in the calibration error."""
 
 _PARTS = 5
+_TYPICAL = 32  # photographs that show how high activations rise
 
 Figures = dict[str, Any]  # Any: JSON
 
@@ -48,7 +53,8 @@ def measure(
 ) -> tuple[Card, Validation]:
     """Measure the weights in ``folder`` and write figures, shares and calibration to their card.
 
-    The weights are made ready for use: their prompt is frozen.
+    The weights are made ready for use: their prompt is frozen, and their activations are measured, so that a
+    CPU may compute in 8 bits, which is what is measured then.
 
     Args:
         folder: of the weights.
@@ -62,9 +68,11 @@ def measure(
         WriteError: the card cannot be written.
     """
     model, card = load_model(str(folder), device)
-    spotter, encoder = Spotter(model, Card(model.config).info), query_encoder_of(model)
     samples_of = {path.name: read_dataset(path) for path in sets}
     samples = [sample for some in samples_of.values() for sample in some]
+    if model.matcher is None:
+        _note_activations(model, samples)
+    spotter, encoder = Spotter(model, Card(model.config).info), query_encoder_of(model)
     examined = examine(spotter, samples, encoder)
     result = with_detection(validate(model, samples, detect=False), examined)
     encoder = examined.encoder
@@ -84,6 +92,22 @@ def measure(
     )
     card = dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
     return save_model(folder, model, card), result
+
+
+def _note_activations(model: SceneTextModel, samples: Sequence[Sample]) -> None:
+    tops = measure_tops(make_fast(fold_batch_norms(model)), _pictures(model, samples))
+    backbone = dataclasses.replace(model.config.backbone, tops=tops)
+    model.config = dataclasses.replace(model.config, backbone=backbone)
+
+
+def _pictures(model: SceneTextModel, samples: Sequence[Sample]) -> Iterator[torch.Tensor]:
+    """Return some photographs at every size they are read at, as the network takes them."""
+    device = next(model.parameters()).device
+    for sample in samples[:: -(-len(samples) // _TYPICAL)]:
+        image = read_image(sample.image)
+        for scale in model.config.scales:
+            plan = Resize(round(model.config.longer_side * scale)).plan(*image.shape[:2])
+            yield torch.from_numpy(plan.forward(image)).to(device).permute(2, 0, 1)[None]
 
 
 def calibrate(report: Report) -> tuple[Table, float]:

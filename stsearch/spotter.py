@@ -17,9 +17,10 @@ from stsearch.config import DetectorConfig, ProposalConfig
 from stsearch.errors import DeviceError
 from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
-from stsearch.inference import fold_batch_norms, make_fast
+from stsearch.inference import computes_in_bfloat16, fold_batch_norms, make_fast
 from stsearch.likelihood import pack_columns
 from stsearch.models.embedder import decode_ctc
+from stsearch.models.quantized import multiplies_bytes, quantize
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.proposals import group_outlines, worth_keeping, worth_reading
 from stsearch.reader import Reader
@@ -59,6 +60,10 @@ class Spotter:
         self.device = next(model.parameters()).device
         self._model = fold_batch_norms(model)
         freeze_prompts(self._model)
+        tops = model.config.backbone.tops
+        if tops and multiplies_bytes(self.device):
+            rest = torch.bfloat16 if computes_in_bfloat16(self.device) else torch.float32
+            quantize(self._model, tops, rest)
         make_fast(self._model)
         self._config = model.config
         self._charset = Charset(info.charset)

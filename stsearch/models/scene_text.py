@@ -101,10 +101,16 @@ def build_model(config: ModelConfig) -> SceneTextModel:
     """Build the network of ``config`` with random weights.
 
     Raises:
-        UsageError: it has prompts and no attention pool, whose embeddings they meet.
+        UsageError: it has prompts and no attention pool, whose embeddings they meet, or activations that
+            are not its own.
     """
     if config.prompts is not None and not config.backbone.attention_pool:
         raise UsageError(f"model {config.name}: prompts need backbone.attention_pool = true")
+    if config.backbone.tops and config.prompts is not None:
+        raise UsageError(f"model {config.name}: prompts need backbone.tops to be empty")
+    activations = 1 + 4 * sum(config.backbone.layers)  # of the stem, and four of every block
+    if len(config.backbone.tops) not in (0, activations):
+        raise UsageError(f"model {config.name}: backbone.tops must have {activations} values, or none")
     backbone = ClipResNet(config.backbone)
     prompts = config.prompts
     return SceneTextModel(
