@@ -30,11 +30,12 @@ def fold_batch_norms(model: Module) -> Module:
     return folded
 
 
-def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether ``device`` is faster in bfloat16; a CPU without the instructions is slower."""
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """Return what ``device`` is fastest in: bfloat16, or float32 on a CPU without the instructions."""
     # torch has no public question for this.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return device.type == "cuda" or bool(supported is not None and supported())
+    fast = device.type == "cuda" or (supported is not None and supported())
+    return torch.bfloat16 if fast else torch.float32
 
 
 def make_fast(model: Module) -> Module:
@@ -44,9 +45,8 @@ def make_fast(model: Module) -> Module:
     at every call. On a CPU the process keeps the memory of freed tensors from now on.
     """
     device = next(model.parameters()).device
-    if computes_in_bfloat16(device):
-        for parameter in model.parameters():
-            parameter.data = parameter.data.to(torch.bfloat16)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(fast_dtype(device))
     if device.type == "cpu":
         _keep_freed_memory()
     return model

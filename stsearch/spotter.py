@@ -17,7 +17,7 @@ from stsearch.config import DetectorConfig, ProposalConfig
 from stsearch.errors import DeviceError
 from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
-from stsearch.inference import computes_in_bfloat16, fold_batch_norms, make_fast
+from stsearch.inference import fast_dtype, fold_batch_norms, make_fast
 from stsearch.likelihood import pack_columns
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.quantized import multiplies_bytes, quantize
@@ -50,6 +50,7 @@ class Spotter:
     Attributes:
         info: Of the weights.
         device: Where it computes.
+        precision: What it computes in, in words.
         decode_side: Pixels on the longer side of a photograph that it can make use of.
         reader: Reads what was found, from its own pixels; None: the embedder's CTC reading stays.
     """
@@ -60,10 +61,11 @@ class Spotter:
         self.device = next(model.parameters()).device
         self._model = fold_batch_norms(model)
         freeze_prompts(self._model)
-        tops = model.config.backbone.tops
+        dtype, tops = fast_dtype(self.device), model.config.backbone.tops
+        self.precision = str(dtype).removeprefix("torch.")
         if tops and multiplies_bytes(self.device):
-            rest = torch.bfloat16 if computes_in_bfloat16(self.device) else torch.float32
-            quantize(self._model, tops, rest)
+            quantize(self._model, tops, dtype)
+            self.precision += ", the image tower int8"
         make_fast(self._model)
         self._config = model.config
         self._charset = Charset(info.charset)

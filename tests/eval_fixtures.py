@@ -60,6 +60,7 @@ class FakeSpotter:
     info = INFO
     decode_side = INFO.longer_side
     device = torch.device("cpu")
+    precision = "float32"
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         return [[instance(f"wide{image.shape[1]}")] for image in images]

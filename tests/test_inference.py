@@ -31,11 +31,11 @@ def test_folding_norms_changes_no_output(micro_model: SceneTextModel) -> None:
             assert torch.allclose(before, after, atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.parametrize(("fast", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_weights_take_the_fast_precision_and_buffers_keep_theirs(
-    micro_model: SceneTextModel, fast: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    micro_model: SceneTextModel, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "computes_in_bfloat16", lambda device: fast)
+    monkeypatch.setattr(inference, "fast_dtype", lambda device: dtype)
     images = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     folded = fold_batch_norms(micro_model)
     with torch.inference_mode():

@@ -124,8 +124,10 @@ def test_a_spotter_computes_in_bytes_where_it_knows_how_high_activations_rise(
     lively_model.config = dataclasses.replace(
         lively_model.config, backbone=dataclasses.replace(lively_model.config.backbone, tops=tops)
     )
-    [[rounded]] = Spotter(lively_model, Card(lively_model.config).info).read([word_scene.image], polygons)
+    rounding = Spotter(lively_model, Card(lively_model.config).info)
+    [[rounded]] = rounding.read([word_scene.image], polygons)
     assert asked == [tops]
+    assert rounding.precision.endswith(", the image tower int8")
     assert float(exact.embedding @ rounded.embedding) > 0.99
 
 

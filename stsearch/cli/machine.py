@@ -27,26 +27,29 @@ def conditions_of(spotter: Spotter, model: str) -> Conditions:
     config = read_card(find_weights(model)).config
     again = [f"{round(config.longer_side * scale)}" for scale in config.scales if scale != 1.0]
     sizes = " and ".join([str(config.longer_side), *again])
-    return _conditions(f"stsearch {config.name}", spotter.device, f"{sizes} pixels on the longer side")
+    size = f"{sizes} pixels on the longer side"
+    return _conditions(f"stsearch {config.name}", spotter.device, spotter.precision, size)
 
 
 def reader_conditions(reader: Reader, model: str) -> Conditions:
     """Return under which conditions ``reader``, of the weights called ``model``, has read word crops."""
+    from stsearch.inference import fast_dtype
+
     height, width = reader.config.size
-    return _conditions(f"stsearch {model}", reader.device, f"crops of {width} x {height} pixels")
+    precision = str(fast_dtype(reader.device)).removeprefix("torch.")
+    return _conditions(f"stsearch {model}", reader.device, precision, f"crops of {width} x {height} pixels")
 
 
-def _conditions(name: str, device: torch.device, input_size: str) -> Conditions:
+def _conditions(name: str, device: torch.device, precision: str, input_size: str) -> Conditions:
     import torch
 
-    from stsearch.inference import computes_in_bfloat16
     from stsearch.predictions import Conditions
 
     on_gpu = device.type == "cuda"
     return Conditions(
         reader=name,
         hardware=torch.cuda.get_device_name(device) if on_gpu else processor(),
-        precision="bfloat16" if computes_in_bfloat16(device) else "float32",
+        precision=precision,
         input_size=input_size,
         peak_memory_bytes=peak_memory_bytes(),
         device_memory_bytes=torch.cuda.max_memory_allocated(device) if on_gpu else 0,
