@@ -14,6 +14,7 @@ from stsearch.cards import Card
 from stsearch.config import ModelConfig, PromptConfig
 from stsearch.errors import UsageError
 from stsearch.inference import fold_batch_norms
+from stsearch.models import quantized
 from stsearch.models.quantized import QuantizedConv, measure_tops, multiplies_bytes, quantize
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.spotter import Spotter
@@ -129,6 +130,16 @@ def test_a_spotter_computes_in_bytes_where_it_knows_how_high_activations_rise(
     assert asked == [tops]
     assert rounding.precision.endswith(", the image tower int8")
     assert float(exact.embedding @ rounded.embedding) > 0.99
+
+
+def test_operators_that_changed_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed(*given: object) -> None:
+        raise RuntimeError("expected at most 16 arguments")
+
+    monkeypatch.setattr(quantized, "_operators_fit", quantized._operators_fit.__wrapped__)  # nothing kept
+    assert multiplies_bytes(torch.device("cpu"))
+    monkeypatch.setattr(QuantizedConv, "forward", changed)
+    assert not multiplies_bytes(torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

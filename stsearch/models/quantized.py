@@ -8,6 +8,7 @@ it rounds, everything after it sees.
 
 from __future__ import annotations
 
+import functools
 import typing
 from collections.abc import Iterable
 
@@ -26,7 +27,18 @@ def multiplies_bytes(device: torch.device) -> bool:
     """Whether ``device`` is a CPU that is faster, and as exact, in 8 bits (VNNI)."""
     # torch has no public question for this. Without the instructions sums of products may overflow.
     supported = getattr(torch.cpu, "_is_vnni_supported", None)
-    return device.type == "cpu" and bool(supported is not None and supported())
+    return device.type == "cpu" and supported is not None and supported() and _operators_fit()
+
+
+@functools.cache
+def _operators_fit() -> bool:
+    """Whether torch has byte convolutions as they are called here: they are not public, and may change."""
+    try:
+        cell = torch.zeros(1, 1, 1, 1, dtype=torch.uint8)
+        QuantizedConv(nn.Conv2d(1, 1, 1), 1.0).onto(cell, 1.0, QuantizedConv(nn.Conv2d(1, 1, 1), 1.0)(cell))
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return True
 
 
 def measure_tops(model: SceneTextModel, images: Iterable[Tensor]) -> tuple[float, ...]:
