@@ -159,6 +159,11 @@ class ModelConfig:
     likelihood: float = 0.0  # share of the likelihood under the reader's columns; the rest is as without
     calibration: tuple[tuple[float, ...], ...] = ()  # from scores to probabilities, fitted on validation
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Pixels on the longer side at each of the scales."""
+        return tuple(round(self.longer_side * scale) for scale in self.scales)
+
 
 @dataclass(frozen=True)
 class LossWeights:

@@ -38,6 +38,11 @@ def fast_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+def precision_on(device: torch.device) -> str:
+    """Return the name of what networks compute in on ``device`` once they were made fast."""
+    return str(fast_dtype(device)).removeprefix("torch.")
+
+
 def make_fast(model: Module) -> Module:
     """Return ``model``, its weights in bfloat16 where that is faster, ready to compute.
 
@@ -45,8 +50,9 @@ def make_fast(model: Module) -> Module:
     at every call. On a CPU the process keeps the memory of freed tensors from now on.
     """
     device = next(model.parameters()).device
+    dtype = fast_dtype(device)
     for parameter in model.parameters():
-        parameter.data = parameter.data.to(fast_dtype(device))
+        parameter.data = parameter.data.to(dtype)
     if device.type == "cpu":
         _keep_freed_memory()
     return model

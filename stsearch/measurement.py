@@ -105,8 +105,8 @@ def _pictures(model: SceneTextModel, samples: Sequence[Sample]) -> Iterator[torc
     device = next(model.parameters()).device
     for sample in samples[:: -(-len(samples) // _TYPICAL)]:
         image = read_image(sample.image)
-        for scale in model.config.scales:
-            plan = Resize(round(model.config.longer_side * scale)).plan(*image.shape[:2])
+        for size in model.config.sizes:
+            plan = Resize(size).plan(*image.shape[:2])
             yield torch.from_numpy(plan.forward(image)).to(device).permute(2, 0, 1)[None]
 
 

@@ -17,7 +17,7 @@ from stsearch.config import DetectorConfig, ProposalConfig
 from stsearch.errors import DeviceError
 from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
-from stsearch.inference import fast_dtype, fold_batch_norms, make_fast
+from stsearch.inference import fast_dtype, fold_batch_norms, make_fast, precision_on
 from stsearch.likelihood import pack_columns
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.quantized import multiplies_bytes, quantize
@@ -62,14 +62,14 @@ class Spotter:
         self._model = fold_batch_norms(model)
         freeze_prompts(self._model)
         dtype, tops = fast_dtype(self.device), model.config.backbone.tops
-        self.precision = str(dtype).removeprefix("torch.")
+        self.precision = precision_on(self.device)
         if tops and multiplies_bytes(self.device):
             quantize(self._model, tops, dtype)
             self.precision += ", the image tower int8"
         make_fast(self._model)
         self._config = model.config
         self._charset = Charset(info.charset)
-        self._resizes = [Resize(round(info.longer_side * scale)) for scale in model.config.scales]
+        self._resizes = [Resize(size) for size in model.config.sizes]
         recognizer = self._model.recognizer
         self.reader = Reader(recognizer) if reads and recognizer is not None else None
         self.decode_side = info.longer_side * (_CROP_DETAIL if self.reader is not None else 1)

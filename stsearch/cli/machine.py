@@ -25,19 +25,17 @@ def conditions_of(spotter: Spotter, model: str) -> Conditions:
     from stsearch.cards import find_weights, read_card
 
     config = read_card(find_weights(model)).config
-    again = [f"{round(config.longer_side * scale)}" for scale in config.scales if scale != 1.0]
-    sizes = " and ".join([str(config.longer_side), *again])
-    size = f"{sizes} pixels on the longer side"
+    size = f"{' and '.join(map(str, config.sizes))} pixels on the longer side"
     return _conditions(f"stsearch {config.name}", spotter.device, spotter.precision, size)
 
 
 def reader_conditions(reader: Reader, model: str) -> Conditions:
     """Return under which conditions ``reader``, of the weights called ``model``, has read word crops."""
-    from stsearch.inference import fast_dtype
+    from stsearch.inference import precision_on
 
     height, width = reader.config.size
-    precision = str(fast_dtype(reader.device)).removeprefix("torch.")
-    return _conditions(f"stsearch {model}", reader.device, precision, f"crops of {width} x {height} pixels")
+    size = f"crops of {width} x {height} pixels"
+    return _conditions(f"stsearch {model}", reader.device, precision_on(reader.device), size)
 
 
 def _conditions(name: str, device: torch.device, precision: str, input_size: str) -> Conditions:
