@@ -1,4 +1,4 @@
-"""What makes trained networks fast to use: folded norms, bfloat16 weights, and memory that is kept."""
+"""What makes networks fast: folded norms, bfloat16 weights, kept memory, attention that suits a device."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import copy
 import ctypes
 import itertools
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -54,11 +56,11 @@ def make_fast(model: Module) -> Module:
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)
     if device.type == "cpu":
-        _keep_freed_memory()
+        keep_freed_memory()
     return model
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Tell glibc to keep the memory of freed tensors instead of returning it to the system.
 
     A feature map of 18 MB came and went with every layer, and its pages were cleared anew each time: a
@@ -69,3 +71,12 @@ def _keep_freed_memory() -> None:
         if options is not None:
             options(_M_MMAP_MAX, 0)
             options(_M_TRIM_THRESHOLD, -1)
+
+
+def attention_for_training(device: torch.device) -> AbstractContextManager[None]:
+    """Return a context in which the gradients of attention are computed as ``device`` does it fastest.
+
+    On a CPU the backward pass of torch's fused attention is slow at the lengths of words: for 128 crops of
+    33 tokens a layer took 35 ms, and 4 ms as matrix products.
+    """
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()

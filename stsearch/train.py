@@ -23,6 +23,7 @@ from stsearch.data.readers import read_dataset, read_words
 from stsearch.data.synth import load_assets
 from stsearch.errors import TrainingError, UsageError
 from stsearch.evaluate_words import WordReport
+from stsearch.inference import attention_for_training, keep_freed_memory
 from stsearch.measurement import card_metrics, measure
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import total_loss
@@ -197,6 +198,8 @@ class _Run:
 
     def start(self) -> None:
         """Open the log."""
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.folder.open(self.options)
 
     def finish(self) -> Card:
@@ -308,7 +311,7 @@ class _Run:
         self, batch: Batch, stage: StageConfig, optimizer: torch.optim.Optimizer, step: int
     ) -> dict[str, float]:
         random = np.random.default_rng([self.options.seed, step])
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16), attention_for_training(self.device):
             losses = total_loss(self.model, batch, stage, random)
         if not losses:  # no word in the batch, and only words are judged
             return {}

@@ -8,10 +8,11 @@ import sys
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from stsearch import inference
-from stsearch.inference import fold_batch_norms, make_fast
+from stsearch.inference import attention_for_training, fold_batch_norms, make_fast
 from stsearch.models.scene_text import SceneTextModel
 
 
@@ -68,3 +69,19 @@ def test_the_memory_of_a_freed_tensor_is_used_again_without_page_faults() -> Non
     pages = 40_000_000 // resource.getpagesize()
     done = subprocess.run([sys.executable, "-c", TENSORS], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 20 * pages / 4  # a small object may come to lie in the way, now and then
+
+
+def test_attention_for_training_has_the_gradients_of_the_fused_kernel_without_it() -> None:
+    tokens = torch.randn(2, 2, 5, 8, requires_grad=True)
+
+    def attend() -> tuple[str, Tensor]:
+        mixed = F.scaled_dot_product_attention(tokens, tokens, tokens)
+        (gradient,) = torch.autograd.grad(mixed.square().sum(), tokens)
+        return type(mixed.grad_fn).__name__, gradient
+
+    fused, expected = attend()
+    with attention_for_training(torch.device("cpu")):
+        in_steps, gradient = attend()
+    assert "Flash" in fused
+    assert "Flash" not in in_steps
+    assert torch.allclose(gradient, expected, atol=1e-5)
