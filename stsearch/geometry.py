@@ -32,6 +32,12 @@ def box(left: float, top: float, right: float, bottom: float) -> Quad:
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
+def extent(picture: Image) -> Quad:
+    """Return the whole of a (H, W, ...) picture."""
+    height, width = picture.shape[:2]
+    return box(0, 0, width, height)
+
+
 def polygon_area(polygon: Polygon) -> float:
     """Return the signed area of ``polygon`` (P, 2): positive when it runs clockwise on screen."""
     x, y = polygon.astype(np.float64).T
@@ -147,6 +153,13 @@ def order_quad(quad: Quad) -> Quad:
 def turn_quad(quad: Quad, quarter_turns: int) -> Quad:
     """Return ``quad`` with reading starting ``quarter_turns`` corners further on (clockwise)."""
     return np.ascontiguousarray(np.roll(quad, -quarter_turns, axis=0))
+
+
+def tilted(polygon: Polygon, degrees: float) -> Polygon:
+    """Turn ``polygon`` clockwise about its centre."""
+    angle, centre = np.deg2rad(degrees), polygon.mean(axis=0)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return np.asarray((polygon - centre) @ turn + centre, np.float32)
 
 
 def expand_edges(edges: Edges, margin: float) -> Edges:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.charset import normalize
-from stsearch.geometry import box
+from stsearch.geometry import extent
 from stsearch.proposals import sureness
 from stsearch.query import Query
-from stsearch.types import Embedding, Image, ModelInfo, Polygon, Quad, TextInstance
+from stsearch.types import Embedding, Image, ModelInfo, Polygon, TextInstance
 
 _SHORTER_SIDE = 32
 """Pixels to which a picture is scaled first; the spotter doubles small ones, to a height that words are
@@ -75,13 +75,8 @@ def _read_word(reader: WordReader, picture: Image) -> TextInstance:
     # The pixels are turned, not the outline: features of upright text are what the network knows best.
     turns = (0, 1, 3) if height > _TALL * width else (0,)
     pictures = [np.ascontiguousarray(np.rot90(scaled, turn)) for turn in turns]
-    readings = reader.read(pictures, [[_extent(each)] for each in pictures])
+    readings = reader.read(pictures, [[extent(each)] for each in pictures])
     return max((reading for [reading] in readings), key=_certainty)
-
-
-def _extent(picture: Image) -> Quad:
-    height, width = picture.shape[:2]
-    return box(0, 0, width, height)
 
 
 def _certainty(word: TextInstance) -> float:

@@ -1,25 +1,35 @@
-"""Word crops in, readings out: batches of similar load, and crops on their heads turned over."""
+"""Words in, readings out: in batches, crops on their heads turned over, what is in doubt looked at again."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stsearch.geometry import rectify
+from stsearch.charset import normalize
+from stsearch.geometry import extent, rectify, tilted
 from stsearch.likelihood import pack_columns
 from stsearch.models.layers import filled_up
 from stsearch.models.recognizer import Recognizer
-from stsearch.models.spelling import Reading, best_reading, n_best
+from stsearch.models.spelling import Reading, best_reading, n_best, probability
 from stsearch.types import Image, Polygon, TextInstance
 
+OutlinedWord = tuple[Image, Polygon]
+Item = TypeVar("Item")
+
 BATCH = 64
+SURE = 0.9
+"""A picture of a word that is read with less confidence is looked at again, tilted."""
+GRAVE_DOUBT = 0.2
+"""As ``SURE``, in photographs, where a word has several outlines and most of what is in doubt is no word."""
+TILTS = (-12.0, -6.0, 6.0, 12.0)
+"""Degrees. Outlines are often the upright boxes of words that are not upright."""
 _STEP = 8
 """Batches are filled up to a multiple of it: oneDNN compiles anew for every shape."""
 
@@ -52,13 +62,26 @@ class Reader:
         """Return the ``count`` most probable readings of a crop, best first."""
         return n_best(crop.table, self._recognizer.charset, count)
 
+    def read_words(self, words: Iterable[OutlinedWord], margin: float, sure: float) -> Iterator[CropReading]:
+        """Read words where they are outlined, in order; what is in doubt is looked at again, tilted.
+
+        Args:
+            words: each a picture, HWC uint8 RGB of any size, and the polygon of a word in its pixels.
+            margin: share of the word's height that is seen around it.
+            sure: the confidence from which on one look is enough.
+        """
+        for batch in _batches(words, BATCH):
+            looks = [[reading] for reading in self._look(batch, margin)]
+            doubted = [at for at, [first] in enumerate(looks) if first.best.confidence < sure]
+            ways = ((*batch[at], tilt) for at in doubted for tilt in TILTS)
+            again = self._look(((image, tilted(polygon, tilt)) for image, polygon, tilt in ways), margin)
+            for at in doubted:
+                looks[at] += itertools.islice(again, len(TILTS))
+            yield from map(self._most_agreed, looks)
+
     def read_pictures(self, pictures: Iterable[Image]) -> Iterator[CropReading]:
         """Read pictures of any size that show one word each."""
-        height, width = self.config.size
-        return self.read(
-            np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-            for picture in pictures
-        )
+        return self.read_words(((picture, extent(picture)) for picture in pictures), 0.0, SURE)
 
     def read_instances(
         self, images: Sequence[Image], found: Sequence[Sequence[TextInstance]]
@@ -67,12 +90,35 @@ class Reader:
 
         An instance that stands on its head comes back with its polygon begun where reading starts.
         """
-        readings = self.read(
-            rectify(image, instance.polygon, self.config.size, self.config.margin)
-            for image, instances in zip(images, found, strict=True)
-            for instance in instances
+        readings = self.read_words(
+            (
+                (image, instance.polygon)
+                for image, instances in zip(images, found, strict=True)
+                for instance in instances
+            ),
+            self.config.margin,
+            GRAVE_DOUBT,
         )
         return [[_with_reading(instance, next(readings)) for instance in instances] for instances in found]
+
+    def _look(self, words: Iterable[OutlinedWord], margin: float) -> Iterator[CropReading]:
+        return self.read(rectify(image, polygon, self.config.size, margin) for image, polygon in words)
+
+    def _most_agreed(self, looks: Sequence[CropReading]) -> CropReading:
+        """Return the reading that is most probable in all looks together, from the look that is surest of it.
+
+        Readings that fold to the same word speak for each other.
+        """
+        if len(looks) == 1:
+            return looks[0]
+        charset = self._recognizer.charset
+        votes: dict[str, float] = {}
+        for text in {look.best.text for look in looks}:
+            classes = charset.encode(text)
+            support = sum(probability(look.table, classes) for look in looks)
+            votes[normalize(text)] = votes.get(normalize(text), 0.0) + support
+        word = max(votes, key=votes.__getitem__)
+        return max((look for look in looks if normalize(look.best.text) == word), key=_certainty)
 
     @torch.inference_mode()
     def _read_batch(self, crops: Sequence[Image]) -> list[CropReading]:
@@ -100,8 +146,8 @@ def _in_steps(batch: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
     return compute(batch[filled_up(len(batch), _STEP, batch.device)])[: len(batch)]
 
 
-def _batches(crops: Iterable[Image], size: int) -> Iterator[list[Image]]:
-    iterator = iter(crops)
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    iterator = iter(items)
     while batch := list(itertools.islice(iterator, size)):
         yield batch
 

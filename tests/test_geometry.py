@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stsearch.config import Cut
 from stsearch.geometry import (
     expand_edges,
+    extent,
     offset_polygon,
     order_quad,
     overlap_areas,
@@ -21,6 +22,7 @@ from stsearch.geometry import (
     rectify,
     region_edges,
     shrink_distance,
+    tilted,
     turn_quad,
     word_size,
 )
@@ -223,3 +225,14 @@ def test_the_margin_and_what_lies_beyond_the_picture_continue_its_border() -> No
 def test_a_polygon_outside_the_picture_is_no_error() -> None:
     quad = np.array([[500, 500], [540, 500], [540, 510], [500, 510]], np.float32)
     assert rectify(picture(), quad, (8, 32), 0.1).shape == (8, 32, 3)
+
+
+def test_the_extent_of_a_picture_is_all_of_it() -> None:
+    assert extent(np.zeros((20, 30, 3), np.uint8)).tolist() == [[0, 0], [30, 0], [30, 20], [0, 20]]
+
+
+def test_a_tilted_polygon_is_turned_clockwise_about_its_centre() -> None:
+    expected = [[35, -5], [35, 35], [25, 35], [25, -5]]
+    assert tilted(RECTANGLE, 90).tolist() == pytest.approx(np.array(expected))
+    assert tilted(RECTANGLE, 10)[1, 1] > tilted(RECTANGLE, 10)[0, 1]
+    assert tilted(RECTANGLE, 10).dtype == np.float32

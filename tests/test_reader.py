@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from stsearch.geometry import extent
 from stsearch.models.recognizer import Recognizer
 from stsearch.reader import BATCH, Reader
 from stsearch.types import Image, TextInstance
@@ -38,6 +39,34 @@ class HeadReader(torch.nn.Module):
         for table, up in zip(tables, (features > 0).tolist(), strict=True):
             for place, c in enumerate([*self.charset.encode("up" if up else "dn"), 0]):
                 table[place, c] = 0.9 if up else 0.6
+        return tables
+
+
+UNSEEN = [("", 1.0)]
+"""Batches are filled up to a multiple of 8."""
+
+
+class ScriptedReader(HeadReader):
+    """A recognizer that reads what it is told to, crop after crop, each character as surely as is said."""
+
+    def __init__(self, recognizer: Recognizer, script: list[tuple[str, float]]) -> None:
+        super().__init__(recognizer)
+        self.script = script
+        self.crops: list[torch.Tensor] = []
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        self.crops += list(images[:, 0].float())
+        return torch.ones(len(images))
+
+    def columns(self, features: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(features), 3, 95)
+
+    def read(self, features: torch.Tensor) -> torch.Tensor:
+        tables = torch.zeros(len(features), 3, 95)
+        for table in tables:
+            text, sure = self.script.pop(0)
+            for place, c in enumerate([*self.charset.encode(text), 0]):
+                table[place, c] = sure
         return tables
 
 
@@ -95,6 +124,52 @@ def test_the_n_best_begin_with_what_was_read(micro_recognizer: Recognizer) -> No
     reader = Reader(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
     [crop] = reader.read([light_at_top()])
     assert [reading.text for reading in reader.n_best(crop, 1)] == ["up"]
+
+
+def test_what_is_read_surely_is_looked_at_once(micro_recognizer: Recognizer) -> None:
+    scripted = ScriptedReader(micro_recognizer, [("up", 0.99)] * 8)
+    [reading] = Reader(scripted).read_pictures([light_at_top()])  # type: ignore[arg-type]  # a stand-in
+    assert reading.best.text == "up"
+    assert len(scripted.crops) == 8  # one, filled up to a step
+
+
+def test_what_is_in_doubt_is_read_as_the_looks_have_it_together(micro_recognizer: Recognizer) -> None:
+    first = [("no", 0.8), ("up", 0.6), ("so", 0.999), *UNSEEN * 5]
+    again = [
+        ("no", 0.7),
+        ("on", 0.9),
+        ("NO", 0.9),
+        ("", 0.9),
+        ("up", 0.5),
+        ("dn", 0.8),
+        ("dn", 0.9),
+        ("up", 0.8),
+    ]
+    scripted = ScriptedReader(micro_recognizer, first + again)
+    reader = Reader(scripted)  # type: ignore[arg-type]  # a stand-in
+    agreed = list(reader.read_words([(light_at_top(), extent(light_at_top()))] * 3, 0.0, 0.9))
+    assert [reading.best.text for reading in agreed] == ["NO", "dn", "so"]
+    assert agreed[0].best.confidence == pytest.approx(0.9**3)  # of the look that was surest of it
+
+
+def test_words_in_photographs_are_looked_at_again_in_grave_doubt_only(micro_recognizer: Recognizer) -> None:
+    script = [("up", 0.7), ("dn", 0.5), *UNSEEN * 6, *[("up", 0.8)] * 8]
+    scripted = ScriptedReader(micro_recognizer, script)
+    reader = Reader(scripted)  # type: ignore[arg-type]  # a stand-in
+    [[doubted, grave]] = reader.read_instances([light_at_top()], [[instance(0), instance(0)]])
+    assert (doubted.transcript, grave.transcript) == ("up", "up")
+    assert doubted.confidence == pytest.approx(0.7**3)
+    assert grave.confidence == pytest.approx(0.8**3)
+
+
+def test_a_doubted_word_is_tilted_both_ways(micro_recognizer: Recognizer) -> None:
+    scripted = ScriptedReader(micro_recognizer, [("up", 0.5)] * 16)
+    list(Reader(scripted).read_pictures([light_at_top()]))  # type: ignore[arg-type]  # a stand-in
+    first, *tilted = scripted.crops[0], *scripted.crops[8:12]
+    assert (first[:, 0] == first[:, -1]).all()
+    falls = [float(crop[:, -1].sum() - crop[:, 0].sum()) for crop in tilted]
+    assert falls == sorted(falls, reverse=True)
+    assert falls[1] > 0 > falls[2]
 
 
 def test_pictures_of_any_size_are_stretched(micro_recognizer: Recognizer) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stsearch.charset import PRINTABLE, Charset
-from stsearch.models.spelling import best_reading, n_best
+from stsearch.models.spelling import best_reading, n_best, probability
 
 ABC = Charset("abc")
 
@@ -52,3 +52,11 @@ def test_there_are_no_more_readings_than_there_are_strings() -> None:
 def test_readings_of_an_unsure_long_word_are_found_at_once() -> None:
     flat = np.full((26, 95), 1 / 95, np.float32)
     assert len(n_best(flat, Charset(PRINTABLE), 5)) == 5
+
+
+def test_the_probability_of_a_word_is_that_of_its_characters_and_its_end() -> None:
+    looks = table((0.1, 0.6, 0.2, 0.1), (0.5, 0.3, 0.1, 0.1), (0.25, 0.25, 0.25, 0.25))
+    assert probability(looks, ABC.encode("a")) == pytest.approx(0.6 * 0.5)
+    assert probability(looks, ABC.encode("cab")) == pytest.approx(0.1 * 0.3 * 0.25)  # nothing follows
+    assert probability(looks, []) == pytest.approx(0.1)
+    assert probability(looks, ABC.encode("aaaa")) == 0.0  # longer than was looked

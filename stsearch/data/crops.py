@@ -12,7 +12,7 @@ from torch import Tensor
 from stsearch.charset import strip_accents
 from stsearch.config import Canvas, RecognizerConfig, StageConfig
 from stsearch.data.augment import as_detected, spoil, vary_colours
-from stsearch.geometry import box, rectify
+from stsearch.geometry import box, extent, rectify
 from stsearch.types import Image, Polygon, WordLabel
 
 RENDERED_SIZES = ((32, 128), (48, 192), (64, 256))
@@ -59,9 +59,7 @@ def words_of(image: Image, words: Sequence[WordLabel], config: RecognizerConfig)
 
 def whole_picture(image: Image, transcript: str, config: RecognizerConfig) -> list[LabelledCrop]:
     """Return a crop that others made, as the word that fills its picture."""
-    height, width = image.shape[:2]
-    frame = _frame(np.array([[0, 0], [width, height]], np.float32))
-    return words_of(image, [WordLabel(frame, transcript, True)], config)
+    return words_of(image, [WordLabel(extent(image), transcript, True)], config)
 
 
 def _frame(points: Polygon) -> Polygon:

@@ -70,6 +70,19 @@ def n_best(table: NDArray[np.float32], charset: Charset, count: int) -> list[Rea
     return readings
 
 
+def probability(table: NDArray[np.float32], classes: Sequence[int]) -> float:
+    """Return the probability of one word, in [0, 1], positions taken as independent.
+
+    Args:
+        table: (L, V) class probabilities at each position.
+        classes: of its characters, without the end.
+    """
+    spelled = [*classes, END][: max(len(table), len(classes))]
+    if len(spelled) > len(table):
+        return 0.0
+    return float(table[np.arange(len(spelled)), spelled].prod(dtype=np.float64))
+
+
 def _least_costs(costs: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return (L + 1,): what the cheapest end of a word costs from each position on."""
     least = np.zeros(len(costs) + 1)
