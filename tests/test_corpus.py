@@ -29,6 +29,11 @@ def test_a_tenth_or_more_holds_a_digit(drawn: list[str]) -> None:
     assert sum(any(c.isdigit() for c in w) for w in drawn) > 600
 
 
+def test_most_are_words_of_the_list_as_on_real_signs(drawn: list[str]) -> None:
+    listed = set(BUILTIN_WORDS)
+    assert 0.55 < sum(w.lower() in listed for w in drawn) / len(drawn) < 0.75
+
+
 def test_every_letter_and_digit_occurs_often(drawn: list[str]) -> None:
     text = "".join(drawn).lower()
     assert min(text.count(c) for c in "abcdefghijklmnopqrstuvwxyz0123456789") > 150

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 # Word frequency is tempered by this power: "the" then is 0.6 % of the frequency-drawn words instead of 5 %.
-FREQUENCY_POWER = 0.5
+FREQUENCY_POWER = 0.7
 
 _COMMON_WORDS = """
 the and for you are not with this that from have all new our your one more open closed exit entry entrance
@@ -99,19 +99,19 @@ class Corpus:
     def word(self, rng: Generator) -> str:
         """Return one string without white space, 1 to 25 characters, cased as it is to be drawn."""
         kind = rng.random()
-        if kind < 0.36:
+        if kind < 0.62:
             text = _cased(self._frequent(rng), rng)
-        elif kind < 0.66:
+        elif kind < 0.74:
             text = _cased(self._of_flat_length(rng), rng)
-        elif kind < 0.76:
+        elif kind < 0.82:
             text = _cased(_name(rng), rng)
-        elif kind < 0.87:
+        elif kind < 0.92:
             text = _number(rng)
         elif kind < 0.98:
             text = _random_string(rng)
         else:
             text = self._address(rng)
-        if kind < 0.76:
+        if kind < 0.82:
             text = _decorated(text, rng)
         return text[:25]
 
