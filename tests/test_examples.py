@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from conftest import ROOT
 
 from stsearch.charset import normalize
+from stsearch.data.readers import read_words
+from stsearch.image import read_image
 
 EXAMPLES = ROOT / "examples"
 
@@ -30,6 +33,18 @@ def test_search_gallery_finds_the_two_photographs_that_carry_the_word(rendered_g
 def test_spot_words_reads_a_photograph(rendered_gallery: Path) -> None:
     words = run("spot_words.py", rendered_gallery / "street-07.jpg").split()
     assert {"garden", "music"} <= set(map(normalize, words))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tiny_weights")
+def test_label_crops_makes_crops_that_can_be_trained_on(rendered_gallery: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    shutil.copy(rendered_gallery / "street-07.jpg", tmp_path / "photos")
+    counted = run("label_crops.py", tmp_path / "photos", tmp_path / "crops")
+    words = read_words(tmp_path / "crops")
+    assert counted == f"{len(words)} words\n"
+    assert {"exit", "taxi"} <= {normalize(label) for _, label in words}
+    assert all(min(read_image(crop).shape[:2]) >= 8 for crop, _ in words)
 
 
 @pytest.mark.slow
