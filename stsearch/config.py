@@ -1,19 +1,13 @@
 """Every hyper-parameter, as frozen dataclasses.
 
-The model part travels in the card beside the weights; the training part is a preset that a TOML file may
-overlay. Nothing here knows about files of weights or datasets.
+The model part travels in the card beside the weights. Nothing here knows about files of weights or datasets.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from stsearch.charset import ALPHANUMERIC, PRINTABLE
-from stsearch.conversion import overlay
-from stsearch.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -136,6 +130,9 @@ class RecognizerConfig:
     cross_modal: bool = True  # False: the visual branch has the last word
     autoregressive: bool = True  # False: all characters at once
     refinements: int = 1  # cloze passes of both branches over what they read
+    # Units of the character model, which knows how likely words are; 0: there is none. Not of the paper.
+    character_model: int = 0
+    character_share: float = 0.08  # power of that probability where looks at a word disagree
     mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
     std: tuple[float, ...] = (0.269, 0.261, 0.276)
 
@@ -176,20 +173,23 @@ class LossWeights:
     ctc: float = 5.0  # with less, the detection terms drown it and reading starts late (weights/README.md)
     matching: float = 1.0  # of the instance-language map; counts where the model has prompts
     contrastive: float = 0.0  # between word pictures and their strings
-    # On word crops the recognizer is trained, and these three count alone:
+    # On word crops the recognizer is trained, and these four count alone:
     reading: float = 1.0  # permuted language modelling, both branches
     columns: float = 0.5  # CTC over the image tokens: it aligns them with characters early
     upright: float = 0.2  # whether a crop stands on its head
+    characters: float = 0.0  # how likely words are, their pictures aside
 
 
 @dataclass(frozen=True)
 class Canvas:
     """A training image size and how often it is drawn."""
 
-    source: str  # "words": one word in its surroundings; "scenes": whole scenes; "crops": rectified words
+    # "words": one word in its surroundings; "scenes": whole scenes; "crops": rectified words; "strings": no
+    # pictures at all
+    source: str
     height: int
     width: int
-    batch: int  # images a step
+    batch: int  # images, or strings, a step
     share: float = 1.0  # relative frequency of such batches
 
 
@@ -233,8 +233,8 @@ class StageConfig:
 
     @property
     def reads_crops(self) -> bool:
-        """Whether the stage trains the recognizer, on crops, and nothing else."""
-        return all(canvas.source == "crops" for canvas in self.canvases)
+        """Whether the stage trains the recognizer, on crops or strings, and nothing else."""
+        return all(canvas.source in ("crops", "strings") for canvas in self.canvases)
 
 
 @dataclass(frozen=True)
@@ -243,156 +243,3 @@ class Preset:
 
     model: ModelConfig
     stages: tuple[StageConfig, ...]
-
-
-_CONTRAST = StageConfig(
-    "contrast",
-    canvases=(Canvas("words", 32, 128, batch=128),),
-    steps=3_000,
-    crop_share=0.15,
-    weights=LossWeights(contrastive=1.0),
-)
-_WORDS = StageConfig(
-    "words",
-    canvases=(
-        Canvas("words", 32, 128, batch=96, share=0.75),
-        Canvas("words", 64, 256, batch=24, share=0.2),
-        Canvas("words", 128, 512, batch=6, share=0.05),
-    ),
-    steps=12_000,
-    learning_rate=2e-3,
-    crop_share=0.15,
-    weights=LossWeights(probability=1.5, threshold=2.0, binary=0.3),
-    validate_stride=3,
-    validates_detection=False,
-)
-_SCENES = StageConfig(
-    "scenes",
-    canvases=(
-        Canvas("words", 32, 128, batch=96, share=0.7),
-        Canvas("words", 64, 256, batch=24, share=0.2),
-        Canvas("words", 128, 512, batch=6, share=0.05),
-        Canvas("scenes", 384, 384, batch=6, share=0.9),
-        Canvas("scenes", 640, 640, batch=2, share=0.6),
-    ),
-    steps=12_000,
-    learning_rate=1.2e-3,
-    real_share=0.45,
-    difficulty=(0.3, 0.9),
-    freeze_norms=True,
-    validate_stride=5,
-)
-_READ = StageConfig(
-    "read",
-    canvases=(Canvas("crops", 32, 128, batch=128),),
-    steps=20_000,
-    learning_rate=1.2e-3,
-    warmup_steps=300,
-    real_share=0.15,
-    crop_share=0.25,
-    jitter=0.05,
-    clip_norm=5.0,
-    ema_decay=0.999,
-    validate_every=1_000,
-)
-_CR50 = ModelConfig(
-    name="cr50",
-    backbone=BackboneConfig(
-        "RN50", layers=(3, 4, 6, 3), width=64, output_dim=1024, heads=32, attention_pool=True
-    ),
-    prompts=PromptConfig(
-        TextTowerConfig("clip", 49_408, context_length=77, width=512, heads=8, layers=12, quick_gelu=True),
-        visual_width=256,
-    ),
-    neck_channels=256,
-    detector=DetectorConfig(channels=64),
-    embedder=EmbedderConfig(
-        region=(4, 15), channels=(256, 256), hidden=256, frames=15, frame_dim=128, character_dim=256
-    ),
-    recognizer=RecognizerConfig(
-        "ViT-B-16",
-        size=(224, 224),
-        patch=(16, 16),
-        stem=(),
-        width=768,
-        layers=12,
-        heads=12,
-        output_dim=512,
-        text=TextTowerConfig(
-            "clip", 49_408, context_length=16, width=512, heads=8, layers=12, quick_gelu=True
-        ),
-        frozen_text_layers=6,
-    ),
-)
-
-# Thresholds, sizes and margin were chosen on the validation photographs (weights/README.md); the cross-modal
-# branch brings nothing yet.
-_TINY = ModelConfig(
-    detector=DetectorConfig(
-        cuts=(
-            Cut(0.78, 0.84, 2.3),
-            Cut(0.95, 0.96, 3.0),
-            Cut(0.6, 0.75, 2.0),
-            Cut(0.9, 0.94, 2.7),
-            Cut(0.4, 0.6, 1.7),
-            Cut(0.2, 0.4, 1.5),
-        )
-    ),
-    proposals=ProposalConfig(least_rough=0.3, least_sure=0.5),
-    scales=(1.0, 0.5, 0.3),
-    recognizer=RecognizerConfig(margin=0.2, cross_modal=False),
-    fusion=0.75,
-)
-
-PRESETS: dict[str, Preset] = {
-    "tiny": Preset(_TINY, (_CONTRAST, _WORDS, _SCENES, _READ)),
-    "cr50": Preset(  # its towers come from CLIP: the image side moves slowly, the text side not at all
-        _CR50,
-        (
-            dataclasses.replace(_WORDS, learning_rate=3e-4, backbone_rate=0.1, text_rate=0.0),
-            dataclasses.replace(_SCENES, learning_rate=1e-4, backbone_rate=0.1, text_rate=0.0),
-            dataclasses.replace(  # the paper's rates for a batch of 256: decoders learn 19 times as fast
-                _READ,
-                canvases=(Canvas("crops", 224, 224, batch=256),),
-                learning_rate=8e-4,
-                backbone_rate=1 / 19,
-                text_rate=1 / 19,
-                weight_decay=0.2,
-                clip_norm=20.0,
-            ),
-        ),
-    ),
-}
-
-
-def load_preset(name: str, path: Path | None = None) -> Preset:
-    """Return the preset ``name``, overlaid with the TOML file ``path`` if one is given.
-
-    In the file, ``[model]`` changes the model and ``[stages.NAME]`` the stage of that name.
-
-    Raises:
-        UsageError: no such preset; the file is missing, not TOML, or holds an unknown name.
-    """
-    if name not in PRESETS:
-        raise UsageError(f"no preset {name!r}; choose from {', '.join(sorted(PRESETS))}")
-    preset = PRESETS[name]
-    if path is None:
-        return preset
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
-    stage_values = values.pop("stages", {})
-    model = overlay(preset.model, values.pop("model", {}), f"{path}: model")
-    unknown = sorted(values) + sorted(set(stage_values) - {s.name for s in preset.stages})
-    if unknown:
-        names = ", ".join(s.name for s in preset.stages)
-        raise UsageError(
-            f"{path}: unknown {', '.join(unknown)}; known are model and stages.NAME with NAME of {names}"
-        )
-    stages = tuple(
-        overlay(s, stage_values.get(s.name, {}), f"{path}: stages.{s.name}") for s in preset.stages
-    )
-    return Preset(model, stages)

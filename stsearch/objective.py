@@ -52,12 +52,19 @@ def total_loss(
 def _reading_losses(
     model: SceneTextModel, batch: CropBatch, stage: StageConfig, random: np.random.Generator
 ) -> dict[str, Tensor]:
-    """Return CLIP4STR's loss: both branches spell every word in several orders (section 3.3)."""
+    """Return CLIP4STR's loss: both branches spell every word in several orders (section 3.3).
+
+    Without pictures there is the loss of the character model alone.
+    """
     recognizer, weights = model.recognizer, stage.weights
     if recognizer is None:
         raise UsageError(f"model {model.config.name} has no recognizer to train")
-    features = recognizer.features(batch.images)
     losses: dict[str, Tensor] = {}
+    if weights.characters and recognizer.characters is not None:
+        losses["characters"] = weights.characters * recognizer.characters.loss(batch.words)
+    if not len(batch.images):
+        return losses
+    features = recognizer.features(batch.images)
     if weights.upright:
         upright = recognizer.upright(features).float()
         answer = (torch.arange(len(upright), device=upright.device) < len(batch.words)).float()

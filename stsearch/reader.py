@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,16 +20,13 @@ from stsearch.models.recognizer import Recognizer
 from stsearch.models.spelling import Reading, best_reading, n_best, probability
 from stsearch.types import Image, Polygon, TextInstance
 
-OutlinedWord = tuple[Image, Polygon]
 Item = TypeVar("Item")
 
 BATCH = 64
 SURE = 0.9
 """A picture of a word that is read with less confidence is looked at again, tilted."""
-GRAVE_DOUBT = 0.2
-"""As ``SURE``, in photographs, where a word has several outlines and most of what is in doubt is no word."""
-TILTS = (-12.0, -6.0, 6.0, 12.0)
-"""Degrees. Outlines are often the upright boxes of words that are not upright."""
+TILTS = (-18.0, -12.0, -6.0, 6.0, 12.0, 18.0)
+"""Degrees, chosen on the validation crops: pictures are often the upright boxes of words that tilt."""
 _STEP = 8
 """Batches are filled up to a multiple of it: oneDNN compiles anew for every shape."""
 
@@ -62,63 +59,61 @@ class Reader:
         """Return the ``count`` most probable readings of a crop, best first."""
         return n_best(crop.table, self._recognizer.charset, count)
 
-    def read_words(self, words: Iterable[OutlinedWord], margin: float, sure: float) -> Iterator[CropReading]:
-        """Read words where they are outlined, in order; what is in doubt is looked at again, tilted.
-
-        Args:
-            words: each a picture, HWC uint8 RGB of any size, and the polygon of a word in its pixels.
-            margin: share of the word's height that is seen around it.
-            sure: the confidence from which on one look is enough.
-        """
-        for batch in _batches(words, BATCH):
-            looks = [[reading] for reading in self._look(batch, margin)]
-            doubted = [at for at, [first] in enumerate(looks) if first.best.confidence < sure]
-            ways = ((*batch[at], tilt) for at in doubted for tilt in TILTS)
-            again = self._look(((image, tilted(polygon, tilt)) for image, polygon, tilt in ways), margin)
+    def read_pictures(self, pictures: Iterable[Image]) -> Iterator[CropReading]:
+        """Read pictures of any size that show one word each; what is in doubt is looked at again, tilted."""
+        for batch in _batches(pictures, BATCH):
+            looks = [[reading] for reading in self._look(((each, extent(each)) for each in batch), 0.0)]
+            doubted = [at for at, [first] in enumerate(looks) if first.best.confidence < SURE]
+            tilted_words = ((batch[at], tilted(extent(batch[at]), tilt)) for at in doubted for tilt in TILTS)
+            again = self._look(tilted_words, 0.0)
             for at in doubted:
                 looks[at] += itertools.islice(again, len(TILTS))
-            yield from map(self._most_agreed, looks)
-
-    def read_pictures(self, pictures: Iterable[Image]) -> Iterator[CropReading]:
-        """Read pictures of any size that show one word each."""
-        return self.read_words(((picture, extent(picture)) for picture in pictures), 0.0, SURE)
+            likely = self._likely({normalize(look.best.text) for at in doubted for look in looks[at]})
+            yield from (self._most_agreed(each, likely) for each in looks)
 
     def read_instances(
         self, images: Sequence[Image], found: Sequence[Sequence[TextInstance]]
     ) -> list[list[TextInstance]]:
         """Return the instances ``found`` in each image with their transcripts read anew from its pixels.
 
-        An instance that stands on its head comes back with its polygon begun where reading starts.
+        An instance that stands on its head comes back with its polygon begun where reading starts. One look
+        has to do: in photographs a word has several outlines, and most that is in doubt is no word.
         """
-        readings = self.read_words(
-            (
-                (image, instance.polygon)
-                for image, instances in zip(images, found, strict=True)
-                for instance in instances
-            ),
-            self.config.margin,
-            GRAVE_DOUBT,
+        words = (
+            (image, instance.polygon)
+            for image, instances in zip(images, found, strict=True)
+            for instance in instances
         )
+        readings = self._look(words, self.config.margin)
         return [[_with_reading(instance, next(readings)) for instance in instances] for instances in found]
 
-    def _look(self, words: Iterable[OutlinedWord], margin: float) -> Iterator[CropReading]:
+    def _look(self, words: Iterable[tuple[Image, Polygon]], margin: float) -> Iterator[CropReading]:
         return self.read(rectify(image, polygon, self.config.size, margin) for image, polygon in words)
 
-    def _most_agreed(self, looks: Sequence[CropReading]) -> CropReading:
+    @torch.inference_mode()
+    def _likely(self, words: Collection[str]) -> dict[str, float]:
+        """Return what each of ``words`` counts for being more or less likely to be written anywhere."""
+        model = self._recognizer.characters
+        if model is None or not words:
+            return dict.fromkeys(words, 1.0)
+        known = (self.config.character_share * model(list(words))).exp().tolist()
+        return dict(zip(words, known, strict=True))
+
+    def _most_agreed(self, looks: Sequence[CropReading], likely: Mapping[str, float]) -> CropReading:
         """Return the reading that is most probable in all looks together, from the look that is surest of it.
 
-        Readings that fold to the same word speak for each other.
+        Readings that fold to the same word speak for each other; a word counts as much as it is ``likely``.
         """
         if len(looks) == 1:
             return looks[0]
         charset = self._recognizer.charset
         votes: dict[str, float] = {}
-        for text in {look.best.text for look in looks}:
-            classes = charset.encode(text)
+        for text in dict.fromkeys(look.best.text for look in looks):
+            word, classes = normalize(text), charset.encode(text)
             support = sum(probability(look.table, classes) for look in looks)
-            votes[normalize(text)] = votes.get(normalize(text), 0.0) + support
-        word = max(votes, key=votes.__getitem__)
-        return max((look for look in looks if normalize(look.best.text) == word), key=_certainty)
+            votes[word] = votes.get(word, 0.0) + likely[word] * support
+        chosen = max(votes, key=votes.__getitem__)
+        return max((look for look in looks if normalize(look.best.text) == chosen), key=_certainty)
 
     @torch.inference_mode()
     def _read_batch(self, crops: Sequence[Image]) -> list[CropReading]:

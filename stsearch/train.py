@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Subset
 from stsearch.cards import Card
 from stsearch.checkpoint import RunFolder, first_card
 from stsearch.clip import load_clip
-from stsearch.config import Preset, StageConfig, load_preset
+from stsearch.config import Preset, StageConfig
 from stsearch.data.dataset import Batch, BatchDataset, TrainingData
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.data.synth import load_assets
@@ -28,6 +28,7 @@ from stsearch.measurement import card_metrics, measure
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import total_loss
 from stsearch.own_outlines import with_own_outlines
+from stsearch.presets import load_preset, stages_called
 from stsearch.schedule import MovingAverage, learning_rate, measure_norms, parameter_groups, training_mode
 from stsearch.spotter import Spotter
 from stsearch.types import Sample
@@ -91,7 +92,7 @@ def train(options: TrainOptions, report: Report) -> Card:
         other = "--resume" if options.resume else "--init"
         raise UsageError(f"{other} brings weights of its own: drop it, or drop --clip-pretrained")
     preset = load_preset(options.preset, options.config)
-    stages = _chosen_stages(preset, options.stage)
+    stages = stages_called(preset, options.stage)
     data = load_training_data(options)
     val = tuple(sample for folder in options.val for sample in read_dataset(folder))
     val_crops = tuple(item for folder in options.val_crops for item in read_words(folder))
@@ -102,23 +103,6 @@ def train(options: TrainOptions, report: Report) -> Card:
         if run.out_of_time():
             break
     return run.finish()
-
-
-def _chosen_stages(preset: Preset, name: str) -> list[StageConfig]:
-    """Return the stages called ``name``; ``all`` are those that the model has the parts for."""
-    if name == "all":
-        model = preset.model
-        return [
-            stage
-            for stage in preset.stages
-            if (model.prompts is not None or not stage.weights.contrastive)
-            and (model.recognizer is not None or not stage.reads_crops)
-        ]
-    chosen = [stage for stage in preset.stages if stage.name == name]
-    if not chosen:
-        names = ", ".join(stage.name for stage in preset.stages)
-        raise UsageError(f"preset {preset.model.name} has no stage {name!r}; choose from all, {names}")
-    return chosen
 
 
 def load_training_data(options: TrainOptions) -> TrainingData:

@@ -49,6 +49,7 @@ LAYERS = (
         "losses",
         "objective",
         "own_outlines",
+        "presets",
         "data.dataset",
         "data.augment",
         "data.crops",

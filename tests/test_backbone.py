@@ -10,8 +10,9 @@ from open_clip.modified_resnet import AttentionPool2d
 from prompt_fixtures import DIM, POOLED, make_backbone, random_images
 from torch import nn
 
-from stsearch.config import PRESETS, BackboneConfig
+from stsearch.config import BackboneConfig
 from stsearch.models.backbone import ClipResNet
+from stsearch.presets import PRESETS
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stsearch.config import PRESETS, ModelConfig, PromptConfig, TextTowerConfig, load_preset
+from stsearch.config import ModelConfig, PromptConfig, TextTowerConfig
 from stsearch.conversion import from_dict, overlay, to_dict
 from stsearch.errors import UsageError
+from stsearch.presets import PRESETS, load_preset
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from stsearch.cards import Card
-from stsearch.config import PRESETS
 from stsearch.data.crops import CropBatch
 from stsearch.data.dataset import collate
 from stsearch.models.scene_text import build_model, freeze_prompts
 from stsearch.objective import joint_loss, total_loss
+from stsearch.presets import PRESETS
 from stsearch.schedule import parameter_groups
 from stsearch.spotter import Spotter
 from stsearch.types import Scene

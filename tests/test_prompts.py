@@ -9,7 +9,7 @@ import torch
 from prompt_fixtures import DIM, PROMPTS, QUERIES
 from torch import Tensor
 
-from stsearch.config import PRESETS, TextTowerConfig
+from stsearch.config import TextTowerConfig
 from stsearch.models.prompts import (
     LanguageMatcher,
     TextPrompt,
@@ -18,6 +18,7 @@ from stsearch.models.prompts import (
     match_bimodally,
 )
 from stsearch.models.text_encoder import tokenize
+from stsearch.presets import PRESETS
 
 
 def make_prompt(**changes: object) -> TextPrompt:

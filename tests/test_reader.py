@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
-from stsearch.geometry import extent
 from stsearch.models.recognizer import Recognizer
-from stsearch.reader import BATCH, Reader
+from stsearch.reader import BATCH, TILTS, Reader
 from stsearch.types import Image, TextInstance
 
 
@@ -22,6 +23,7 @@ class HeadReader(torch.nn.Module):
     def __init__(self, recognizer: Recognizer) -> None:
         super().__init__()
         self.config, self.charset = recognizer.config, recognizer.charset
+        self.characters: Callable[[list[str]], torch.Tensor] | None = None
         self.register_buffer("mean", torch.zeros(1))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
@@ -59,10 +61,10 @@ class ScriptedReader(HeadReader):
         return torch.ones(len(images))
 
     def columns(self, features: torch.Tensor) -> torch.Tensor:
-        return torch.zeros(len(features), 3, 95)
+        return torch.zeros(len(features), 4, 95)
 
     def read(self, features: torch.Tensor) -> torch.Tensor:
-        tables = torch.zeros(len(features), 3, 95)
+        tables = torch.zeros(len(features), 4, 95)
         for table in tables:
             text, sure = self.script.pop(0)
             for place, c in enumerate([*self.charset.encode(text), 0]):
@@ -135,41 +137,45 @@ def test_what_is_read_surely_is_looked_at_once(micro_recognizer: Recognizer) -> 
 
 def test_what_is_in_doubt_is_read_as_the_looks_have_it_together(micro_recognizer: Recognizer) -> None:
     first = [("no", 0.8), ("up", 0.6), ("so", 0.999), *UNSEEN * 5]
-    again = [
-        ("no", 0.7),
-        ("on", 0.9),
-        ("NO", 0.9),
-        ("", 0.9),
-        ("up", 0.5),
-        ("dn", 0.8),
-        ("dn", 0.9),
-        ("up", 0.8),
+    others = [
+        [("no", 0.7), ("on", 0.9), ("NO", 0.9), ("zz", 0.3), ("zz", 0.3), ("zz", 0.3)],
+        [("up", 0.5), ("dn", 0.8), ("dn", 0.9), ("up", 0.8), ("zz", 0.3), ("zz", 0.3)],
     ]
-    scripted = ScriptedReader(micro_recognizer, first + again)
-    reader = Reader(scripted)  # type: ignore[arg-type]  # a stand-in
-    agreed = list(reader.read_words([(light_at_top(), extent(light_at_top()))] * 3, 0.0, 0.9))
+    scripted = ScriptedReader(micro_recognizer, [*first, *others[0], *others[1], *UNSEEN * 4])
+    agreed = list(Reader(scripted).read_pictures([light_at_top()] * 3))  # type: ignore[arg-type]  # a stand-in
     assert [reading.best.text for reading in agreed] == ["NO", "dn", "so"]
     assert agreed[0].best.confidence == pytest.approx(0.9**3)  # of the look that was surest of it
 
 
-def test_words_in_photographs_are_looked_at_again_in_grave_doubt_only(micro_recognizer: Recognizer) -> None:
-    script = [("up", 0.7), ("dn", 0.5), *UNSEEN * 6, *[("up", 0.8)] * 8]
-    scripted = ScriptedReader(micro_recognizer, script)
+def test_where_looks_disagree_a_likely_word_counts_for_more(micro_recognizer: Recognizer) -> None:
+    looks = [("hxt", 0.9), ("hxt", 0.9), ("hot", 0.9), ("hot", 0.88), ("zz", 0.3), ("zz", 0.3)]
+    scripted = ScriptedReader(micro_recognizer, [])
+
+    def read() -> str:
+        scripted.script = [("zz", 0.3), *UNSEEN * 7, *looks, *UNSEEN * 2]
+        [reading] = Reader(scripted).read_pictures([light_at_top()])  # type: ignore[arg-type]  # a stand-in
+        return reading.best.text
+
+    assert read() == "hxt"
+    scripted.characters = lambda words: torch.tensor([-20.0 if word == "hxt" else -8.0 for word in words])
+    assert read() == "hot"
+
+
+def test_words_in_photographs_are_looked_at_once(micro_recognizer: Recognizer) -> None:
+    scripted = ScriptedReader(micro_recognizer, [("up", 0.7), ("dn", 0.1), *UNSEEN * 6])
     reader = Reader(scripted)  # type: ignore[arg-type]  # a stand-in
-    [[doubted, grave]] = reader.read_instances([light_at_top()], [[instance(0), instance(0)]])
-    assert (doubted.transcript, grave.transcript) == ("up", "up")
-    assert doubted.confidence == pytest.approx(0.7**3)
-    assert grave.confidence == pytest.approx(0.8**3)
+    [[first, second]] = reader.read_instances([light_at_top()], [[instance(0), instance(0)]])
+    assert (first.transcript, second.transcript) == ("up", "dn")
 
 
 def test_a_doubted_word_is_tilted_both_ways(micro_recognizer: Recognizer) -> None:
     scripted = ScriptedReader(micro_recognizer, [("up", 0.5)] * 16)
     list(Reader(scripted).read_pictures([light_at_top()]))  # type: ignore[arg-type]  # a stand-in
-    first, *tilted = scripted.crops[0], *scripted.crops[8:12]
+    first, *tilted = scripted.crops[0], *scripted.crops[8 : 8 + len(TILTS)]
     assert (first[:, 0] == first[:, -1]).all()
     falls = [float(crop[:, -1].sum() - crop[:, 0].sum()) for crop in tilted]
     assert falls == sorted(falls, reverse=True)
-    assert falls[1] > 0 > falls[2]
+    assert falls[2] > 0 > falls[3]
 
 
 def test_pictures_of_any_size_are_stretched(micro_recognizer: Recognizer) -> None:

@@ -122,6 +122,24 @@ def test_the_recognizer_is_kept_in_a_file_of_its_own(options: TrainOptions, word
         load_model(str(folder), "cpu")
 
 
+@pytest.mark.slow
+def test_the_spell_stage_trains_the_character_model_alone(options: TrainOptions, tmp_path: Path) -> None:
+    text = (tmp_path / "reading.toml").read_text()
+    text = text.replace("decoder_heads = 2", "decoder_heads = 2\ncharacter_model = 8")
+    (tmp_path / "reading.toml").write_text(text)
+    train(dataclasses.replace(options, steps=1, val_crops=()), silent)
+    first, out = options.out / "last", options.out / "next"
+    before, _ = load_model(str(first), "cpu")
+    spell = dataclasses.replace(options, stage="spell", out=out, init=first, steps=2)
+    card = train(spell, silent)
+    after, _ = load_model(str(spell.out / "last"), "cpu")
+    new = after.state_dict()
+    changed = {name for name, value in before.state_dict().items() if not torch.equal(value, new[name])}
+    assert changed
+    assert all(name.startswith("recognizer.characters.") for name in changed)
+    assert card.training["stages"]["spell"]["done"] == 2
+
+
 def test_the_read_stage_needs_a_recognizer(options: TrainOptions, tmp_path: Path) -> None:
     (tmp_path / "none.toml").write_text("[model]\nrecognizer = false\n")
     with pytest.raises(UsageError, match="no recognizer to train"):
@@ -134,6 +152,21 @@ def test_weights_without_a_recognizer_say_how_to_get_one(options: TrainOptions, 
     train(dataclasses.replace(scenes, val_crops=()), silent)
     with pytest.raises(WeightsError, match="--stage read"):
         load_reader(str(options.out / "last"), "cpu")
+
+
+def test_strings_without_pictures_train_the_character_model(
+    micro_config: ModelConfig, micro_reader_config: RecognizerConfig
+) -> None:
+    reader = dataclasses.replace(micro_reader_config, character_model=8)
+    model = build_model(dataclasses.replace(micro_config, recognizer=reader))
+    stage = dataclasses.replace(STAGE, weights=LossWeights(characters=2.0))
+    nothing = CropBatch(torch.zeros(0, 3, 0, 0, dtype=torch.uint8), ["Caf\u00e9", "24"])
+    losses = total_loss(model, nothing, stage, np.random.default_rng(0))
+    assert set(losses) == {"characters"}
+    assert model.recognizer is not None
+    assert model.recognizer.characters is not None
+    expected = 2 * model.recognizer.characters.loss(["cafe", "24"])
+    assert losses["characters"].item() == pytest.approx(expected.item())
 
 
 def test_each_term_of_reading_can_be_switched_off(reading_model: SceneTextModel) -> None:

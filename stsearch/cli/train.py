@@ -34,7 +34,7 @@ def train(
     out: Annotated[Path, Option(help="Folder for checkpoints and log.jsonl.")],
     preset: Annotated[str, Option(help="Size of the network: tiny or cr50.")] = "tiny",
     config: Annotated[Path | None, Option(help="TOML file laid over the preset.")] = None,
-    stage: Annotated[str, Option(help="Stage to train: contrast, words, scenes, read, or all.")] = "all",
+    stage: Annotated[str, Option(help="Stage: contrast, words, scenes, spell, read, or all.")] = "all",
     init: Annotated[Folder, Option(help="Start from the weights in this folder.")] = None,
     clip: ClipSources = None,
     resume: Annotated[bool, Option("--resume", help="Go on from the last checkpoint in --out.")] = False,

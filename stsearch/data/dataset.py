@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from stsearch.config import Canvas, ModelConfig, RecognizerConfig, StageConfig
 from stsearch.data.augment import crop_view, scene_view, vary_colours, word_view
+from stsearch.data.corpus import Corpus
 from stsearch.data.crops import CropBatch, LabelledCrop, collate_crops, rendered_size, whole_picture, words_of
 from stsearch.data.synth import Renderer, SynthAssets
 from stsearch.data.targets import detection_target, region_targets
@@ -84,6 +85,8 @@ class BatchDataset(Dataset[Batch | CropBatch]):
         canvas = self.stage.canvases[random.choice(len(self.shares), p=self.shares / self.shares.sum())]
         if canvas.source == "crops":
             return self._crops(canvas, index, random)
+        if canvas.source == "strings":
+            return self._strings(canvas.batch, random)
         scenes: list[Scene] = []
         while len(scenes) < canvas.batch:
             scenes += self._draw(canvas, index, len(scenes), random)[: canvas.batch - len(scenes)]
@@ -122,6 +125,13 @@ class BatchDataset(Dataset[Batch | CropBatch]):
             if len(words) >= canvas.batch:
                 break
         return collate_crops(words[: canvas.batch], canvas, self.stage, random)
+
+    def _strings(self, count: int, random: np.random.Generator) -> CropBatch:
+        """Draw labels of real crops, and what could be rendered for the rest."""
+        corpus, crops = Corpus(self.data.assets.words, self.data.assets.weights), self.data.crops
+        real = random.random(count) < self.stage.crop_share if crops else np.zeros(count, np.bool_)
+        words = [crops[random.integers(len(crops))][1] if each else corpus.word(random) for each in real]
+        return CropBatch(torch.zeros(0, 3, 0, 0, dtype=torch.uint8), words)
 
     def _draw_words(
         self, config: RecognizerConfig, key: int, random: np.random.Generator

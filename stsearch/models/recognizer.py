@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from stsearch.charset import Charset, normalize
 from stsearch.config import RecognizerConfig
+from stsearch.models.character_model import CharacterModel
 from stsearch.models.layers import dtype_of, normalised
 from stsearch.models.permuted_decoder import KeysValues, PermutedDecoder, allowed_by, draw_orders
 from stsearch.models.spelling import END
@@ -51,6 +52,7 @@ class Recognizer(nn.Module):
         self.cross = cross
         self.to_columns = nn.Linear(config.output_dim, len(self.charset))
         self.to_upright = nn.Linear(config.output_dim, 1)
+        self.characters = CharacterModel(config.character_model) if config.character_model else None
         mean, std = (torch.tensor(values)[:, None, None] * 255 for values in (config.mean, config.std))
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)

@@ -19,8 +19,9 @@ from statistics import median
 
 import torch
 
-from stsearch.config import ModelConfig, PromptConfig, load_preset
+from stsearch.config import ModelConfig, PromptConfig
 from stsearch.models.scene_text import SceneTextModel, build_model, freeze_prompts
+from stsearch.presets import load_preset
 from stsearch.weights import pick_device
 
 TURNS = 8
