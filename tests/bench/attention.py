@@ -23,7 +23,7 @@ from stsearch.data.synth import load_assets
 from stsearch.inference import attention_for_training, keep_freed_memory
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import total_loss
-from stsearch.presets import load_preset
+from stsearch.presets import load_preset, stages_called
 
 CPU = torch.device("cpu")
 
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     steps = parser.parse_args().steps
     preset = load_preset("tiny")
-    stage = next(stage for stage in preset.stages if stage.reads_crops)
+    [stage] = stages_called(preset, "read")
     batches = BatchDataset(TrainingData(load_assets()), preset.model, stage, steps)
     model = build_model(preset.model).train()
     keep_freed_memory()
