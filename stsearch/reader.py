@@ -62,10 +62,11 @@ class Reader:
     def read_pictures(self, pictures: Iterable[Image]) -> Iterator[CropReading]:
         """Read pictures of any size that show one word each; what is in doubt is looked at again, tilted."""
         for batch in _batches(pictures, BATCH):
-            looks = [[reading] for reading in self._look(((each, extent(each)) for each in batch), 0.0)]
+            words = [(picture, extent(picture)) for picture in batch]
+            looks = [[reading] for reading in self._look(words, 0.0)]
             doubted = [at for at, [first] in enumerate(looks) if first.best.confidence < SURE]
-            tilted_words = ((batch[at], tilted(extent(batch[at]), tilt)) for at in doubted for tilt in TILTS)
-            again = self._look(tilted_words, 0.0)
+            ways = itertools.product([words[at] for at in doubted], TILTS)
+            again = self._look(((picture, tilted(outline, tilt)) for (picture, outline), tilt in ways), 0.0)
             for at in doubted:
                 looks[at] += itertools.islice(again, len(TILTS))
             likely = self._likely({normalize(look.best.text) for at in doubted for look in looks[at]})

@@ -181,7 +181,7 @@ class _Run:
         return model
 
     def start(self) -> None:
-        """Open the log."""
+        """Open the log, and let a CPU keep the memory of freed tensors."""
         if self.device.type == "cpu":
             keep_freed_memory()
         self.folder.open(self.options)

@@ -83,16 +83,19 @@ def losses_of(model: SceneTextModel, weights: LossWeights) -> dict[str, Tensor]:
     return total_loss(model, batch(), stage, np.random.default_rng(0))
 
 
+def changed_tensors(before: Path, after: Path) -> set[str]:
+    """Return the names of the tensors in which two checkpoints differ."""
+    old, new = (load_model(str(folder), "cpu")[0].state_dict() for folder in (before, after))
+    return {name for name, value in old.items() if not torch.equal(value, new[name])}
+
+
 @pytest.mark.slow
 def test_the_read_stage_trains_the_recognizer_alone_and_is_validated_on_crops(options: TrainOptions) -> None:
     start = dataclasses.replace(options, steps=1, val_crops=())
     train(start, silent)
     go_on = dataclasses.replace(options, out=options.out / "next", init=options.out / "last")
     card = train(go_on, silent)
-    before, _ = load_model(str(options.out / "last"), "cpu")
-    after, _ = load_model(str(go_on.out / "last"), "cpu")
-    new = after.state_dict()
-    changed = {name for name, value in before.state_dict().items() if not torch.equal(value, new[name])}
+    changed = changed_tensors(options.out / "last", go_on.out / "last")
     assert changed
     assert all(name.startswith("recognizer.") for name in changed)
     assert card.training["stages"]["read"]["done"] == 3
@@ -129,12 +132,9 @@ def test_the_spell_stage_trains_the_character_model_alone(options: TrainOptions,
     (tmp_path / "reading.toml").write_text(text)
     train(dataclasses.replace(options, steps=1, val_crops=()), silent)
     first, out = options.out / "last", options.out / "next"
-    before, _ = load_model(str(first), "cpu")
     spell = dataclasses.replace(options, stage="spell", out=out, init=first, steps=2)
     card = train(spell, silent)
-    after, _ = load_model(str(spell.out / "last"), "cpu")
-    new = after.state_dict()
-    changed = {name for name, value in before.state_dict().items() if not torch.equal(value, new[name])}
+    changed = changed_tensors(first, out / "last")
     assert changed
     assert all(name.startswith("recognizer.characters.") for name in changed)
     assert card.training["stages"]["spell"]["done"] == 2

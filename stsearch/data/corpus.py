@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-# Word frequency is tempered by this power: "the" then is 0.6 % of the frequency-drawn words instead of 5 %.
+# Word frequency is tempered by this power: "the" then is 1.1 % of the frequency-drawn words instead of 6 %.
 FREQUENCY_POWER = 0.7
 
 _COMMON_WORDS = """

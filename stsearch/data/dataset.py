@@ -15,7 +15,6 @@ from torch.utils.data import Dataset
 
 from stsearch.config import Canvas, ModelConfig, RecognizerConfig, StageConfig
 from stsearch.data.augment import crop_view, scene_view, vary_colours, word_view
-from stsearch.data.corpus import Corpus
 from stsearch.data.crops import CropBatch, LabelledCrop, collate_crops, rendered_size, whole_picture, words_of
 from stsearch.data.synth import Renderer, SynthAssets
 from stsearch.data.targets import detection_target, region_targets
@@ -128,7 +127,7 @@ class BatchDataset(Dataset[Batch | CropBatch]):
 
     def _strings(self, count: int, random: np.random.Generator) -> CropBatch:
         """Draw labels of real crops, and what could be rendered for the rest."""
-        corpus, crops = Corpus(self.data.assets.words, self.data.assets.weights), self.data.crops
+        corpus, crops = self._render().corpus, self.data.crops
         real = random.random(count) < self.stage.crop_share if crops else np.zeros(count, np.bool_)
         words = [crops[random.integers(len(crops))][1] if each else corpus.word(random) for each in real]
         return CropBatch(torch.zeros(0, 3, 0, 0, dtype=torch.uint8), words)

@@ -80,8 +80,9 @@ class Renderer:
         # Pictures are small and rendered by many processes at once: OpenCV's own threads would only wait.
         cv2.setNumThreads(0)
         self._seed = seed
+        self.corpus = Corpus(assets.words, assets.weights)
         self._studio = Studio(
-            corpus=Corpus(assets.words, assets.weights),
+            corpus=self.corpus,
             fonts=assets.fonts,
             backdrops=Backdrops(assets.backgrounds, seed),
             camera=Camera(seed),

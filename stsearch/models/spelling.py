@@ -77,9 +77,9 @@ def probability(table: NDArray[np.float32], classes: Sequence[int]) -> float:
         table: (L, V) class probabilities at each position.
         classes: of its characters, without the end.
     """
-    spelled = [*classes, END][: max(len(table), len(classes))]
-    if len(spelled) > len(table):
+    if len(classes) > len(table):
         return 0.0
+    spelled = [*classes, END][: len(table)]
     return float(table[np.arange(len(spelled)), spelled].prod(dtype=np.float64))
 
 
