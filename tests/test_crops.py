@@ -4,9 +4,20 @@ import dataclasses
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stsearch.config import Canvas, RecognizerConfig, StageConfig
-from stsearch.data.crops import collate_crops, cut, readable_label, rendered_size, whole_picture, words_of
+from stsearch.data.crops import (
+    LabelledCrop,
+    collate_crops,
+    cut,
+    outline,
+    readable_label,
+    rendered_size,
+    whole_picture,
+    words_of,
+)
+from stsearch.geometry import extent
 from stsearch.types import Scene
 
 CANVAS = Canvas("crops", 32, 128, batch=4)
@@ -44,6 +55,37 @@ def test_a_cut_varies_around_the_word(word_scene: Scene) -> None:
     assert {crop.shape for crop in crops} == {(32, 128, 3)}
     assert all(crop.std() > 5 for crop in crops)  # the dark word stays on its light ground
     assert len({crop.tobytes() for crop in crops}) == 8
+
+
+def outlines(word: LabelledCrop) -> list[NDArray[np.float32]]:
+    random = np.random.default_rng(0)
+    drawn = [outline(word, random) for _ in range(200)]
+    return [polygon for polygon in drawn if polygon is not word.polygon]
+
+
+def test_some_words_are_cut_in_a_box_around_them_that_may_be_tilted() -> None:
+    slanted = np.array([[100, 120], [200, 90], [203, 110], [103, 140]], np.float32)
+    boxes = outlines(LabelledCrop(np.zeros((300, 300, 3), np.uint8), slanted, "Hi"))
+    assert 40 < len(boxes) < 100
+    for frame in boxes:
+        along, down = frame[1] - frame[0], frame[3] - frame[0]
+        assert along @ down == pytest.approx(0, abs=0.05)
+        for axis in (along, down):  # the word touches both sides, and lies between them
+            places = (slanted - frame[0]) @ axis / (axis @ axis)
+            assert (places.min(), places.max()) == pytest.approx((0, 1), abs=1e-4)
+    assert np.std([np.arctan2(*(frame[1] - frame[0])[::-1]) for frame in boxes]) > np.deg2rad(5)
+
+
+def test_a_box_shows_nothing_beyond_the_picture() -> None:
+    picture = np.zeros((20, 80, 3), np.uint8)
+    assert all(
+        (frame == extent(picture)).all() for frame in outlines(*whole_picture(picture, "EXIT", READER))
+    )
+
+
+def test_a_word_that_runs_down_is_cut_along_its_outline() -> None:
+    falling = np.array([[120, 10], [120, 200], [100, 200], [100, 10]], np.float32)
+    assert not outlines(LabelledCrop(np.zeros((300, 300, 3), np.uint8), falling, "Hi"))
 
 
 def test_the_last_crops_stand_on_their_heads_and_have_no_label(word_scene: Scene) -> None:

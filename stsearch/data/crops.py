@@ -19,8 +19,9 @@ RENDERED_SIZES = ((32, 128), (48, 192), (64, 256))
 """Pictures that words are rendered in, before they are cut out."""
 _SIZE_SHARES = (0.45, 0.35, 0.2)
 _FRAMED_SHARE = (
-    0.25  # are cut by the upright box around them, as many sets of crops are: tilted words stay so
+    0.35  # are cut by the upright box around them, as many sets of crops are: tilted words stay so
 )
+_FRAME_TILT = 9.0  # degrees, standard deviation of what such a box is off the upright
 _SHORTEST_TURNED = 3  # characters: a single "o" looks the same on its head
 
 
@@ -62,10 +63,18 @@ def whole_picture(image: Image, transcript: str, config: RecognizerConfig) -> li
     return words_of(image, [WordLabel(extent(image), transcript, True)], config)
 
 
-def _frame(points: Polygon) -> Polygon:
-    """Return the upright rectangle around ``points``."""
-    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
-    return box(left, top, right, bottom)
+def _frame(points: Polygon, degrees: float = 0.0) -> Polygon:
+    """Return the (4, 2) rectangle around ``points`` that is turned by ``degrees``, clockwise."""
+    angle = np.deg2rad(degrees)
+    axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turned = points @ axes.T
+    (left, top), (right, bottom) = turned.min(axis=0), turned.max(axis=0)
+    return np.asarray(box(left, top, right, bottom) @ axes, np.float32)
+
+
+def _shows(image: Image, polygon: Polygon) -> bool:
+    """Return whether all of ``polygon`` lies within the picture."""
+    return bool((polygon >= 0).all() and (polygon <= image.shape[1::-1]).all())
 
 
 def rendered_size(random: np.random.Generator) -> tuple[int, int]:
@@ -73,13 +82,19 @@ def rendered_size(random: np.random.Generator) -> tuple[int, int]:
     return RENDERED_SIZES[random.choice(len(RENDERED_SIZES), p=_SIZE_SHARES)]
 
 
+def outline(word: LabelledCrop, random: np.random.Generator) -> Polygon:
+    """Draw where a word is cut out: along its own outline, or along a box around it, upright or tilted."""
+    upright = _frame(word.polygon)
+    runs_down = np.ptp(upright[:, 1]) > 1.2 * np.ptp(upright[:, 0])  # it would lie on its side
+    if random.random() > _FRAMED_SHARE or runs_down:
+        return word.polygon
+    frame = _frame(word.polygon, random.normal(0, _FRAME_TILT))
+    return frame if _shows(word.image, frame) else upright
+
+
 def cut(word: LabelledCrop, canvas: Canvas, stage: StageConfig, random: np.random.Generator) -> Image:
     """Cut a word out as an inexact detector would, and vary how it looks."""
-    frame = _frame(word.polygon)
-    # A word that runs down would lie on its side in its frame.
-    framed = random.random() < _FRAMED_SHARE and np.ptp(frame[:, 1]) < 1.2 * np.ptp(frame[:, 0])
-    polygon = frame if framed else word.polygon
-    polygon = as_detected(polygon, stage, random)
+    polygon = as_detected(outline(word, random), stage, random)
     crop = rectify(word.image, polygon, (canvas.height, canvas.width), random.uniform(0, 0.24))
     return spoil(vary_colours(crop, random) if random.random() < 0.6 else crop, random)
 

@@ -80,10 +80,10 @@ def _lettering(studio: Studio, rng: Generator, text: str, size: float) -> tuple[
 
 def _angle(rng: Generator) -> float:
     chance = rng.random()
-    if chance < 0.68:
+    if chance < 0.58:
         return float(rng.normal(0, 3))
-    if chance < 0.94:
-        return float(rng.normal(0, 9))
+    if chance < 0.92:
+        return float(rng.normal(0, 11))
     return float(rng.uniform(-40, 40))
 
 
