@@ -13,6 +13,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,8 @@ def load_rapidocr() -> OcrSpotter:
     logging.getLogger("RapidOCR").setLevel(logging.ERROR)  # it warns of every photograph without text
 
     def read(image: Image) -> list[Line]:
-        found = engine(image[..., ::-1])  # it takes arrays for BGR
+        # Any: the type it returns depends on arguments, which its annotations do not say. It wants BGR.
+        found: Any = engine(image[..., ::-1])
         if not found.txts:
             return []
         quads = np.asarray(found.boxes, np.float32)
