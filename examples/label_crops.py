@@ -16,12 +16,12 @@ import numpy as np
 
 from stsearch import load_spotter
 from stsearch.charset import normalize
+from stsearch.data.readers import read_unlabelled
 from stsearch.geometry import rectify, word_size
 from stsearch.image import read_image
 from stsearch.proposals import keep_best
 from stsearch.query_encoder import load_query_encoder
 from stsearch.types import Image, TextInstance
-from stsearch.walk import SUFFIXES
 
 SURE = 0.85  # the least confidence of a reading
 ALIKE = 0.5  # the least similarity of the word's picture and its reading
@@ -31,7 +31,7 @@ MARGIN = 0.08  # around a crop, of the word's height
 def sure_words(photos: Path) -> Iterator[tuple[Image, TextInstance]]:
     """Yield photographs and words of two or more characters, in which reading and similarity agree."""
     spotter, embed = load_spotter("tiny"), load_query_encoder("tiny")
-    for path in sorted(path for path in photos.rglob("*") if path.suffix.lower() in SUFFIXES):
+    for path in read_unlabelled(photos):
         photo = read_image(path)
         for word in keep_best(spotter.spot([photo])[0]):
             text = normalize(word.transcript)

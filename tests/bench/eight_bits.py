@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from stsearch.data.readers import read_unlabelled
 from stsearch.image import read_image
 from stsearch.spotter import Spotter
 from stsearch.types import Image
-from stsearch.walk import SUFFIXES
 from stsearch.weights import load_model
 
 
@@ -50,8 +50,8 @@ def main() -> None:
     both = spotters(options.model)
     if len(both) == 1:
         parser.error(f"this processor computes in {next(iter(both))} either way")
-    paths = sorted(path for path in options.photos.rglob("*") if path.suffix.lower() in SUFFIXES)
-    images: list[Image] = [read_image(path) for path in paths[: options.limit + 1]]
+    paths = read_unlabelled(options.photos)[: options.limit + 1]
+    images: list[Image] = [read_image(path) for path in paths]
     taken: dict[str, list[float]] = {name: [] for name in both}
     for image in images:
         for name, spotter in both.items():
