@@ -60,7 +60,9 @@ def _reading_losses(
     if recognizer is None:
         raise UsageError(f"model {model.config.name} has no recognizer to train")
     losses: dict[str, Tensor] = {}
-    if weights.characters and recognizer.characters is not None:
+    if weights.characters:
+        if recognizer.characters is None:
+            raise UsageError(f"model {model.config.name} has no character model to train: its width is 0")
         losses["characters"] = weights.characters * recognizer.characters.loss(batch.words)
     if not len(batch.images):
         return losses

@@ -146,6 +146,15 @@ def test_the_read_stage_needs_a_recognizer(options: TrainOptions, tmp_path: Path
         train(dataclasses.replace(options, config=tmp_path / "none.toml", steps=1), silent)
 
 
+def test_the_spell_stage_needs_a_character_model(options: TrainOptions, tmp_path: Path) -> None:
+    text = (tmp_path / "reading.toml").read_text()
+    (tmp_path / "reading.toml").write_text(
+        text.replace("decoder_heads = 2", "decoder_heads = 2\ncharacter_model = 0")
+    )
+    with pytest.raises(UsageError, match="no character model to train"):
+        train(dataclasses.replace(options, stage="spell", steps=1, val_crops=()), silent)
+
+
 def test_weights_without_a_recognizer_say_how_to_get_one(options: TrainOptions, tmp_path: Path) -> None:
     (tmp_path / "none.toml").write_text(MICRO)
     scenes = dataclasses.replace(options, config=tmp_path / "none.toml", stage="scenes", steps=1, crops=())
