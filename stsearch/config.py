@@ -132,7 +132,7 @@ class RecognizerConfig:
     refinements: int = 1  # cloze passes of both branches over what they read
     # Units of the character model, which knows how likely words are; 0: there is none. Not of the paper.
     character_model: int = 0
-    character_share: float = 0.08  # power of that probability where looks at a word disagree
+    character_share: float = 0.16  # power of that probability where a word may be read in several ways
     mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
     std: tuple[float, ...] = (0.269, 0.261, 0.276)
 

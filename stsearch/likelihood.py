@@ -45,7 +45,8 @@ def word_likelihoods(word: str, columns: Sequence[bytes]) -> NDArray[np.float32]
     """Return (N,) float32 in [0, 1]: how likely each crop shows ``word``, long words no less than short ones.
 
     Args:
-        word: folded; ``*`` stands for anything, ``?`` for one character, and one or more are known.
+        word: folded; ``*`` stands for anything, ``?`` for one character. Without any that is known, what
+            counts is that there are no letters or digits but these.
         columns: N times what ``pack_columns`` returned, of any length.
     """
     longest = max(map(len, columns), default=0)
@@ -54,7 +55,7 @@ def word_likelihoods(word: str, columns: Sequence[bytes]) -> NDArray[np.float32]
     costs = packed.reshape(-1, CLASSES, len(columns)).astype(np.int32)
     any_character, anything = costs[:, 1:].min(axis=1, keepdims=True), np.zeros_like(costs[:, :1])
     costs = np.concatenate([costs, any_character, anything], axis=1)
-    least = _least_costs(costs, _symbols(word)) / (_STEPS * _SOFTNESS * len(fixed_part(word)))
+    least = _least_costs(costs, _symbols(word)) / (_STEPS * _SOFTNESS * max(len(fixed_part(word)), 1))
     return np.asarray(np.exp(-least), np.float32)
 
 
@@ -81,7 +82,7 @@ def _least_costs(costs: NDArray[np.int32], symbols: NDArray[np.int64]) -> NDArra
         np.minimum(reached[1:], before[:-1], out=reached[1:])
         np.minimum(reached[2:], np.where(leaps[2:], before[:-2], _NEVER), out=reached[2:])
         reached += column
-    return np.asarray(np.minimum(reached[-1], reached[-2]), np.int32)
+    return np.asarray(reached[-2:].min(axis=0), np.int32)
 
 
 def _class_of(character: str) -> int:

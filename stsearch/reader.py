@@ -1,44 +1,32 @@
-"""Words in, readings out: in batches, crops on their heads turned over, what is in doubt looked at again."""
+"""Words in, readings out: in batches, crops on their heads turned over, what is in doubt thought over."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from stsearch.charset import normalize
+from stsearch.agreement import Candidate, CropReading, candidates
 from stsearch.geometry import extent, rectify, tilted
 from stsearch.likelihood import pack_columns
 from stsearch.models.layers import filled_up
 from stsearch.models.recognizer import Recognizer
-from stsearch.models.spelling import Reading, best_reading, n_best, probability
+from stsearch.models.spelling import best_reading
 from stsearch.types import Image, Polygon, TextInstance
 
 Item = TypeVar("Item")
 
 BATCH = 64
 SURE = 0.9
-"""A picture of a word that is read with less confidence is looked at again, tilted."""
+"""What is read with less confidence is thought over; a picture of a word is looked at again for it."""
 TILTS = (-18.0, -12.0, -6.0, 6.0, 12.0, 18.0)
 """Degrees, chosen on the validation crops: pictures are often the upright boxes of words that tilt."""
 _STEP = 8
 """Batches are filled up to a multiple of it: oneDNN compiles anew for every shape."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CropReading:
-    """What one crop says."""
-
-    table: NDArray[np.float32]  # (L, V) class probabilities
-    best: Reading
-    columns: bytes  # as ``likelihood.pack_columns`` returns them
-    turned: bool  # it was read upside down
 
 
 class Reader:
@@ -55,10 +43,6 @@ class Reader:
         for batch in _batches(crops, BATCH):
             yield from self._read_batch(batch)
 
-    def n_best(self, crop: CropReading, count: int) -> list[Reading]:
-        """Return the ``count`` most probable readings of a crop, best first."""
-        return n_best(crop.table, self._recognizer.charset, count)
-
     def read_pictures(self, pictures: Iterable[Image]) -> Iterator[CropReading]:
         """Read pictures of any size that show one word each; what is in doubt is looked at again, tilted."""
         for batch in _batches(pictures, BATCH):
@@ -69,8 +53,7 @@ class Reader:
             again = self._look(((picture, tilted(outline, tilt)) for (picture, outline), tilt in ways), 0.0)
             for at in doubted:
                 looks[at] += itertools.islice(again, len(TILTS))
-            likely = self._likely({normalize(look.best.text) for at in doubted for look in looks[at]})
-            yield from (self._most_agreed(each, likely) for each in looks)
+            yield from self._decide(looks)
 
     def read_instances(
         self, images: Sequence[Image], found: Sequence[Sequence[TextInstance]]
@@ -85,36 +68,35 @@ class Reader:
             for image, instances in zip(images, found, strict=True)
             for instance in instances
         )
-        readings = self._look(words, self.config.margin)
+        looks = ([reading] for reading in self._look(words, self.config.margin))
+        readings = itertools.chain.from_iterable(map(self._decide, _batches(looks, BATCH)))
         return [[_with_reading(instance, next(readings)) for instance in instances] for instances in found]
 
     def _look(self, words: Iterable[tuple[Image, Polygon]], margin: float) -> Iterator[CropReading]:
         return self.read(rectify(image, polygon, self.config.size, margin) for image, polygon in words)
 
+    def _decide(self, words: Sequence[Sequence[CropReading]]) -> list[CropReading]:
+        """Return what each of the ``words``, looked at once or more often, is read as."""
+        doubted = {
+            at: candidates(looks, self._recognizer.charset)
+            for at, looks in enumerate(words)
+            if looks[0].best.confidence < SURE
+        }
+        likely = self._likely(list(itertools.chain.from_iterable(doubted.values())))
+        readings = [looks[0] for looks in words]
+        for at, each in doubted.items():
+            readings[at] = max(each, key=lambda candidate: likely[candidate.word] * candidate.support).look
+        return readings
+
     @torch.inference_mode()
-    def _likely(self, words: Collection[str]) -> dict[str, float]:
-        """Return what each of ``words`` counts for being more or less likely to be written anywhere."""
+    def _likely(self, doubted: Sequence[Candidate]) -> dict[str, float]:
+        """Return what each word counts for being more or less likely to be written anywhere."""
+        words = sorted({candidate.word for candidate in doubted})
         model = self._recognizer.characters
         if model is None or not words:
             return dict.fromkeys(words, 1.0)
-        known = (self.config.character_share * model(list(words))).exp().tolist()
+        known = (self.config.character_share * model(words)).exp().tolist()
         return dict(zip(words, known, strict=True))
-
-    def _most_agreed(self, looks: Sequence[CropReading], likely: Mapping[str, float]) -> CropReading:
-        """Return the reading that is most probable in all looks together, from the look that is surest of it.
-
-        Readings that fold to the same word speak for each other; a word counts as much as it is ``likely``.
-        """
-        if len(looks) == 1:
-            return looks[0]
-        charset = self._recognizer.charset
-        votes: dict[str, float] = {}
-        for text in dict.fromkeys(look.best.text for look in looks):
-            word, classes = normalize(text), charset.encode(text)
-            support = sum(probability(look.table, classes) for look in looks)
-            votes[word] = votes.get(word, 0.0) + likely[word] * support
-        chosen = max(votes, key=votes.__getitem__)
-        return max((look for look in looks if normalize(look.best.text) == chosen), key=_certainty)
 
     @torch.inference_mode()
     def _read_batch(self, crops: Sequence[Image]) -> list[CropReading]:
@@ -133,7 +115,7 @@ class Reader:
             for i, (table, seen) in enumerate(zip(tables, columns, strict=True))
         ]
         for i, other in zip(heads.tolist(), readings[len(crops) :], strict=True):
-            readings[i] = max(readings[i], other, key=_certainty)
+            readings[i] = max(readings[i], other, key=lambda reading: reading.certainty)
         return readings[: len(crops)]
 
 
@@ -146,11 +128,6 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(itertools.islice(iterator, size)):
         yield batch
-
-
-def _certainty(reading: CropReading) -> float:
-    """Return the mean probability of a character, so that long words are not at a disadvantage."""
-    return float(reading.best.confidence ** (1 / max(len(reading.best.text), 1)))
 
 
 def _with_reading(instance: TextInstance, reading: CropReading) -> TextInstance:

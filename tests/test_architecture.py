@@ -31,6 +31,7 @@ LAYERS = (
     },
     {"models", "index", "data"},
     {
+        "agreement",
         "benchmarks",
         "cards",
         "query_encoder",

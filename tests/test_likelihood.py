@@ -59,6 +59,12 @@ def test_a_word_longer_than_the_columns_is_not_there() -> None:
     assert likelihood("abab", columns_of({"a": 1.0}, {"b": 1.0})) == 0.0
 
 
+def test_no_letter_or_digit_is_there_where_all_is_blank() -> None:
+    assert likelihood("", columns_of({"!": 1.0}, {})) == pytest.approx(1.0)
+    assert likelihood("", columns_of({}, {"a": 0.9})) == pytest.approx(0.1**0.5, abs=0.02)
+    assert likelihood("*", columns_of({"a": 0.9})) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(
     ("pattern", "is_there"),
     [

@@ -55,6 +55,12 @@ def n_best(table: NDArray[np.float32], charset: Charset, count: int) -> list[Rea
     """
     costs = -np.log(np.maximum(table, 1e-12))
     least = _least_costs(costs)
+    # Of the characters of a place, no more than ``count`` can be in the answers.
+    likeliest = costs[:, 1:].argsort(axis=1)[:, :count] + 1
+    steps = [
+        [(END, float(row[END])), *((c, float(row[c])) for c in chosen.tolist())]
+        for row, chosen in zip(costs, likeliest, strict=True)
+    ]
     # A prefix waits with its cost and the least that what follows can cost, so whole words leave in order.
     heap: list[tuple[float, float, tuple[int, ...]]] = [(float(least[0]), 0.0, ())]
     readings: list[Reading] = []
@@ -64,7 +70,7 @@ def n_best(table: NDArray[np.float32], charset: Charset, count: int) -> list[Rea
         if place == len(table) or (prefix and prefix[-1] == END):
             readings.append(_reading(table, prefix, charset))
             continue
-        for c, step in enumerate(costs[place].tolist()):
+        for c, step in steps[place]:
             rest = 0.0 if c == END else float(least[place + 1])
             heapq.heappush(heap, (cost + step + rest, cost + step, (*prefix, c)))
     return readings

@@ -1,0 +1,75 @@
+"""What one look at a word, or several, may say together: its most probable readings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stsearch.charset import Charset, normalize
+from stsearch.likelihood import word_likelihoods
+from stsearch.models.spelling import Reading, n_best, probability
+
+READINGS_A_LOOK = 4
+"""More change nothing: with several looks, two do (validation)."""
+_LEAST_SHARE = 0.1
+"""Of the probability of a look's first reading; less is hardly ever made up for, and would take time."""
+_COLUMNS_POWER = 2.0  # chosen on the validation crops, as the share of the character model was
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropReading:
+    """What one crop says."""
+
+    table: NDArray[np.float32]  # (L, V) class probabilities
+    best: Reading
+    columns: bytes  # as ``likelihood.pack_columns`` returns them
+    turned: bool  # it was read upside down
+
+    @property
+    def certainty(self) -> float:
+        """Return the mean probability of a character, so that long words are not at a disadvantage."""
+        return float(self.best.confidence ** (1 / max(len(self.best.text), 1)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A word that the looks may show."""
+
+    word: str  # folded; readings that fold to it speak for each other
+    support: float  # how probable the looks together hold it
+    look: CropReading  # the one that is surest of it, with that reading as its best
+
+
+def candidates(looks: Sequence[CropReading], charset: Charset) -> list[Candidate]:
+    """Return the readings that any of the ``looks`` at one word holds probable.
+
+    The decoder spells and the columns (CTC) see: they err differently, so a word needs the support of both.
+    The columns come folded, without signs.
+    """
+    surest: dict[str, CropReading] = {}
+    for look in looks:
+        readings = n_best(look.table, charset, READINGS_A_LOOK)
+        least = _LEAST_SHARE * math.prod(readings[0].probabilities)
+        for reading in readings:
+            if math.prod(reading.probabilities) < least:
+                break
+            read = replace(look, best=reading)
+            if reading.text not in surest or read.certainty > surest[reading.text].certainty:
+                surest[reading.text] = read
+    spellings: dict[str, list[CropReading]] = {}
+    for text, read in surest.items():
+        spellings.setdefault(normalize(text), []).append(read)
+    return [_candidate(word, spelled, looks, charset) for word, spelled in spellings.items()]
+
+
+def _candidate(
+    word: str, spelled: Sequence[CropReading], looks: Sequence[CropReading], charset: Charset
+) -> Candidate:
+    classes = [charset.encode(read.best.text) for read in spelled]
+    decoded = sum(probability(look.table, each) for each in classes for look in looks)
+    seen = float(word_likelihoods(word, [look.columns for look in looks]).mean())
+    return Candidate(word, decoded * seen**_COLUMNS_POWER, max(spelled, key=lambda read: read.certainty))
