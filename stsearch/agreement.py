@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.charset import Charset, normalize
-from stsearch.likelihood import word_likelihoods
+from stsearch.likelihood import pair_likelihoods
 from stsearch.models.spelling import Reading, n_best, probability
 
 READINGS_A_LOOK = 4
@@ -44,12 +44,28 @@ class Candidate:
     look: CropReading  # the one that is surest of it, with that reading as its best
 
 
-def candidates(looks: Sequence[CropReading], charset: Charset) -> list[Candidate]:
-    """Return the readings that any of the ``looks`` at one word holds probable.
+def candidates(words: Sequence[Sequence[CropReading]], charset: Charset) -> list[list[Candidate]]:
+    """Return, for each word, the readings that any of the looks at it holds probable.
 
-    The decoder spells and the columns (CTC) see: they err differently, so a word needs the support of both.
-    The columns come folded, without signs.
+    The decoder spells and the columns (CTC) see: they err differently, so a reading needs the support of
+    both. The columns come folded, without signs.
     """
+    spelled = [_spellings(looks, charset) for looks in words]
+    pairs = [
+        (word, look.columns)
+        for looks, spellings in zip(words, spelled, strict=True)
+        for word in spellings
+        for look in looks
+    ]
+    seen = iter(pair_likelihoods([word for word, _ in pairs], [columns for _, columns in pairs]).tolist())
+    return [
+        [_candidate(word, spellings[word], looks, charset, [next(seen) for _ in looks]) for word in spellings]
+        for looks, spellings in zip(words, spelled, strict=True)
+    ]
+
+
+def _spellings(looks: Sequence[CropReading], charset: Charset) -> dict[str, list[CropReading]]:
+    """Return the probable readings by the word they fold to, each in the look that is surest of it."""
     surest: dict[str, CropReading] = {}
     for look in looks:
         readings = n_best(look.table, charset, READINGS_A_LOOK)
@@ -63,13 +79,17 @@ def candidates(looks: Sequence[CropReading], charset: Charset) -> list[Candidate
     spellings: dict[str, list[CropReading]] = {}
     for text, read in surest.items():
         spellings.setdefault(normalize(text), []).append(read)
-    return [_candidate(word, spelled, looks, charset) for word, spelled in spellings.items()]
+    return spellings
 
 
 def _candidate(
-    word: str, spelled: Sequence[CropReading], looks: Sequence[CropReading], charset: Charset
+    word: str,
+    spelled: Sequence[CropReading],
+    looks: Sequence[CropReading],
+    charset: Charset,
+    seen: Sequence[float],
 ) -> Candidate:
     classes = [charset.encode(read.best.text) for read in spelled]
     decoded = sum(probability(look.table, each) for each in classes for look in looks)
-    seen = float(word_likelihoods(word, [look.columns for look in looks]).mean())
-    return Candidate(word, decoded * seen**_COLUMNS_POWER, max(spelled, key=lambda read: read.certainty))
+    support = decoded * (sum(seen) / len(seen)) ** _COLUMNS_POWER
+    return Candidate(word, support, max(spelled, key=lambda read: read.certainty))

@@ -49,14 +49,43 @@ def word_likelihoods(word: str, columns: Sequence[bytes]) -> NDArray[np.float32]
             counts is that there are no letters or digits but these.
         columns: N times what ``pack_columns`` returned, of any length.
     """
+    symbols = _symbols(word)[:, np.newaxis]
+    return _likelihoods(_costs(columns)[:, symbols[:, 0]], symbols, _known(word))
+
+
+def pair_likelihoods(words: Sequence[str], columns: Sequence[bytes]) -> NDArray[np.float32]:
+    """Return (N,) float32: how likely each of N crops shows its own word; see :func:`word_likelihoods`."""
+    found = np.empty(len(words), np.float32)
+    if not words:
+        return found
+    spelled, costs = [_symbols(word) for word in words], _costs(columns)
+    for length in {len(symbols) for symbols in spelled}:
+        at = [i for i, symbols in enumerate(spelled) if len(symbols) == length]
+        symbols = np.stack([spelled[i] for i in at], axis=1)
+        met = np.take_along_axis(costs[:, :, at], symbols[np.newaxis], axis=1)
+        found[at] = _likelihoods(met, symbols, np.array([_known(words[i]) for i in at]))
+    return found
+
+
+def _known(word: str) -> int:
+    return max(len(fixed_part(word)), 1)
+
+
+def _costs(columns: Sequence[bytes]) -> NDArray[np.int32]:
+    """Return (C, S, N) what each symbol costs in each column of N crops."""
     longest = max(map(len, columns), default=0)
     padded = (each + _BLANK * ((longest - len(each)) // CLASSES) for each in columns)
     packed = np.stack([np.frombuffer(each, np.uint8) for each in padded], axis=-1)
     costs = packed.reshape(-1, CLASSES, len(columns)).astype(np.int32)
     any_character, anything = costs[:, 1:].min(axis=1, keepdims=True), np.zeros_like(costs[:, :1])
-    costs = np.concatenate([costs, any_character, anything], axis=1)
-    least = _least_costs(costs, _symbols(word)) / (_STEPS * _SOFTNESS * max(len(fixed_part(word)), 1))
-    return np.asarray(np.exp(-least), np.float32)
+    return np.concatenate([costs, any_character, anything], axis=1)
+
+
+def _likelihoods(
+    met: NDArray[np.int32], symbols: NDArray[np.int64], known: int | NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return (N,) from the (C, 2 L + 1, N) costs ``met`` and the symbols, (2 L + 1, N or 1)."""
+    return np.asarray(np.exp(-_least_costs(met, symbols) / (_STEPS * _SOFTNESS * known)), np.float32)
 
 
 def _symbols(word: str) -> NDArray[np.int64]:
@@ -70,13 +99,13 @@ def _symbols(word: str) -> NDArray[np.int64]:
     return np.array(symbols)
 
 
-def _least_costs(costs: NDArray[np.int32], symbols: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return (N,) what the best alignment of ``symbols`` costs (Viterbi), of (C, S, N) costs."""
-    leaps = np.zeros((len(symbols), 1), bool)  # over a blank, to another character
-    leaps[3::2, 0] = (symbols[3::2] != symbols[1:-2:2]) | (symbols[3::2] == _ANY_CHARACTER)
-    reached = np.full((len(symbols), costs.shape[2]), _NEVER, np.int32)
-    reached[:2] = costs[0, symbols[:2]]
-    for column in costs[1:, symbols]:
+def _least_costs(met: NDArray[np.int32], symbols: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return (N,) what the best alignment costs (Viterbi); arguments as of :func:`_likelihoods`."""
+    leaps = np.zeros(symbols.shape, bool)  # over a blank, to another character
+    leaps[3::2] = (symbols[3::2] != symbols[1:-2:2]) | (symbols[3::2] == _ANY_CHARACTER)
+    reached = np.full(met.shape[1:], _NEVER, np.int32)
+    reached[:2] = met[0, :2]
+    for column in met[1:]:
         before = reached
         reached = before.copy()
         np.minimum(reached[1:], before[:-1], out=reached[1:])

@@ -77,21 +77,18 @@ class Reader:
 
     def _decide(self, words: Sequence[Sequence[CropReading]]) -> list[CropReading]:
         """Return what each of the ``words``, looked at once or more often, is read as."""
-        doubted = {
-            at: candidates(looks, self._recognizer.charset)
-            for at, looks in enumerate(words)
-            if looks[0].best.confidence < SURE
-        }
-        likely = self._likely(list(itertools.chain.from_iterable(doubted.values())))
+        doubted = [at for at, looks in enumerate(words) if looks[0].best.confidence < SURE]
+        found = candidates([words[at] for at in doubted], self._recognizer.charset)
+        likely = self._likely(found)
         readings = [looks[0] for looks in words]
-        for at, each in doubted.items():
+        for at, each in zip(doubted, found, strict=True):
             readings[at] = max(each, key=lambda candidate: likely[candidate.word] * candidate.support).look
         return readings
 
     @torch.inference_mode()
-    def _likely(self, doubted: Sequence[Candidate]) -> dict[str, float]:
+    def _likely(self, found: Sequence[Sequence[Candidate]]) -> dict[str, float]:
         """Return what each word counts for being more or less likely to be written anywhere."""
-        words = sorted({candidate.word for candidate in doubted})
+        words = sorted({candidate.word for each in found for candidate in each})
         model = self._recognizer.characters
         if model is None or not words:
             return dict.fromkeys(words, 1.0)

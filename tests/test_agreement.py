@@ -32,8 +32,13 @@ def look(decoded: list[dict[str, float]], seen: list[dict[str, float]] | None = 
     return CropReading(table, best_reading(table, CHARSET), packed, turned=False)
 
 
+def possible(looks: list[CropReading]) -> list[Candidate]:
+    [found] = candidates([looks], CHARSET)
+    return found
+
+
 def best(looks: list[CropReading]) -> Candidate:
-    return max(candidates(looks, CHARSET), key=lambda candidate: candidate.support)
+    return max(possible(looks), key=lambda candidate: candidate.support)
 
 
 def test_what_decoder_and_columns_agree_on_is_best() -> None:
@@ -66,12 +71,12 @@ def test_looks_are_added_up_and_the_surest_of_them_is_returned() -> None:
 
 
 def test_every_word_is_named_once() -> None:
-    found = candidates([look([{"a": 0.5, "A": 0.3}]), look([{"A": 0.6, "b": 0.2}])], CHARSET)
+    found = possible([look([{"a": 0.5, "A": 0.3}]), look([{"A": 0.6, "b": 0.2}])])
     assert sorted(each.word for each in found) == sorted({each.word for each in found})
 
 
 def test_what_a_look_holds_hardly_probable_is_no_candidate() -> None:
-    found = candidates([look([{"a": 0.95, "b": 0.05}], [{"b": 1.0}])], CHARSET)
+    found = possible([look([{"a": 0.95, "b": 0.05}], [{"b": 1.0}])])
     assert [each.word for each in found] == ["a"]
 
 
@@ -81,5 +86,16 @@ def test_a_sign_stays_a_sign() -> None:
 
 
 def test_a_word_that_the_columns_have_no_room_for_is_no_error() -> None:
-    found = candidates([look([{"a": 0.8}, {"b": 0.8}, {"a": 0.8}], [{"a": 1.0}])], CHARSET)
+    found = possible([look([{"a": 0.8}, {"b": 0.8}, {"a": 0.8}], [{"a": 1.0}])])
     assert "aba" in {each.word for each in found}
+
+
+def test_words_are_judged_the_same_alone_and_together() -> None:
+    one = [look([{"a": 0.6, "b": 0.4}], [{"a": 0.1, "b": 0.9}]), look([{"a": 0.5, "b": 0.4}])]
+    two = [look([{"a": 0.5}, {"b": 0.5}])]
+    together = candidates([one, two], CHARSET)
+    alone = [possible(one), possible(two)]
+    assert [[(c.word, c.support) for c in each] for each in together] == [
+        [(c.word, c.support) for c in each] for each in alone
+    ]
+    assert candidates([], CHARSET) == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stsearch.charset import Charset
-from stsearch.likelihood import CLASSES, pack_columns, word_likelihoods
+from stsearch.likelihood import CLASSES, pack_columns, pair_likelihoods, word_likelihoods
 
 CHARSET = Charset("aAbB!é")
 
@@ -97,6 +97,17 @@ def test_crops_are_compared_at_once_as_one_by_one() -> None:
     crops = [columns_of({"a": 0.9}, {"b": 0.3}), columns_of({"b": 0.9}, {"b": 0.3}), columns_of({}, {})]
     one_by_one = [likelihood("ab", crop) for crop in crops]
     np.testing.assert_array_equal(word_likelihoods("ab", crops), np.array(one_by_one, np.float32))
+
+
+def test_each_crop_may_have_a_word_of_its_own() -> None:
+    crops = [
+        columns_of({"a": 0.9}, {"b": 0.3}),
+        columns_of({"b": 0.9}, {"b": 0.3}),
+        columns_of({}, {"a": 0.2}),
+    ]
+    words = ["ab", "b", "ba"]
+    one_by_one = [likelihood(*pair) for pair in zip(words, crops, strict=True)]
+    np.testing.assert_array_equal(pair_likelihoods(words, crops), np.array(one_by_one, np.float32))
 
 
 def test_crops_of_any_number_of_columns_are_compared() -> None:
