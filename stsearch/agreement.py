@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -28,11 +27,6 @@ class CropReading:
     best: Reading
     columns: bytes  # as ``likelihood.pack_columns`` returns them
     turned: bool  # it was read upside down
-
-    @property
-    def certainty(self) -> float:
-        """Return the mean probability of a character, so that long words are not at a disadvantage."""
-        return float(self.best.confidence ** (1 / max(len(self.best.text), 1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +63,10 @@ def _spellings(looks: Sequence[CropReading], charset: Charset) -> dict[str, list
     surest: dict[str, CropReading] = {}
     for look in looks:
         readings = n_best(look.table, charset, READINGS_A_LOOK)
-        least = _LEAST_SHARE * math.prod(readings[0].probabilities)
-        for reading in readings:
-            if math.prod(reading.probabilities) < least:
-                break
-            read = replace(look, best=reading)
-            if reading.text not in surest or read.certainty > surest[reading.text].certainty:
-                surest[reading.text] = read
+        least = _LEAST_SHARE * readings[0].probability
+        for reading in (each for each in readings if each.probability >= least):
+            if reading.text not in surest or reading.sureness > surest[reading.text].best.sureness:
+                surest[reading.text] = replace(look, best=reading)
     spellings: dict[str, list[CropReading]] = {}
     for text, read in surest.items():
         spellings.setdefault(normalize(text), []).append(read)
@@ -92,4 +83,4 @@ def _candidate(
     classes = [charset.encode(read.best.text) for read in spelled]
     decoded = sum(probability(look.table, each) for each in classes for look in looks)
     support = decoded * (sum(seen) / len(seen)) ** _COLUMNS_POWER
-    return Candidate(word, support, max(spelled, key=lambda read: read.certainty))
+    return Candidate(word, support, max(spelled, key=lambda read: read.best.sureness))

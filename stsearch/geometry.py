@@ -157,9 +157,14 @@ def turn_quad(quad: Quad, quarter_turns: int) -> Quad:
 
 def tilted(polygon: Polygon, degrees: float) -> Polygon:
     """Turn ``polygon`` clockwise about its centre."""
-    angle, centre = np.deg2rad(degrees), polygon.mean(axis=0)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return np.asarray((polygon - centre) @ turn + centre, np.float32)
+    centre = polygon.mean(axis=0)
+    return np.asarray((polygon - centre) @ turning(np.deg2rad(degrees)) + centre, np.float32)
+
+
+def turning(radians: float) -> NDArray[np.float64]:
+    """Return the (2, 2) matrix from whose left (N, 2) points are turned clockwise about the origin."""
+    cos, sin = np.cos(radians), np.sin(radians)
+    return np.array([[cos, sin], [-sin, cos]])
 
 
 def expand_edges(edges: Edges, margin: float) -> Edges:

@@ -49,8 +49,8 @@ def word_likelihoods(word: str, columns: Sequence[bytes]) -> NDArray[np.float32]
             counts is that there are no letters or digits but these.
         columns: N times what ``pack_columns`` returned, of any length.
     """
-    symbols = _symbols(word)[:, np.newaxis]
-    return _likelihoods(_costs(columns)[:, symbols[:, 0]], symbols, _known(word))
+    symbols = _symbols(word)
+    return _likelihoods(_costs(columns)[:, symbols], symbols[:, np.newaxis], _known(word))
 
 
 def pair_likelihoods(words: Sequence[str], columns: Sequence[bytes]) -> NDArray[np.float32]:

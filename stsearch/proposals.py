@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stsearch.charset import normalize
 from stsearch.config import ProposalConfig
 from stsearch.geometry import overlap_areas
+from stsearch.models.spelling import mean_confidence
 from stsearch.types import Polygon, TextInstance
 
 SAME_WORD = 0.5
@@ -83,7 +84,7 @@ def keep_best(found: Sequence[TextInstance]) -> list[TextInstance]:
 
 def sureness(instance: TextInstance) -> float:
     """Return the mean (geometric) confidence of a character, in [0, 1]."""
-    return float(instance.confidence ** (1 / max(len(instance.transcript), 1)))
+    return mean_confidence(instance.confidence, instance.transcript)
 
 
 def certainty(instance: TextInstance) -> float:

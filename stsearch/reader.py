@@ -48,7 +48,7 @@ class Reader:
         for batch in _batches(pictures, BATCH):
             words = [(picture, extent(picture)) for picture in batch]
             looks = [[reading] for reading in self._look(words, 0.0)]
-            doubted = [at for at, [first] in enumerate(looks) if first.best.confidence < SURE]
+            doubted = _doubted(looks)
             ways = itertools.product([words[at] for at in doubted], TILTS)
             again = self._look(((picture, tilted(outline, tilt)) for (picture, outline), tilt in ways), 0.0)
             for at in doubted:
@@ -77,7 +77,7 @@ class Reader:
 
     def _decide(self, words: Sequence[Sequence[CropReading]]) -> list[CropReading]:
         """Return what each of the ``words``, looked at once or more often, is read as."""
-        doubted = [at for at, looks in enumerate(words) if looks[0].best.confidence < SURE]
+        doubted = _doubted(words)
         found = candidates([words[at] for at in doubted], self._recognizer.charset)
         likely = self._likely(found)
         readings = [looks[0] for looks in words]
@@ -112,8 +112,13 @@ class Reader:
             for i, (table, seen) in enumerate(zip(tables, columns, strict=True))
         ]
         for i, other in zip(heads.tolist(), readings[len(crops) :], strict=True):
-            readings[i] = max(readings[i], other, key=lambda reading: reading.certainty)
+            readings[i] = max(readings[i], other, key=lambda reading: reading.best.sureness)
         return readings[: len(crops)]
+
+
+def _doubted(words: Sequence[Sequence[CropReading]]) -> list[int]:
+    """Return which of the ``words`` the first look at them leaves in doubt."""
+    return [at for at, [first, *_] in enumerate(words) if first.best.confidence < SURE]
 
 
 def _in_steps(batch: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:

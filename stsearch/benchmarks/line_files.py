@@ -12,7 +12,7 @@ import numpy as np
 from stsearch.benchmarks.layout import read_label_files
 from stsearch.data.readers import parse_lines, parse_polygon, read_text
 from stsearch.errors import DataError
-from stsearch.geometry import box
+from stsearch.geometry import box, tilted
 from stsearch.types import Polygon, Sample, WordLabel
 
 NOWHERE: Polygon = np.zeros((0, 2), np.float32)
@@ -136,10 +136,7 @@ def _ctw1500_line(line: str) -> WordLabel:
 
 def _td500_line(line: str) -> WordLabel:
     _, difficult, x, y, width, height, angle = map(float, line.split())
-    cos, sin = np.cos(angle), np.sin(angle)
-    corners = box(-width / 2, -height / 2, width / 2, height / 2) @ np.array([[cos, sin], [-sin, cos]])
-    centre = np.array([x + width / 2, y + height / 2])
-    polygon = (corners + centre).astype(np.float32)
+    polygon = tilted(box(x, y, x + width, y + height), np.rad2deg(angle))
     return WordLabel(polygon, "", legible=not difficult)
 
 

@@ -12,15 +12,13 @@ from torch import Tensor
 from stsearch.charset import strip_accents
 from stsearch.config import Canvas, RecognizerConfig, StageConfig
 from stsearch.data.augment import as_detected, spoil, vary_colours
-from stsearch.geometry import box, extent, rectify
+from stsearch.geometry import box, extent, rectify, turning
 from stsearch.types import Image, Polygon, WordLabel
 
 RENDERED_SIZES = ((32, 128), (48, 192), (64, 256))
 """Pictures that words are rendered in, before they are cut out."""
 _SIZE_SHARES = (0.45, 0.35, 0.2)
-_FRAMED_SHARE = (
-    0.35  # are cut by the upright box around them, as many sets of crops are: tilted words stay so
-)
+_FRAMED_SHARE = 0.35  # are cut by a box around them, as many sets of crops are: tilted words stay so
 _FRAME_TILT = 9.0  # degrees, standard deviation of what such a box is off the upright
 _SHORTEST_TURNED = 3  # characters: a single "o" looks the same on its head
 
@@ -65,8 +63,7 @@ def whole_picture(image: Image, transcript: str, config: RecognizerConfig) -> li
 
 def _frame(points: Polygon, degrees: float = 0.0) -> Polygon:
     """Return the (4, 2) rectangle around ``points`` that is turned by ``degrees``, clockwise."""
-    angle = np.deg2rad(degrees)
-    axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    axes = turning(np.deg2rad(degrees))
     turned = points @ axes.T
     (left, top), (right, bottom) = turned.min(axis=0), turned.max(axis=0)
     return np.asarray(box(left, top, right, bottom) @ axes, np.float32)

@@ -28,9 +28,24 @@ class Reading:
         return self.probabilities[: len(self.text)]
 
     @property
+    def probability(self) -> float:
+        """Return the product of the probabilities, in [0, 1]."""
+        return math.prod(self.probabilities)
+
+    @property
     def confidence(self) -> float:
-        """Return the product of the probabilities, in [0, 1]; 0 when nothing is read (PARSeq)."""
-        return math.prod(self.probabilities) if self.text else 0.0
+        """Return the probability, and 0 when nothing is read (PARSeq)."""
+        return self.probability if self.text else 0.0
+
+    @property
+    def sureness(self) -> float:
+        """Return the mean (geometric) confidence of a character, in [0, 1]."""
+        return mean_confidence(self.confidence, self.text)
+
+
+def mean_confidence(confidence: float, text: str) -> float:
+    """Return the mean (geometric) confidence of a character: long words are at no disadvantage."""
+    return float(confidence ** (1 / max(len(text), 1)))
 
 
 def best_reading(table: NDArray[np.float32], charset: Charset) -> Reading:
