@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 
 from stsearch import load_spotter
-from stsearch.charset import normalize
 from stsearch.data.readers import read_unlabelled
 from stsearch.geometry import rectify, word_size
 from stsearch.image import read_image
 from stsearch.proposals import keep_best
 from stsearch.query_encoder import load_query_encoder
+from stsearch.text.charset import normalize
 from stsearch.types import Image, TextInstance
 
 SURE = 0.85  # the least confidence of a reading

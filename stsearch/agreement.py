@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.charset import Charset, normalize
-from stsearch.likelihood import pair_likelihoods
-from stsearch.models.spelling import Reading, n_best, probability
+from stsearch.text.charset import Charset, normalize
+from stsearch.text.ctc import pair_likelihoods
+from stsearch.text.decoding import Reading, n_best, probability
 
 READINGS_A_LOOK = 4
 """More change nothing: with several looks, two do (validation)."""

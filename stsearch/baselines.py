@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.charset import ALPHANUMERIC, split_words
 from stsearch.errors import ImageError, UsageError
 from stsearch.geometry import box
+from stsearch.text.charset import ALPHANUMERIC, split_words
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
 FULL_SIZE = 1 << 16

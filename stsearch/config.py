@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stsearch.charset import ALPHANUMERIC, PRINTABLE
+from stsearch.text.charset import ALPHANUMERIC, PRINTABLE
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from stsearch import metrics
 from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
-from stsearch.charset import normalize, split_words
 from stsearch.errors import DataError
 from stsearch.index.records import InstanceTable
 from stsearch.predictions import Conditions, Predictions
 from stsearch.proposals import keep_best
 from stsearch.scoring import Scorer
 from stsearch.search import Encoder
+from stsearch.text.charset import normalize, split_words
 from stsearch.types import Sample, TextInstance
 
 Measure = Literal["retrieval", "detection", "reading"]

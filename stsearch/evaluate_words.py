@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stsearch import metrics
-from stsearch.charset import normalize
 from stsearch.errors import DataError
 from stsearch.image import read_image
 from stsearch.reader import Reader
+from stsearch.text.charset import normalize
 from stsearch.types import Image
 
 WORD_RULE = (

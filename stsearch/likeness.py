@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.charset import normalize
 from stsearch.geometry import extent
 from stsearch.proposals import sureness
 from stsearch.query import Query
+from stsearch.text.charset import normalize
 from stsearch.types import Embedding, Image, ModelInfo, Polygon, TextInstance
 
 _SHORTER_SIDE = 32

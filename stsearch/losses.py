@@ -12,7 +12,7 @@ from rapidfuzz.process import cdist
 from torch import Tensor
 from torch.nn import functional as F
 
-from stsearch.charset import ALPHANUMERIC
+from stsearch.text.charset import ALPHANUMERIC
 
 
 @dataclass(frozen=True, slots=True, eq=False)

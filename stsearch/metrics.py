@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.charset import edit_similarity, normalize
 from stsearch.geometry import overlap_areas
+from stsearch.text.charset import edit_similarity, normalize
 from stsearch.types import Polygon, WordLabel
 
 MIN_IOU = 0.5

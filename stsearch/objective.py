@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stsearch.charset import Charset
 from stsearch.config import LossWeights, StageConfig
 from stsearch.data.crops import CropBatch
 from stsearch.data.dataset import Batch
@@ -30,6 +29,7 @@ from stsearch.models.prompts import TextPrompt
 from stsearch.models.recognizer import IGNORED, Recognizer
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.models.text_encoder import tokenize
+from stsearch.text.charset import Charset
 
 LENGTH_GROUPS = 3
 

@@ -15,10 +15,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.charset import normalize
 from stsearch.config import ProposalConfig
 from stsearch.geometry import overlap_areas
-from stsearch.models.spelling import mean_confidence
+from stsearch.text.charset import normalize
+from stsearch.text.decoding import mean_confidence
 from stsearch.types import Polygon, TextInstance
 
 SAME_WORD = 0.5

@@ -16,11 +16,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from stsearch.charset import ALPHANUMERIC, strip_accents
 from stsearch.errors import UsageError
-
-WILDCARDS = "*?"
-"""``*`` stands for any run of characters, none included; ``?`` for any one."""
+from stsearch.text.charset import ALPHANUMERIC, strip_accents
+from stsearch.text.wildcards import WILDCARDS, collapse_stars, fixed_part, is_pattern
 
 _ALLOWED = (
     "words are made of the letters a to z and the digits 0 to 9 (case and accents do not matter),"
@@ -31,24 +29,6 @@ _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))  # noqa: RUF0
 
 LONGEST_RUN = 4
 """Words of a phrase that may be run together in one text instance."""
-
-
-def is_pattern(word: str) -> bool:
-    """Return whether ``word`` holds a wildcard.
-
-    >>> is_pattern("re16*"), is_pattern("coffee")
-    (True, False)
-    """
-    return any(c in word for c in WILDCARDS)
-
-
-def fixed_part(word: str) -> str:
-    """Return the characters of ``word`` that are known, which is what can be embedded.
-
-    >>> fixed_part("re16*")
-    're16'
-    """
-    return "".join(c for c in word if c not in WILDCARDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +49,7 @@ class Term:
         """
         last = len(self.words)
         return {
-            (start, end): _collapse("".join(self.words[start:end]))
+            (start, end): collapse_stars("".join(self.words[start:end]))
             for start in range(last)
             for end in range(start + 1, min(start + LONGEST_RUN, last) + 1)
         }
@@ -209,7 +189,7 @@ def _fold(word: str) -> str:
     for character in word:
         if unicodedata.category(character)[0] in "LNM" and _is_lost(character):
             raise UsageError(f"{character!r} in {word!r} cannot be searched for: {_ALLOWED}")
-    folded = _collapse("".join(c for c in strip_accents(word).lower() if c in ALPHANUMERIC + WILDCARDS))
+    folded = collapse_stars("".join(c for c in strip_accents(word).lower() if c in ALPHANUMERIC + WILDCARDS))
     if folded and not fixed_part(folded):
         raise UsageError(f"{word!r} would match every word: add what is known of it; {_ALLOWED}")
     return folded
@@ -218,8 +198,3 @@ def _fold(word: str) -> str:
 def _is_lost(character: str) -> bool:
     kept = strip_accents(character).lower()
     return bool(kept) and not any(c in ALPHANUMERIC for c in kept)
-
-
-def _collapse(pattern: str) -> str:
-    """Return ``pattern`` with every run of stars as one."""
-    return re.sub(r"\*{2,}", "*", pattern)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from stsearch.cards import MODEL_FILE, checked, find_weights, read_card
-from stsearch.charset import Charset, normalize
 from stsearch.config import EmbedderConfig
 from stsearch.errors import WeightsError
+from stsearch.text.charset import Charset, normalize
 from stsearch.types import ModelInfo
 
 _PREFIX = "text_embedder."

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from stsearch.agreement import Candidate, CropReading, candidates
 from stsearch.geometry import extent, rectify, tilted
-from stsearch.likelihood import pack_columns
 from stsearch.models.layers import filled_up
 from stsearch.models.recognizer import Recognizer
-from stsearch.models.spelling import best_reading
+from stsearch.text.ctc import pack_columns
+from stsearch.text.decoding import best_reading
 from stsearch.types import Image, Polygon, TextInstance
 
 Item = TypeVar("Item")

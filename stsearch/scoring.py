@@ -11,10 +11,10 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from stsearch.calibration import advised_least, match_probability
-from stsearch.charset import normalize
 from stsearch.index.records import InstanceTable
-from stsearch.likelihood import word_likelihoods
-from stsearch.query import fixed_part, is_pattern
+from stsearch.text.charset import normalize
+from stsearch.text.ctc import word_likelihoods
+from stsearch.text.wildcards import fixed_part, is_pattern
 from stsearch.types import Embedding, ModelInfo
 
 NO_MATCH = -1.0

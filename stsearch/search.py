@@ -18,9 +18,10 @@ from stsearch.frames import Frames
 from stsearch.index.gallery import Gallery
 from stsearch.index.records import Detail
 from stsearch.photo_filter import PhotoFilter
-from stsearch.query import Query, fixed_part
+from stsearch.query import Query
 from stsearch.ranking import Group, Ranking, Row
 from stsearch.scoring import Scorer, edit_distances
+from stsearch.text.wildcards import fixed_part
 from stsearch.types import ModelInfo, Polygon, Quad
 
 _CANDIDATES = 1000

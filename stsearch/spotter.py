@@ -12,18 +12,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stsearch.charset import Charset
 from stsearch.config import DetectorConfig, ProposalConfig
 from stsearch.errors import DeviceError
 from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
 from stsearch.image import Resize, ResizePlan
 from stsearch.inference import fast_dtype, fold_batch_norms, make_fast, precision_on
-from stsearch.likelihood import pack_columns
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.quantized import multiplies_bytes, quantize
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.proposals import group_outlines, worth_keeping, worth_reading
 from stsearch.reader import Reader
+from stsearch.text.charset import Charset
+from stsearch.text.ctc import pack_columns
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
 _CROP_DETAIL = 2

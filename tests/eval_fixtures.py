@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stsearch.charset import ALPHANUMERIC
 from stsearch.predictions import Predictions
+from stsearch.text.charset import ALPHANUMERIC
 from stsearch.types import Embedding, Image, ModelInfo, Polygon, Sample, TextInstance, WordLabel
 
 INFO = ModelInfo("fake", "5ha", ALPHANUMERIC, dim=36, longer_side=64)

@@ -12,9 +12,9 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from stsearch.charset import ALPHANUMERIC, normalize
 from stsearch.index.gallery import Gallery
 from stsearch.index.records import PhotoFile, Spotted
+from stsearch.text.charset import ALPHANUMERIC, normalize
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
 DIM = len(ALPHANUMERIC)

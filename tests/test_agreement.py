@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from stsearch.agreement import Candidate, CropReading, candidates
-from stsearch.charset import Charset
-from stsearch.likelihood import pack_columns
-from stsearch.models.spelling import best_reading
+from stsearch.text.charset import Charset
+from stsearch.text.ctc import pack_columns
+from stsearch.text.decoding import best_reading
 
 CHARSET = Charset("abAB!")
 

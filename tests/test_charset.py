@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stsearch.charset import Charset, edit_similarity, normalize, split_words, strip_accents
+from stsearch.text.charset import Charset, edit_similarity, normalize, split_words, strip_accents
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from gallery_fixtures import LetterEncoder, make_set_gallery, set_in_lines
 
-from stsearch.charset import Charset
 from stsearch.cli import app
 from stsearch.index.gallery import Gallery
 from stsearch.index.records import Spotted
-from stsearch.likelihood import CLASSES, pack_columns
+from stsearch.text.charset import Charset
+from stsearch.text.ctc import CLASSES, pack_columns
 
 SIGNS = {
     "bar.jpg": ["BAR Roma"],

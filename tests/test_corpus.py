@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stsearch.charset import strip_accents
 from stsearch.data.corpus import BUILTIN_WORDS, Corpus
+from stsearch.text.charset import strip_accents
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from stsearch.agreement import CropReading
-from stsearch.charset import Charset
 from stsearch.errors import DataError
 from stsearch.evaluate_words import WordReport, evaluate_words, joined
-from stsearch.models.spelling import best_reading
 from stsearch.reader import Reader
+from stsearch.text.charset import Charset
+from stsearch.text.decoding import best_reading
 from stsearch.types import Image
 
 

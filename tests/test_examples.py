@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from stsearch.charset import normalize
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.image import read_image
+from stsearch.text.charset import normalize
 
 EXAMPLES = ROOT / "examples"
 

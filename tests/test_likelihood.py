@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stsearch.charset import Charset
-from stsearch.likelihood import CLASSES, pack_columns, pair_likelihoods, word_likelihoods
+from stsearch.text.charset import Charset
+from stsearch.text.ctc import CLASSES, pack_columns, pair_likelihoods, word_likelihoods
 
 CHARSET = Charset("aAbB!é")
 

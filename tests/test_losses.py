@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from stsearch.charset import edit_similarity
 from stsearch.losses import (
     DetectionTargets,
     balanced_bce,
@@ -19,6 +18,7 @@ from stsearch.losses import (
     similarity_loss,
     threshold_loss,
 )
+from stsearch.text.charset import edit_similarity
 
 TARGET = torch.tensor([[[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]])
 CARE = torch.ones_like(TARGET)

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from stsearch.cards import Card
-from stsearch.charset import Charset
 from stsearch.errors import WeightsError
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.query_encoder import load_query_encoder
+from stsearch.text.charset import Charset
 from stsearch.weights import load_model, save_model
 
 

@@ -8,7 +8,7 @@ import torch
 
 from stsearch.config import RecognizerConfig
 from stsearch.models.recognizer import IGNORED, Recognizer, build_recognizer
-from stsearch.models.spelling import END
+from stsearch.text.decoding import END
 
 
 @pytest.fixture

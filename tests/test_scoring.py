@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from stsearch.charset import ALPHANUMERIC, Charset, normalize
 from stsearch.index.records import InstanceTable
-from stsearch.likelihood import CLASSES, pack_columns
-from stsearch.query import fixed_part
 from stsearch.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
+from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
+from stsearch.text.ctc import CLASSES, pack_columns
+from stsearch.text.wildcards import fixed_part
 
 
 def table_of(*transcripts: str, confidence: float = 1.0) -> InstanceTable:

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from stsearch.charset import PRINTABLE, Charset
-from stsearch.models.spelling import best_reading, n_best, probability
+from stsearch.text.charset import PRINTABLE, Charset
+from stsearch.text.decoding import best_reading, n_best, probability
 
 ABC = Charset("abc")
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from stsearch.charset import split_words
 from stsearch.errors import DataError
+from stsearch.text.charset import split_words
 from stsearch.types import Sample
 
 Relevance = Mapping[str, frozenset[Path]]

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.charset import normalize, strip_accents
 from stsearch.data.lettering import Mask
 from stsearch.data.looks import Layer
+from stsearch.text.charset import normalize, strip_accents
 from stsearch.types import Image, Polygon, WordLabel
 
 Matrix = NDArray[np.float64]  # (3, 3) plane to picture, points in pixels from the outer corner

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 
-from stsearch.charset import strip_accents
 from stsearch.errors import DataError
+from stsearch.text.charset import strip_accents
 from stsearch.types import Polygon
 
 Mask = NDArray[np.uint8]  # (h, w), 255 = ink

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.charset import normalize
 from stsearch.errors import GalleryDamagedError
 from stsearch.index.database import Database, Row
 from stsearch.index.records import (
@@ -33,6 +32,7 @@ from stsearch.index.records import (
     row_checksum,
 )
 from stsearch.index.schema import COLUMNS, MIGRATIONS
+from stsearch.text.charset import normalize
 from stsearch.types import Polygon
 
 __all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stsearch.charset import ALPHANUMERIC, Charset, normalize
+from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
 
 _EMBEDDED = 48
 _PADDING = -100

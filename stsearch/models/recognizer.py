@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stsearch.charset import Charset, normalize
 from stsearch.config import RecognizerConfig
 from stsearch.models.character_model import CharacterModel
 from stsearch.models.layers import dtype_of, normalised
 from stsearch.models.permuted_decoder import KeysValues, PermutedDecoder, allowed_by, draw_orders
-from stsearch.models.spelling import END
 from stsearch.models.text_encoder import ClipTextEncoder, tokenize
 from stsearch.models.vision_tower import VisionTower
+from stsearch.text.charset import Charset, normalize
+from stsearch.text.decoding import END
 
 IGNORED = -100  # a target that is not judged
 _STEP = 4  # positions and words are padded to a multiple of it: oneDNN compiles anew for every shape

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.charset import ALPHANUMERIC, Charset, normalize
-from stsearch.query import fixed_part
+from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
+from stsearch.text.wildcards import fixed_part
 
 CLASSES = len(ALPHANUMERIC) + 1
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.charset import Charset
+from stsearch.text.charset import Charset
 
 END = 0
 

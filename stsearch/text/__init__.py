@@ -1,0 +1,1 @@
+"""Strings: characters and their folding, wildcards, CTC posteriors, decoding; numpy only."""
