@@ -16,7 +16,7 @@ import numpy as np
 
 from stsearch import load_spotter
 from stsearch.data.readers import read_unlabelled
-from stsearch.geometry import rectify, word_size
+from stsearch.geometry.polygons import rectify, word_size
 from stsearch.image import read_image
 from stsearch.proposals import keep_best
 from stsearch.query_encoder import load_query_encoder

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.errors import ImageError, UsageError
-from stsearch.geometry import box
+from stsearch.geometry.polygons import box
 from stsearch.text.charset import ALPHANUMERIC, split_words
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 

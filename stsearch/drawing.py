@@ -10,7 +10,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from stsearch.geometry import rectify, word_size
+from stsearch.geometry.polygons import rectify, word_size
 from stsearch.types import Image, Polygon
 
 _OUTLINE, _AROUND = (230, 0, 90), (255, 255, 255)  # a bright line in a white one stands out on any photograph

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.geometry import extent
+from stsearch.geometry.polygons import TALL_RATIO, extent
 from stsearch.proposals import sureness
 from stsearch.query import Query
 from stsearch.text.charset import normalize
@@ -20,8 +20,6 @@ _SHORTER_SIDE = 32
 """Pixels to which a picture is scaled first; the spotter doubles small ones, to a height that words are
 trained at. Of 16 crops of the rendered gallery 15 were most similar to the word they were cut from; at their
 own size 10, at 64 pixels 13, and a border around them changed nothing."""
-
-_TALL = 1.5  # times as high as wide: the text may run up or down
 
 
 class WordReader(Protocol):
@@ -73,7 +71,7 @@ def _read_word(reader: WordReader, picture: Image) -> TextInstance:
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     scaled = np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
     # The pixels are turned, not the outline: features of upright text are what the network knows best.
-    turns = (0, 1, 3) if height > _TALL * width else (0,)
+    turns = (0, 1, 3) if height > TALL_RATIO * width else (0,)
     pictures = [np.ascontiguousarray(np.rot90(scaled, turn)) for turn in turns]
     readings = reader.read(pictures, [[extent(each)] for each in pictures])
     return max((reading for [reading] in readings), key=_certainty)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.geometry import overlap_areas
+from stsearch.geometry.polygons import overlap_areas
 from stsearch.text.charset import edit_similarity, normalize
 from stsearch.types import Polygon, WordLabel
 

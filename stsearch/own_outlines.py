@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from stsearch.config import ProposalConfig
-from stsearch.geometry import overlap_areas
+from stsearch.geometry.polygons import overlap_areas
 from stsearch.image import read_image
 from stsearch.spotter import Spotter
 from stsearch.types import Sample, TextInstance, WordLabel

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.frames import Frames
+from stsearch.geometry.reading_boxes import Frames
 from stsearch.query import Term
 from stsearch.scoring import NO_MATCH, Scorer, Scores
 from stsearch.types import Polygon

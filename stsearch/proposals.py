@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.config import ProposalConfig
-from stsearch.geometry import overlap_areas
+from stsearch.geometry.polygons import overlap_areas
 from stsearch.text.charset import normalize
 from stsearch.text.decoding import mean_confidence
 from stsearch.types import Polygon, TextInstance

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from stsearch.agreement import Candidate, CropReading, candidates
-from stsearch.geometry import extent, rectify, tilted
+from stsearch.geometry.polygons import extent, rectify, tilted
 from stsearch.models.layers import filled_up
 from stsearch.models.recognizer import Recognizer
 from stsearch.text.ctc import pack_columns

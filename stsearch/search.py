@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.frames import Frames
+from stsearch.geometry.reading_boxes import Frames
 from stsearch.index.gallery import Gallery
 from stsearch.index.records import Detail
 from stsearch.photo_filter import PhotoFilter

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stsearch.config import DetectorConfig, ProposalConfig
+from stsearch.config import ProposalConfig
 from stsearch.errors import DeviceError
-from stsearch.geometry import polygons_from_map, region_edges, turn_quad, word_size
+from stsearch.geometry.polygons import region_edges
 from stsearch.image import Resize, ResizePlan
 from stsearch.inference import fast_dtype, fold_batch_norms, make_fast, precision_on
 from stsearch.models.embedder import decode_ctc
@@ -22,6 +22,7 @@ from stsearch.models.quantized import multiplies_bytes, quantize
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.proposals import group_outlines, worth_keeping, worth_reading
 from stsearch.reader import Reader
+from stsearch.spotting.postprocess import find_polygons, possible_readings
 from stsearch.text.charset import Charset
 from stsearch.text.ctc import pack_columns
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
@@ -29,9 +30,6 @@ from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 _CROP_DETAIL = 2
 """Crops are cut from photographs of up to this many times the size that words are found at: a word 16 pixels
 high there fills a crop of 32."""
-
-TALL = 1.5
-"""A quad this much taller than wide may be turned text: it is read in all three directions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,20 +223,3 @@ class Spotter:
                     columns=seen[i] if seen else b"",
                 )
         return [list(words.values()) for words in found]
-
-
-def find_polygons(probability: NDArray[np.float32], config: DetectorConfig) -> list[Polygon]:
-    """Return all polygons that each cut of a probability map finds, in pixels of the network's input."""
-    found = (
-        polygons_from_map(probability, cut, config.min_size / config.stride, config.max_regions)
-        for cut in config.cuts
-    )
-    return [polygon * config.stride for polygon, _ in itertools.chain.from_iterable(found)]
-
-
-def possible_readings(polygon: Polygon) -> list[Polygon]:
-    """Return the polygon as it is and, for a tall quad, turned both ways: its text may run up or down."""
-    height, width = word_size(polygon)
-    if len(polygon) != 4 or height < TALL * width:
-        return [polygon]
-    return [polygon, turn_quad(polygon, 1), turn_quad(polygon, 3)]

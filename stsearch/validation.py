@@ -14,7 +14,7 @@ from stsearch.cards import Card
 from stsearch.errors import UsageError
 from stsearch.evaluate import Report, rank, score
 from stsearch.evaluate_words import WordReport, evaluate_words
-from stsearch.geometry import word_size
+from stsearch.geometry.polygons import word_size
 from stsearch.image import Resize, read_image
 from stsearch.metrics import match_detections, mean_average_precision
 from stsearch.models.scene_text import SceneTextModel

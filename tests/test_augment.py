@@ -19,7 +19,7 @@ from stsearch.data.augment import (
     vary_colours,
     word_view,
 )
-from stsearch.geometry import polygon_area, word_size
+from stsearch.geometry.polygons import polygon_area, word_size
 from stsearch.types import Image, Scene, WordLabel
 
 Spoiler = Callable[[Image, np.random.Generator], Image]

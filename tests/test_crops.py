@@ -17,7 +17,7 @@ from stsearch.data.crops import (
     whole_picture,
     words_of,
 )
-from stsearch.geometry import extent
+from stsearch.geometry.polygons import extent
 from stsearch.types import Scene
 
 CANVAS = Canvas("crops", 32, 128, batch=4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stsearch.frames import Frames
+from stsearch.geometry.reading_boxes import Frames
 from stsearch.types import Polygon
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from stsearch.config import Cut
-from stsearch.geometry import (
+from stsearch.geometry.polygons import (
     expand_edges,
     extent,
     offset_polygon,
@@ -18,7 +16,6 @@ from stsearch.geometry import (
     polygon_edges,
     polygon_iou,
     polygon_perimeter,
-    polygons_from_map,
     rectify,
     region_edges,
     shrink_distance,
@@ -114,48 +111,6 @@ def test_region_columns_lie_at_cell_centres_of_the_widened_word() -> None:
     assert edges[1, 0].tolist() == [12.5, 20]
 
 
-def draw_kernel(polygon: NDArray[np.float32], size: int = 160) -> NDArray[np.float32]:
-    """Return a map that is 1 inside the shrunken ``polygon``, as a perfect detector would answer."""
-    kernel = offset_polygon(polygon, -shrink_distance(polygon, 0.4))
-    assert kernel is not None
-    probability = np.zeros((size, size), np.float32)
-    cv2.fillPoly(probability, [np.round((kernel - 0.5) * 16).astype(np.int32)], 1.0, shift=4)
-    return probability
-
-
-@pytest.mark.parametrize("angle", [0, 20, 80])
-def test_a_perfect_kernel_grows_back_to_its_word(angle: float) -> None:
-    turn = cv2.getRotationMatrix2D((80, 80), angle, 1)
-    word = np.array([[30, 65], [130, 65], [130, 95], [30, 95]], np.float32)
-    word = (word @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
-    [(polygon, score)] = polygons_from_map(draw_kernel(word), Cut(), 3, 10)
-    assert polygon_iou(polygon, word) > 0.85
-    assert score == pytest.approx(1.0, abs=0.02)
-
-
-def test_a_bent_kernel_becomes_a_bent_polygon() -> None:
-    angles = np.linspace(np.pi * 0.9, np.pi * 0.1, 7)
-    circle = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
-    arch = (np.concatenate([circle * 70, circle[::-1] * 48]) + np.array([80, 100])).astype(np.float32)
-    [(polygon, _)] = polygons_from_map(draw_kernel(arch), Cut(), 3, 10)
-    assert len(polygon) == 14
-    assert polygon_iou(polygon, arch) > 0.7
-    assert polygon[0][0] < polygon[6][0]
-    assert polygon_area(polygon) > 0
-
-
-def test_a_straight_kernel_with_ragged_edges_becomes_a_quad() -> None:
-    word = np.array([[30, 65], [130, 65], [130, 95], [30, 95]], np.float32)
-    kernel = draw_kernel(word)
-    rows, columns = np.nonzero(kernel)
-    middle = (rows.min() + rows.max()) // 2
-    kernel[:middle, columns.min() : columns.max() + 1 : 2] = 0
-    kernel[middle + 1 :, columns.min() + 1 : columns.max() + 1 : 2] = 0
-    [(polygon, _)] = polygons_from_map(kernel, Cut(), 3, 10)
-    assert len(polygon) == 4
-    assert polygon_iou(polygon, word) > 0.7
-
-
 def test_overlaps_among_polygons_are_those_of_any_two() -> None:
     random = np.random.default_rng(0)
     polygons = [
@@ -166,21 +121,6 @@ def test_overlaps_among_polygons_are_those_of_any_two() -> None:
     for left, right in zip(among, against, strict=True):
         assert left == pytest.approx(right)
     assert np.diag(among[2]) == pytest.approx(among[0])
-
-
-def test_an_empty_map_holds_no_polygon() -> None:
-    assert polygons_from_map(np.zeros((20, 20), np.float32), Cut(), 3, 10) == []
-
-
-def test_weak_small_and_surplus_kernels_are_dropped() -> None:
-    probability = np.zeros((100, 100), np.float32)
-    probability[10:20, 10:60] = 0.9
-    probability[30:40, 10:60] = 0.4  # weak
-    probability[50, 50] = 0.9  # small
-    probability[70:80, 10:60] = 0.8
-    found = polygons_from_map(probability, Cut(), 4, 10)
-    assert [round(score, 2) for _, score in found] == [0.9, 0.8]
-    assert len(polygons_from_map(probability, Cut(), 4, 1)) == 1
 
 
 def picture() -> Image:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stsearch.config import ModelConfig
-from stsearch.geometry import region_edges
+from stsearch.geometry.polygons import region_edges
 from stsearch.models.backbone import STRIDES
 from stsearch.models.detector import binary_map
 from stsearch.models.embedder import decode_ctc

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from stsearch.cards import Card
 from stsearch.errors import DeviceError
-from stsearch.geometry import polygon_iou
+from stsearch.geometry.polygons import polygon_iou
 from stsearch.models.detector import DetectionMaps
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.spotter import Spotter, possible_readings
+from stsearch.spotter import Spotter
+from stsearch.spotting.postprocess import possible_readings
 from stsearch.text.ctc import CLASSES
 from stsearch.types import Scene
 

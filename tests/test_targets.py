@@ -9,7 +9,8 @@ import pytest
 
 from stsearch.config import DetectorConfig, EmbedderConfig, StageConfig
 from stsearch.data.targets import detection_target, region_targets
-from stsearch.geometry import polygon_iou, polygons_from_map
+from stsearch.geometry.polygons import polygon_iou
+from stsearch.spotting.postprocess import polygons_from_map
 from stsearch.types import Scene, WordLabel
 
 CONFIG = DetectorConfig()

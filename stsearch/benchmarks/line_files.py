@@ -12,7 +12,7 @@ import numpy as np
 from stsearch.benchmarks.layout import read_label_files
 from stsearch.data.readers import parse_lines, parse_polygon, read_text
 from stsearch.errors import DataError
-from stsearch.geometry import box, tilted
+from stsearch.geometry.polygons import box, tilted
 from stsearch.types import Polygon, Sample, WordLabel
 
 NOWHERE: Polygon = np.zeros((0, 2), np.float32)

@@ -11,7 +11,7 @@ from stsearch.benchmarks.layout import check_present
 from stsearch.benchmarks.pickled_lists import read_pickled_lists
 from stsearch.data.readers import read_text, read_unlabelled
 from stsearch.errors import DataError
-from stsearch.geometry import box
+from stsearch.geometry.polygons import box
 from stsearch.types import Sample, WordLabel
 
 

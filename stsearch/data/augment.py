@@ -8,7 +8,7 @@ import shapely
 from numpy.typing import NDArray
 
 from stsearch.config import StageConfig
-from stsearch.geometry import box, polygon_edges, turning, word_size
+from stsearch.geometry.polygons import box, polygon_edges, turning, word_size
 from stsearch.types import Image, Polygon, Scene, WordLabel
 
 WHOLE = 0.85

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stsearch.config import Canvas, RecognizerConfig, StageConfig
 from stsearch.data.augment import as_detected, spoil, vary_colours
-from stsearch.geometry import box, extent, rectify, turning
+from stsearch.geometry.polygons import box, extent, rectify, turning
 from stsearch.text.charset import strip_accents
 from stsearch.types import Image, Polygon, WordLabel
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stsearch.config import DetectorConfig, EmbedderConfig, StageConfig
 from stsearch.data.augment import as_detected
-from stsearch.geometry import offset_polygon, region_edges, shrink_distance, word_size
+from stsearch.geometry.polygons import offset_polygon, region_edges, shrink_distance, word_size
 from stsearch.text.charset import normalize
 from stsearch.types import Polygon, Scene, WordLabel
 

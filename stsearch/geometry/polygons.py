@@ -1,4 +1,4 @@
-"""Polygon and quad algebra, and the way from a probability map to polygons.
+"""Polygon and quad algebra.
 
 Points are (x, y). A polygon runs clockwise (in image coordinates, y downwards) from the corner where reading
 starts, so its first half is the upper edge left to right and its second half the lower edge right to left.
@@ -14,15 +14,12 @@ import pyclipper
 import shapely
 from numpy.typing import NDArray
 
-from stsearch.config import Cut
 from stsearch.types import Image, Polygon, Quad
 
 _MOST_SAMPLES = 8  # a pixel of a rectified crop and axis; words of thousands of pixels need no more
 
-_FULL, _LONG = 0.72, 2.5
-"""A kernel may be bent that fills less of its rectangle, and is longer for its height."""
-_BENT = 0.5  # by how much the middle of a kernel leaves a straight line, of the kernel's mean height
-_COLUMNS = 7  # of a bent polygon
+TALL_RATIO = 1.5
+"""A word this many times as high as wide may be turned: its text may run up or down."""
 
 Edges = NDArray[np.float32]  # (2, K, 2): the upper and the lower edge, both in reading direction
 
@@ -103,10 +100,10 @@ def polygon_edges(polygon: Polygon, columns: int) -> Edges:
         (2, columns, 2) float32, both edges in reading direction.
     """
     half = (len(polygon) + 1) // 2
-    return np.stack([_resample(polygon[:half], columns), _resample(polygon[half:][::-1], columns)])
+    return np.stack([resample(polygon[:half], columns), resample(polygon[half:][::-1], columns)])
 
 
-def _resample(line: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+def resample(line: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """Return ``count`` points evenly spaced along the polyline ``line`` (P, 2)."""
     share = np.arange(count, dtype=np.float32)[:, None] / np.float32(max(count - 1, 1))
     if len(line) == 2:
@@ -183,7 +180,7 @@ def expand_edges(edges: Edges, margin: float) -> Edges:
         for end, inner in ((0, 1), (-1, -2)):
             direction = edge[end] - edge[inner]
             edge[end] += direction * (height * margin / max(float(np.hypot(*direction)), 1e-6))
-    return np.stack([_resample(edge, edge.shape[0]) for edge in grown])
+    return np.stack([resample(edge, edge.shape[0]) for edge in grown])
 
 
 def region_edges(polygon: Polygon, columns: int, margin: float) -> Edges:
@@ -232,106 +229,3 @@ def rectify(image: Image, polygon: Polygon, size: tuple[int, int], margin: float
     if (rows, columns) != size:
         sampled = cv2.resize(sampled, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(sampled, np.uint8)
-
-
-def polygons_from_map(
-    probability: NDArray[np.float32], cut: Cut, min_size: float, limit: int
-) -> list[tuple[Polygon, float]]:
-    """Turn a probability map of shrunken text kernels into polygons (DB, section 3.4).
-
-    Args:
-        probability: (H, W) float32 in [0, 1].
-        cut: which cells belong to a kernel, which kernels are kept, and how much they grow: by
-            area * ratio / perimeter.
-        min_size: regions with a shorter side are dropped; cells.
-        limit: the most confident regions that are kept.
-
-    Returns:
-        (polygon, score) pairs, polygons in cells (outer corner origin), best first. Straight words are
-        quads; bent ones have 14 points.
-    """
-    mask = (probability > cut.binarize).astype(np.uint8)
-    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    found: list[tuple[Polygon, float]] = []
-    for contour in contours:
-        kernel = contour.reshape(-1, 2).astype(np.float32)
-        score = _mean_inside(probability, np.asarray(contour, np.int32))
-        if score < cut.score:
-            continue
-        polygon = _unclip(kernel, cut.unclip)
-        if polygon is not None and min(word_size(polygon)) >= min_size:
-            found.append((polygon, score))
-    return sorted(found, key=lambda item: -item[1])[:limit]
-
-
-def _mean_inside(probability: NDArray[np.float32], contour: NDArray[np.int32]) -> float:
-    x, y, width, height = cv2.boundingRect(contour)
-    inside = np.zeros((height, width), np.uint8)
-    cv2.drawContours(inside, [contour - np.array([x, y])], -1, 1, cv2.FILLED)
-    return float(cv2.mean(probability[y : y + height, x : x + width], inside)[0])
-
-
-def _unclip(kernel: NDArray[np.float32], ratio: float) -> Polygon | None:
-    """Grow a kernel's outline (cell indices) to the word's polygon: a quad, or 14 points when it is bent."""
-    centre, size, angle = cv2.minAreaRect(kernel)
-    # A contour runs through the centres of its outermost cells: the region is one cell larger, and half a
-    # cell on.
-    size = (size[0] + 1.0, size[1] + 1.0)
-    corners = cv2.boxPoints((centre, size, angle)).astype(np.float32) + 0.5
-    area = cv2.contourArea(kernel) + len(kernel) / 2 + 1
-    full = size[0] * size[1]
-    may_be_bent = area < _FULL * full and max(size) > _LONG * min(size)
-    if not (may_be_bent and _is_bent(kernel, corners)):
-        # The rectangle of a ragged kernel is too large, the kernel too small: their mean outlines words best.
-        distance = (full + min(area, full)) / 2 * ratio / (2 * (size[0] + size[1]))
-        grown = cv2.boxPoints((centre, (size[0] + 2 * distance, size[1] + 2 * distance), angle))
-        return order_quad(grown.astype(np.float32) + 0.5)
-    outline = offset_polygon(kernel + 0.5, 0.5)
-    grown_outline = (
-        None if outline is None else offset_polygon(outline, shrink_distance(outline, 0.0) * ratio)
-    )
-    return None if grown_outline is None else _bent_polygon(grown_outline, order_quad(corners))
-
-
-def _is_bent(kernel: NDArray[np.float32], frame: Quad) -> bool:
-    """Return whether the middle of a kernel leaves the straight line that fits it best.
-
-    Ragged edges do not count: what is straight is read better between straight edges.
-    """
-    start, along, across = frame[0], frame[1] - frame[0], frame[3] - frame[0]
-    if np.hypot(*along) < np.hypot(*across):
-        along, across = across, along
-    if np.hypot(*along) < 2 * _COLUMNS:
-        return False
-    local = (kernel + 0.5 - start) @ np.stack([along / (along @ along), across / np.hypot(*across)], axis=1)
-    column = np.clip(local[:, 0] * _COLUMNS, 0, _COLUMNS - 1).astype(np.int64)
-    first, last = np.full(_COLUMNS, np.inf), np.full(_COLUMNS, -np.inf)
-    np.minimum.at(first, column, local[:, 1])
-    np.maximum.at(last, column, local[:, 1])
-    places = np.arange(_COLUMNS) - (_COLUMNS - 1) / 2
-    middle = (first + last) / 2  # each is two cells wide or more, so the outline has points in all of them
-    off = middle - places * (places @ middle / (places @ places))  # around its mean
-    return bool(np.ptp(off) > _BENT * (last - first + 1).mean())
-
-
-def _bent_polygon(outline: Polygon, frame: Quad, columns: int = _COLUMNS) -> Polygon:
-    """Describe ``outline`` by an upper and a lower edge, cut at ``columns`` places along ``frame``'s axis."""
-    along = frame[1] - frame[0]
-    if np.linalg.norm(frame[3] - frame[0]) > np.linalg.norm(
-        along
-    ):  # a tall frame: the word runs along its long side
-        frame = turn_quad(frame, 1 if along[0] <= 0 else 3)
-        along = frame[1] - frame[0]
-    along = along / np.linalg.norm(along)
-    across = np.array([-along[1], along[0]], np.float32)
-    basis = np.stack([along, across], axis=1)
-    local = outline @ basis
-    dense = _resample(np.concatenate([local, local[:1]]), 400)
-    low, high = dense[:, 0].min(), dense[:, 0].max()
-    reach = (high - low) / (columns - 1)
-    upper, lower = [], []
-    for centre in np.linspace(low, high, columns):
-        near = dense[np.abs(dense[:, 0] - np.clip(centre, low + reach / 4, high - reach / 4)) <= reach / 4]
-        upper.append((centre, near[:, 1].min()))
-        lower.append((centre, near[:, 1].max()))
-    return np.asarray(np.array(upper + lower[::-1]) @ basis.T, np.float32)

@@ -1,0 +1,1 @@
+"""From a photograph to its text instances: detection, proposals, embedding, recognition."""
