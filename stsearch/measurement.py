@@ -15,11 +15,11 @@ from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.calibration import Table, expected_calibration_error, fit_calibration, match_probability
 from stsearch.cards import Card
 from stsearch.data.readers import read_dataset, read_words
+from stsearch.engines.quantized import measure_tops
+from stsearch.engines.torch_engine import fold_batch_norms, make_fast
 from stsearch.evaluate import Report, score
 from stsearch.evaluate_words import WORD_RULE, WordReport, joined
 from stsearch.image import Resize, read_image
-from stsearch.inference import fold_batch_norms, make_fast
-from stsearch.models.quantized import measure_tops
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.predictions import Predictions, predict
 from stsearch.query_encoder import QueryEncoder

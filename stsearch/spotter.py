@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stsearch.config import ProposalConfig
+from stsearch.engines.quantized import multiplies_bytes, quantize
+from stsearch.engines.torch_engine import fast_dtype, fold_batch_norms, make_fast, precision_on
 from stsearch.errors import DeviceError
 from stsearch.geometry.polygons import region_edges
 from stsearch.image import Resize, ResizePlan
-from stsearch.inference import fast_dtype, fold_batch_norms, make_fast, precision_on
 from stsearch.models.embedder import decode_ctc
-from stsearch.models.quantized import multiplies_bytes, quantize
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.proposals import group_outlines, worth_keeping, worth_reading
 from stsearch.reader import Reader

@@ -21,9 +21,9 @@ from stsearch.config import Preset, StageConfig
 from stsearch.data.dataset import Batch, BatchDataset, TrainingData
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.data.synth import load_assets
+from stsearch.engines.torch_engine import attention_for_training, keep_freed_memory
 from stsearch.errors import TrainingError, UsageError
 from stsearch.evaluate_words import WordReport
-from stsearch.inference import attention_for_training, keep_freed_memory
 from stsearch.measurement import card_metrics, measure
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import total_loss

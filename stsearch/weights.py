@@ -19,8 +19,8 @@ from torch import Tensor
 from stsearch.cards import MODEL_FILE, READER_FILE, Card, checked, file_sha256, find_weights, read_card
 from stsearch.config import ModelConfig
 from stsearch.conversion import to_dict
+from stsearch.engines.torch_engine import fold_batch_norms, make_fast
 from stsearch.errors import DeviceError, UsageError, WeightsError, WriteError
-from stsearch.inference import fold_batch_norms, make_fast
 from stsearch.models.recognizer import build_recognizer
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.reader import Reader

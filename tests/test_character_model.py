@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stsearch.models.character_model import CharacterModel
+from stsearch.models.character_lm import CharacterModel
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stsearch import inference
-from stsearch.inference import attention_for_training, fold_batch_norms, make_fast
+from stsearch.engines import torch_engine as inference
+from stsearch.engines.torch_engine import attention_for_training, fold_batch_norms, make_fast
 from stsearch.models.scene_text import SceneTextModel
 
 
@@ -51,7 +51,7 @@ def test_weights_take_the_fast_precision_and_buffers_keep_theirs(
 
 TENSORS = """
 import resource, torch
-from stsearch.inference import make_fast
+from stsearch.engines.torch_engine import make_fast
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from stsearch.cards import Card
 from stsearch.config import ModelConfig, PromptConfig, TextTowerConfig
+from stsearch.engines.torch_engine import fold_batch_norms
 from stsearch.errors import UsageError
-from stsearch.inference import fold_batch_norms
 from stsearch.models.detector import binary_map
 from stsearch.models.layers import FeaturePyramid
 from stsearch.models.prompts import FrozenPrompt, TextPrompt, freeze_prompt

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from stsearch import spotter as spotter_module
 from stsearch.cards import Card
 from stsearch.config import ModelConfig, PromptConfig
+from stsearch.engines import quantized
+from stsearch.engines.quantized import QuantizedConv, measure_tops, multiplies_bytes, quantize
+from stsearch.engines.torch_engine import fold_batch_norms
 from stsearch.errors import UsageError
-from stsearch.inference import fold_batch_norms
-from stsearch.models import quantized
-from stsearch.models.quantized import QuantizedConv, measure_tops, multiplies_bytes, quantize
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.spotter import Spotter
 from stsearch.types import Scene

@@ -31,7 +31,7 @@ def conditions_of(spotter: Spotter, model: str) -> Conditions:
 
 def reader_conditions(reader: Reader, model: str) -> Conditions:
     """Return under which conditions ``reader``, of the weights called ``model``, has read word crops."""
-    from stsearch.inference import precision_on
+    from stsearch.engines.torch_engine import precision_on
 
     height, width = reader.config.size
     size = f"crops of {width} x {height} pixels"

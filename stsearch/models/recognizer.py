@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stsearch.config import RecognizerConfig
-from stsearch.models.character_model import CharacterModel
+from stsearch.models.character_lm import CharacterModel
 from stsearch.models.layers import dtype_of, normalised
 from stsearch.models.permuted_decoder import KeysValues, PermutedDecoder, allowed_by, draw_orders
 from stsearch.models.text_encoder import ClipTextEncoder, tokenize

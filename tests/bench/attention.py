@@ -20,7 +20,7 @@ from stsearch.config import StageConfig
 from stsearch.data.crops import CropBatch
 from stsearch.data.dataset import Batch, BatchDataset, TrainingData
 from stsearch.data.synth import load_assets
-from stsearch.inference import attention_for_training, keep_freed_memory
+from stsearch.engines.torch_engine import attention_for_training, keep_freed_memory
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import total_loss
 from stsearch.presets import load_preset, stages_called
