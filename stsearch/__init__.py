@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from stsearch.query_encoder import load_query_encoder
     from stsearch.search import Hit
     from stsearch.spotter import Spotter
+    from stsearch.spotting.load import load_spotter
     from stsearch.types import TextInstance
-    from stsearch.weights import load_spotter
 
 __version__ = "0.1.0"
 
@@ -37,7 +37,7 @@ _HOME = {
     "Spotter": "stsearch.spotter",
     "TextInstance": "stsearch.types",
     "load_query_encoder": "stsearch.query_encoder",
-    "load_spotter": "stsearch.weights",
+    "load_spotter": "stsearch.spotting.load",
 }
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from stsearch.cards import Card, find_weights, read_card
 from stsearch.config import StageConfig
 from stsearch.conversion import to_dict
 from stsearch.errors import DataError, WriteError
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.weights import save_model
+from stsearch.weights.card import Card, find_weights, read_card
+from stsearch.weights.io import save_model
 
 
 def first_card(card: Card, resumed: Path | None, init: Path | None) -> tuple[Card, float]:

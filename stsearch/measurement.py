@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.calibration import Table, expected_calibration_error, fit_calibration, match_probability
-from stsearch.cards import Card
 from stsearch.data.readers import read_dataset, read_words
 from stsearch.engines.quantized import measure_tops
 from stsearch.engines.torch_engine import fold_batch_norms, make_fast
@@ -33,7 +32,8 @@ from stsearch.validation import (
     validate_reading,
     with_detection,
 )
-from stsearch.weights import load_model, save_model
+from stsearch.weights.card import Card
+from stsearch.weights.io import load_model, save_model
 
 LEAST_LIKELY = 0.1
 """Probability from which on pairs of query and photograph count in the calibration error."""

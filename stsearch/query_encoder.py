@@ -11,13 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
-from stsearch.cards import MODEL_FILE, checked, find_weights, read_card
 from stsearch.config import EmbedderConfig
-from stsearch.errors import WeightsError
 from stsearch.text.charset import Charset, normalize
 from stsearch.types import ModelInfo
+from stsearch.weights.arrays import read_arrays
+from stsearch.weights.card import MODEL_FILE, find_weights, read_card
 
 _PREFIX = "text_embedder."
 
@@ -91,13 +90,7 @@ def load_query_encoder(name_or_path: str = "tiny") -> QueryEncoder:
     """
     folder = find_weights(name_or_path)
     card = read_card(folder)
-    path = checked(folder / MODEL_FILE, card.sha256)
-    try:
-        with safe_open(path, framework="np") as file:
-            names = [name for name in file.keys() if name.startswith(_PREFIX)]  # noqa: SIM118 - not a dict
-            tensors = {name.removeprefix(_PREFIX): file.get_tensor(name) for name in names}
-    except SafetensorError as error:
-        raise WeightsError(f"{path} is damaged: {error}") from error
+    tensors = read_arrays(folder / MODEL_FILE, card.sha256, _PREFIX)
     return QueryEncoder(tensors, card.config.embedder, card.info)
 
 

@@ -14,9 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset
 
-from stsearch.cards import Card
 from stsearch.checkpoint import RunFolder, first_card
-from stsearch.clip import load_clip
 from stsearch.config import Preset, StageConfig
 from stsearch.data.dataset import Batch, BatchDataset, TrainingData
 from stsearch.data.readers import read_dataset, read_words
@@ -33,7 +31,9 @@ from stsearch.schedule import MovingAverage, learning_rate, measure_norms, param
 from stsearch.spotter import Spotter
 from stsearch.types import Sample
 from stsearch.validation import Validation, validate, validate_reading
-from stsearch.weights import load_model, pick_device, start_from
+from stsearch.weights.card import Card
+from stsearch.weights.clip_init import load_clip
+from stsearch.weights.io import load_model, pick_device, start_from
 
 
 @dataclass(frozen=True)

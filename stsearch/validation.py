@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
-from stsearch.cards import Card
 from stsearch.errors import UsageError
 from stsearch.evaluate import Report, rank, score
 from stsearch.evaluate_words import WordReport, evaluate_words
@@ -23,6 +22,7 @@ from stsearch.proposals import keep_best
 from stsearch.query_encoder import QueryEncoder
 from stsearch.spotter import Spotter
 from stsearch.types import Sample
+from stsearch.weights.card import Card
 
 FUSIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 LIKELIHOODS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)

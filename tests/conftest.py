@@ -145,9 +145,9 @@ def run(
     def load_spotter(_name: str, _device: str = "auto", reads: bool = True) -> ColourSpotter:
         return ColourSpotter(model[0], reads)
 
-    weights = ModuleType("stsearch.weights")
+    weights = ModuleType("stsearch.spotting.load")
     weights.load_spotter = load_spotter  # type: ignore[attr-defined]  # a stand-in for the module
-    monkeypatch.setitem(sys.modules, "stsearch.weights", weights)
+    monkeypatch.setitem(sys.modules, "stsearch.spotting.load", weights)
     monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda _: LetterEncoder(model[0]))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

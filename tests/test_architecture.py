@@ -26,12 +26,18 @@ LIBRARY_HOMES = {
     "pathspec": ["stsearch.walk"],
     "pickle": [],
     "rich": ["stsearch.cli"],
-    "safetensors": ["stsearch.query_encoder", "stsearch.weights"],
+    "safetensors": ["stsearch.weights"],
     "sqlite3": ["stsearch.index.database"],
     "typer": ["stsearch.cli"],
 }
 CALL_HOMES = {"print": ["stsearch.cli"], "sys.exit": ["stsearch.cli"], "torch.load": ["stsearch.checkpoint"]}
-WITHOUT_TORCH = ["stsearch.search", "stsearch.index", "stsearch.benchmarks", "stsearch.cli", "stsearch.cards"]
+WITHOUT_TORCH = [
+    "stsearch.search",
+    "stsearch.index",
+    "stsearch.benchmarks",
+    "stsearch.cli",
+    "stsearch.weights.card",
+]
 
 
 def imported_modules(tree: ast.Module) -> Iterator[str]:

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def fake_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``stsearch eval`` find WIDE10 in the photograph of ``labelled``, whatever the weights."""
-    monkeypatch.setattr("stsearch.weights.load_spotter", lambda name, device, reads=True: FakeSpotter())
+    monkeypatch.setattr("stsearch.spotting.load.load_spotter", lambda name, device, reads=True: FakeSpotter())
     monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda name: FakeEncoder())
 
 
@@ -90,7 +90,7 @@ def test_eval_as_json_names_rule_weights_and_every_query(
 def fake_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``stsearch eval`` read half of any word crops right, whatever the weights."""
     reader = SimpleNamespace(device=torch.device("cpu"), config=RecognizerConfig(size=(32, 128)))
-    monkeypatch.setattr("stsearch.weights.load_reader", lambda name, device: reader)
+    monkeypatch.setattr("stsearch.spotting.load.load_reader", lambda name, device: reader)
     monkeypatch.setattr(
         "stsearch.evaluate_words.evaluate_words",
         lambda reader, items: WordReport(len(list(items)), 0.5, 0.75, 9.0),

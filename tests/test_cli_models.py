@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from gallery_fixtures import Done, Run
 
-from stsearch.cards import Card
 from stsearch.cli import app
 from stsearch.config import ModelConfig
 from stsearch.models.scene_text import SceneTextModel, build_model
-from stsearch.weights import save_model
+from stsearch.weights.card import Card
+from stsearch.weights.io import save_model
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, micro_config: ModelConfig) ->
 def shipped(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of it that a test may damage, shipped with the program."""
     folder = shutil.copytree(made, tmp_path / "weights")
-    monkeypatch.setattr("stsearch.cards.weights_folder", lambda: folder)
+    monkeypatch.setattr("stsearch.weights.card.weights_folder", lambda: folder)
     return folder
 
 

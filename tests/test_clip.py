@@ -15,13 +15,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stsearch.clip import load_clip
 from stsearch.config import BackboneConfig, ModelConfig, PromptConfig, RecognizerConfig, TextTowerConfig
 from stsearch.errors import UsageError, WeightsError
 from stsearch.models.prompts import TextPrompt
 from stsearch.models.scene_text import SceneTextModel, build_model, freeze_prompts
 from stsearch.models.text_encoder import ClipTextEncoder, tokenize
 from stsearch.train import TrainOptions, train
+from stsearch.weights.clip_init import load_clip
 
 NAME = "micro-clip"
 VISION = {"layers": [1, 1, 1, 1], "width": 8, "image_size": 224, "patch_size": None}

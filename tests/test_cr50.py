@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from stsearch.cards import Card
 from stsearch.data.crops import CropBatch
 from stsearch.data.dataset import collate
 from stsearch.models.scene_text import build_model, freeze_prompts
@@ -17,8 +16,10 @@ from stsearch.objective import joint_loss, total_loss
 from stsearch.presets import PRESETS
 from stsearch.schedule import parameter_groups
 from stsearch.spotter import Spotter
+from stsearch.spotting.load import load_reader
 from stsearch.types import Scene
-from stsearch.weights import load_model, load_reader, save_model
+from stsearch.weights.card import Card
+from stsearch.weights.io import load_model, save_model
 
 
 @pytest.mark.slow

@@ -30,11 +30,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """Index the folder once, in this process and without weights."""
-    weights = ModuleType("stsearch.weights")
+    weights = ModuleType("stsearch.spotting.load")
     weights.load_spotter = lambda *_, reads: ColourSpotter(reads=reads)  # type: ignore[attr-defined]  # a stand-in
     out, err = StringIO(), StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setitem(sys.modules, "stsearch.weights", weights)
+        patch.setitem(sys.modules, "stsearch.spotting.load", weights)
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         code = app.run(app.app, ["index", str(folder)])
     return Done(code, out.getvalue(), err.getvalue())

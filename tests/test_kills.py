@@ -39,9 +39,9 @@ class Spotter(ColourSpotter):
         return super().spot(images)
 
 gallery.EXACT_LIMIT = 20
-weights = ModuleType("stsearch.weights")
+weights = ModuleType("stsearch.spotting.load")
 weights.load_spotter = lambda name, device, reads: Spotter()
-sys.modules["stsearch.weights"] = weights
+sys.modules["stsearch.spotting.load"] = weights
 if limit := int(os.environ.get("FSIZE", 0)):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background

@@ -98,7 +98,7 @@ def test_the_network_embeds_a_picture_of_a_word(micro_model: SceneTextModel) -> 
 def test_the_shipped_weights_find_the_word_a_crop_was_cut_from(
     tiny_weights: Path, rendered_gallery: Path
 ) -> None:
-    from stsearch.weights import load_spotter
+    from stsearch.spotting.load import load_spotter
 
     photo = read_image(rendered_gallery / "street-03.jpg")
     query, _ = ask_with_picture(load_spotter(str(tiny_weights), "cpu"), photo[462:515, 45:255], "crop.png")

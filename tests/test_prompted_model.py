@@ -11,7 +11,6 @@ import torch
 from prompt_fixtures import PROMPTS, QUERIES, difference, make_model, outputs, random_images
 from torch import Tensor, nn
 
-from stsearch.cards import Card
 from stsearch.config import ModelConfig, PromptConfig, TextTowerConfig
 from stsearch.engines.torch_engine import fold_batch_norms
 from stsearch.errors import UsageError
@@ -21,7 +20,8 @@ from stsearch.models.prompts import FrozenPrompt, TextPrompt, freeze_prompt
 from stsearch.models.scene_text import SceneTextModel, build_model, freeze_prompts
 from stsearch.spotter import Spotter
 from stsearch.types import Scene
-from stsearch.weights import load_model, save_model, start_from
+from stsearch.weights.card import Card
+from stsearch.weights.io import load_model, save_model, start_from
 
 
 @pytest.mark.parametrize("query", QUERIES)

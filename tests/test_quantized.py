@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from stsearch import spotter as spotter_module
-from stsearch.cards import Card
 from stsearch.config import ModelConfig, PromptConfig
 from stsearch.engines import quantized
 from stsearch.engines.quantized import QuantizedConv, measure_tops, multiplies_bytes, quantize
@@ -19,6 +18,7 @@ from stsearch.errors import UsageError
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.spotter import Spotter
 from stsearch.types import Scene
+from stsearch.weights.card import Card
 
 pytestmark = pytest.mark.skipif(
     not multiplies_bytes(torch.device("cpu")), reason="this processor does not multiply bytes"

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from stsearch.cards import Card
 from stsearch.errors import WeightsError
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.query_encoder import load_query_encoder
 from stsearch.text.charset import Charset
-from stsearch.weights import load_model, save_model
+from stsearch.weights.card import Card
+from stsearch.weights.io import load_model, save_model
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from stsearch.cards import Card
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.side_by_side import SideBySide
 from stsearch.spotter import Spotter
 from stsearch.types import Image, ModelInfo, Scene, TextInstance
+from stsearch.weights.card import Card
 
 
 class Meeting:

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stsearch.cards import Card
 from stsearch.errors import DeviceError
 from stsearch.geometry.polygons import polygon_iou
 from stsearch.models.detector import DetectionMaps
@@ -19,6 +18,7 @@ from stsearch.spotter import Spotter
 from stsearch.spotting.postprocess import possible_readings
 from stsearch.text.ctc import CLASSES
 from stsearch.types import Scene
+from stsearch.weights.card import Card
 
 
 class KnowingDetector(nn.Module):

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from stsearch.cards import read_card
 from stsearch.config import LossWeights, ModelConfig, StageConfig
 from stsearch.data.dataset import collate
 from stsearch.data.readers import read_dataset
@@ -23,7 +22,8 @@ from stsearch.schedule import MovingAverage, learning_rate, measure_norms, norms
 from stsearch.train import Progress, TrainOptions, train
 from stsearch.types import Scene, TextInstance
 from stsearch.validation import Validation, recall_by_height, validate
-from stsearch.weights import load_model
+from stsearch.weights.card import read_card
+from stsearch.weights.io import load_model
 
 MICRO = """
 [model]

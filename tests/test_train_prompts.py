@@ -14,7 +14,6 @@ from prompt_fixtures import make_model
 from test_train import MICRO, silent
 from torch import Tensor
 
-from stsearch.cards import read_card
 from stsearch.config import LossWeights, ModelConfig, StageConfig
 from stsearch.data.dataset import collate
 from stsearch.errors import UsageError
@@ -26,7 +25,8 @@ from stsearch.objective import joint_loss
 from stsearch.presets import load_preset
 from stsearch.train import Progress, TrainOptions, train
 from stsearch.types import Scene, WordLabel
-from stsearch.weights import load_model, save_model
+from stsearch.weights.card import read_card
+from stsearch.weights.io import load_model, save_model
 
 PROMPTED = MICRO.replace("output_dim = 32}", "output_dim = 32, attention_pool = true}").replace(
     "[stages.words]",

@@ -13,16 +13,17 @@ import torch
 from test_train import MICRO, silent
 from torch import Tensor
 
-from stsearch.cards import read_card
 from stsearch.config import LossWeights, ModelConfig, RecognizerConfig, StageConfig
 from stsearch.data.crops import CropBatch
 from stsearch.errors import UsageError, WeightsError
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import total_loss
 from stsearch.schedule import parameter_groups
+from stsearch.spotting.load import load_reader, load_spotter
 from stsearch.train import TrainOptions, train
 from stsearch.types import Scene
-from stsearch.weights import load_model, load_reader, load_spotter
+from stsearch.weights.card import read_card
+from stsearch.weights.io import load_model
 
 READING = """\
 [model.recognizer]

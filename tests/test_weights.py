@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from stsearch.cards import Card, read_card
 from stsearch.errors import DeviceError, WeightsError, WriteError
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.query_encoder import load_query_encoder
-from stsearch.weights import load_model, pick_device, save_model
+from stsearch.weights.card import Card, read_card
+from stsearch.weights.io import load_model, pick_device, save_model
 
 
 @pytest.fixture

@@ -5,6 +5,6 @@ from __future__ import annotations
 
 def weights(incomplete: str) -> list[str]:
     """Return the shipped weights whose names begin so."""
-    from stsearch.cards import available
+    from stsearch.weights.card import available
 
     return [name for name in available() if name.startswith(incomplete)]

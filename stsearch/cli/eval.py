@@ -136,7 +136,7 @@ def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions
 
     def find_ours(truth: GroundTruth) -> Predictions:
         from stsearch.side_by_side import at_full_speed
-        from stsearch.weights import load_spotter
+        from stsearch.spotting.load import load_spotter
 
         spotter = load_spotter(source.model, source.device)
         return find(truth, at_full_speed(spotter), lambda: conditions_of(spotter, source.model))

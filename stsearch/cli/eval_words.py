@@ -20,10 +20,10 @@ _Items = Callable[[], Iterable[tuple[Path | bytes, str]]]
 
 def evaluate_words(dataset: str, folders: Sequence[Path], model: str, device: str, as_json: bool) -> None:
     """Measure reading alone, and print a report a set."""
-    from stsearch.cards import find_weights, read_card
     from stsearch.cli.machine import reader_conditions
     from stsearch.evaluate_words import evaluate_words as evaluate
-    from stsearch.weights import load_reader
+    from stsearch.spotting.load import load_reader
+    from stsearch.weights.card import find_weights, read_card
 
     sets = list(_sets(dataset, folders))
     reader = load_reader(model, device)

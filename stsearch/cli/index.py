@@ -84,7 +84,7 @@ def index(
     from stsearch.ahead import usable_cores
     from stsearch.indexing import BATCH, IndexOptions
     from stsearch.side_by_side import at_full_speed
-    from stsearch.weights import load_spotter
+    from stsearch.spotting.load import load_spotter
 
     tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")
     spotter = load_spotter(model, device, reads=not no_read)

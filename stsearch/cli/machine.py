@@ -22,7 +22,7 @@ _KIB = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss is a byt
 
 def conditions_of(spotter: Spotter, model: str) -> Conditions:
     """Return under which conditions ``spotter``, of the weights called ``model``, has read photographs."""
-    from stsearch.cards import find_weights, read_card
+    from stsearch.weights.card import find_weights, read_card
 
     config = read_card(find_weights(model)).config
     size = f"{' and '.join(map(str, config.sizes))} pixels on the longer side"

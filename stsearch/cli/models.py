@@ -46,7 +46,7 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from stsearch.cards import available
+    from stsearch.weights.card import available
 
     listed, is_whole = [], True
     for name in available():
@@ -67,8 +67,8 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
 @models.command("show", epilog="Example: stsearch models show tiny")
 def show(name: Name) -> None:
     """Print the card: architecture, training data with licences, seeds, figures with protocol, failures."""
-    from stsearch.cards import find_weights, read_card
     from stsearch.conversion import to_dict
+    from stsearch.weights.card import find_weights, read_card
 
     print(json.dumps(to_dict(read_card(find_weights(name))), indent=1))
 
@@ -81,7 +81,7 @@ def verify(
     ] = None,
 ) -> None:
     """Compare the files of weights with the checksums in their cards. Exit code 13: one is damaged."""
-    from stsearch.cards import available, checked, find_weights, read_card, tensor_files
+    from stsearch.weights.card import available, checked, find_weights, read_card, tensor_files
 
     is_whole = True
     for each in available() if name is None else [name]:
@@ -103,7 +103,7 @@ def _list_one(name: str) -> _Listed:
     Raises:
         WeightsError: the card is damaged, or a file is missing.
     """
-    from stsearch.cards import find_weights, read_card, tensor_files
+    from stsearch.weights.card import find_weights, read_card, tensor_files
 
     folder = find_weights(name)
     card = read_card(folder)

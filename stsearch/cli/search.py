@@ -245,7 +245,7 @@ def _ask(text: str | None, file: Path | None, picture: Path | None, model: str) 
 def _ask_with_picture(picture: Path, model: str) -> tuple[list[Query], Encoder]:
     from stsearch.image import read_image
     from stsearch.likeness import ask_with_picture
-    from stsearch.weights import load_spotter
+    from stsearch.spotting.load import load_spotter
 
     try:
         image = read_image(picture)

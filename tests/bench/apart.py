@@ -25,7 +25,7 @@ from stsearch.predictions import predict
 from stsearch.query_encoder import load_query_encoder
 from stsearch.spotter import Spotter
 from stsearch.types import Image, Sample, TextInstance
-from stsearch.weights import load_model
+from stsearch.weights.io import load_model
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.75)
 

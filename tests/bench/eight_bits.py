@@ -21,7 +21,7 @@ from stsearch.data.readers import read_unlabelled
 from stsearch.image import read_image
 from stsearch.spotter import Spotter
 from stsearch.types import Image
-from stsearch.weights import load_model
+from stsearch.weights.io import load_model
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -62,7 +62,7 @@ class Engine:
 
 def load_ours(model: str) -> Engine:
     from stsearch.query_encoder import load_query_encoder
-    from stsearch.weights import load_spotter
+    from stsearch.spotting.load import load_spotter
 
     spotter = load_spotter(model, "cpu")
     name = f"stsearch {spotter.info.name}@{spotter.info.sha256[:8]}"

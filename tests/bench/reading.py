@@ -29,9 +29,9 @@ from stsearch.models.recognizer import Recognizer
 from stsearch.predictions import Predictions, predict
 from stsearch.query_encoder import load_query_encoder
 from stsearch.reader import BATCH, Reader
+from stsearch.spotting.load import load_reader, load_spotter
 from stsearch.types import Image, Sample
 from stsearch.validation import FUSIONS, LIKELIHOODS
-from stsearch.weights import load_reader, load_spotter
 
 WAYS = {  # whether the cross-modal branch has the last word, and how often both refine
     "visual branch": (False, 0),

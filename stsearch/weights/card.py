@@ -58,7 +58,7 @@ class Card:
 
 def weights_folder() -> Path:
     """Return the folder of shipped weights: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     packed = package / "_weights"
     return packed if packed.is_dir() else package.parent / "weights"
 

@@ -16,15 +16,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from stsearch.cards import MODEL_FILE, READER_FILE, Card, checked, file_sha256, find_weights, read_card
 from stsearch.config import ModelConfig
 from stsearch.conversion import to_dict
-from stsearch.engines.torch_engine import fold_batch_norms, make_fast
 from stsearch.errors import DeviceError, UsageError, WeightsError, WriteError
-from stsearch.models.recognizer import build_recognizer
+from stsearch.models.recognizer import Recognizer, build_recognizer
 from stsearch.models.scene_text import SceneTextModel, build_model
-from stsearch.reader import Reader
-from stsearch.spotter import Spotter
+from stsearch.weights.card import MODEL_FILE, READER_FILE, Card, checked, file_sha256, find_weights, read_card
 
 _READER_PREFIX = "recognizer."
 
@@ -85,33 +82,20 @@ def _prefixes(name: str) -> list[str]:
     return list(itertools.accumulate(name.split("."), "{}.{}".format))
 
 
-def load_spotter(name_or_path: str = "tiny", device: str = "auto", reads: bool = True) -> Spotter:
-    """Load everything that finds, embeds and reads words in photographs.
-
-    Args:
-        name_or_path: Of the weights.
-        device: auto, cpu or cuda[:N].
-        reads: Whether the recognizer reads what is found; without it transcripts are rougher.
+def load_recognizer(name_or_path: str = "tiny", device: str = "auto") -> Recognizer:
+    """Load the recognizer alone, in evaluation mode, float32.
 
     Raises:
-        WeightsError, DeviceError: as :func:`load_model` does.
+        WeightsError, DeviceError: as :func:`load_model` does; WeightsError also where there is none.
     """
-    model, card = load_model(name_or_path, device)
-    return Spotter(model, card.info, reads)
-
-
-def load_reader(name_or_path: str = "tiny", device: str = "auto") -> Reader:
-    """Load the recognizer alone; raises as :func:`load_model` does, and WeightsError where there is none."""
     folder = find_weights(name_or_path)
     card = read_card(folder)
     if card.config.recognizer is None:
         raise WeightsError(f"{folder} has no recognizer: train one with stsearch train --stage read")
     recognizer = build_recognizer(card.config.recognizer)
-    _load_strictly(
-        recognizer, _read_tensors(folder / READER_FILE, card.reader_sha256, _READER_PREFIX), folder
-    )
-    place = pick_device(device)
-    return Reader(make_fast(fold_batch_norms(recognizer.to(place))))
+    tensors = _read_tensors(folder / READER_FILE, card.reader_sha256, _READER_PREFIX)
+    _load_strictly(recognizer, tensors, folder)
+    return recognizer.eval().to(pick_device(device))
 
 
 def save_model(folder: Path, model: SceneTextModel, card: Card) -> Card:

@@ -1,0 +1,1 @@
+"""Networks from and to disk: the card, safetensors with checksums, the start from public CLIP weights."""
