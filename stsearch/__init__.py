@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stsearch.index.gallery import Gallery
+    from stsearch.gallery.gallery import Gallery
     from stsearch.query import Query
     from stsearch.query_encoder import load_query_encoder
     from stsearch.search import Hit
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Gallery": "stsearch.index.gallery",
+    "Gallery": "stsearch.gallery.gallery",
     "Hit": "stsearch.search",
     "Query": "stsearch.query",
     "Spotter": "stsearch.spotter",

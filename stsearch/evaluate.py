@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stsearch import metrics
 from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
 from stsearch.errors import DataError
-from stsearch.index.records import InstanceTable
+from stsearch.gallery.records import InstanceTable
 from stsearch.predictions import Conditions, Predictions
 from stsearch.proposals import keep_best
 from stsearch.scoring import Scorer

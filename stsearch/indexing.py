@@ -15,9 +15,9 @@ from typing import Protocol
 
 from stsearch.ahead import Limit, Workers
 from stsearch.errors import ImageError, ImageRefusedError
+from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
+from stsearch.gallery.gallery import Gallery
 from stsearch.image import MAX_MEGAPIXELS, Decoded, Resize, decode_image
-from stsearch.index.catalog import Failed, Linked, PhotoFile, Record, Spotted
-from stsearch.index.gallery import Gallery
 from stsearch.types import Image, ModelInfo, TextInstance
 from stsearch.walk import NEVER, WalkRules, walk_photos
 

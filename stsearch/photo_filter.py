@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from stsearch.errors import UsageError
-from stsearch.index.records import DatedPhoto
+from stsearch.gallery.records import DatedPhoto
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from stsearch.errors import DataError, WriteError
+from stsearch.gallery.gallery import Gallery
 from stsearch.image import read_image
-from stsearch.index.gallery import Gallery
 from stsearch.indexing import IndexOptions, PhotoSpotter, Progress, index_photos
 from stsearch.types import Sample, TextInstance
 from stsearch.walk import WalkRules

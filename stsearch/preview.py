@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stsearch.index.catalog import Failed, Linked
-from stsearch.index.gallery import Gallery
+from stsearch.gallery.catalog import Failed, Linked
+from stsearch.gallery.gallery import Gallery
 from stsearch.walk import WalkRules, walk_photos
 
 

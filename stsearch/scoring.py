@@ -11,7 +11,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from stsearch.calibration import advised_least, match_probability
-from stsearch.index.records import InstanceTable
+from stsearch.gallery.records import InstanceTable
 from stsearch.text.charset import normalize
 from stsearch.text.ctc import word_likelihoods
 from stsearch.text.wildcards import fixed_part, is_pattern

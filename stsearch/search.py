@@ -14,9 +14,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.records import Detail
 from stsearch.geometry.reading_boxes import Frames
-from stsearch.index.gallery import Gallery
-from stsearch.index.records import Detail
 from stsearch.photo_filter import PhotoFilter
 from stsearch.query import Query
 from stsearch.ranking import Group, Ranking, Row

@@ -17,7 +17,7 @@ from pathspec import GitIgnoreSpec
 from pathspec.pattern import RegexPattern
 
 from stsearch.errors import UsageError
-from stsearch.index.catalog import Failed, PhotoFile
+from stsearch.gallery.catalog import Failed, PhotoFile
 
 SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .heic .heif .avif".split())
 """Files with these endings are photographs; one that cannot be read, whatever the reason, is reported."""

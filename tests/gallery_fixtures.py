@@ -12,8 +12,8 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from stsearch.index.gallery import Gallery
-from stsearch.index.records import PhotoFile, Spotted
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.records import PhotoFile, Spotted
 from stsearch.text.charset import ALPHANUMERIC, normalize
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 

@@ -22,18 +22,18 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 
 # Who alone may import or call what; a name stands for a module and everything below it.
 LIBRARY_HOMES = {
-    "hnswlib": ["stsearch.index.store"],
+    "hnswlib": ["stsearch.gallery.vector_store"],
     "pathspec": ["stsearch.walk"],
     "pickle": [],
     "rich": ["stsearch.cli"],
     "safetensors": ["stsearch.weights"],
-    "sqlite3": ["stsearch.index.database"],
+    "sqlite3": ["stsearch.gallery.database"],
     "typer": ["stsearch.cli"],
 }
 CALL_HOMES = {"print": ["stsearch.cli"], "sys.exit": ["stsearch.cli"], "torch.load": ["stsearch.checkpoint"]}
 WITHOUT_TORCH = [
     "stsearch.search",
-    "stsearch.index",
+    "stsearch.gallery",
     "stsearch.benchmarks",
     "stsearch.cli",
     "stsearch.weights.card",

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stsearch.errors import GalleryDamagedError, GalleryLockedError
-from stsearch.index import catalog as catalog_module
-from stsearch.index.catalog import Catalog
-from stsearch.index.records import Counts, DatedPhoto, Failed, Linked, PhotoFile, Spotted, row_checksum
-from stsearch.index.schema import MIGRATIONS
+from stsearch.gallery import catalog as catalog_module
+from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.records import Counts, DatedPhoto, Failed, Linked, PhotoFile, Spotted, row_checksum
+from stsearch.gallery.schema import MIGRATIONS
 
 
 @pytest.fixture

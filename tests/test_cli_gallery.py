@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from gallery_fixtures import MODEL, Run, make_gallery, photo_bytes, spotted
 
-from stsearch.index import gallery as gallery_module
-from stsearch.index import registry
-from stsearch.index.gallery import Gallery
-from stsearch.index.records import Failed, PhotoFile
-from stsearch.index.store import HnswStore
+from stsearch.gallery import gallery as gallery_module
+from stsearch.gallery import registry
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.records import Failed, PhotoFile
+from stsearch.gallery.vector_store import HnswStore
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, Done, Run, make_gallery, photo_bytes
 
 from stsearch.cli import output
-from stsearch.index.gallery import Gallery
+from stsearch.gallery.gallery import Gallery
 from stsearch.types import Image, ModelInfo, TextInstance
 
 

@@ -15,8 +15,8 @@ import pytest
 from gallery_fixtures import LetterEncoder, make_set_gallery, set_in_lines
 
 from stsearch.cli import app
-from stsearch.index.gallery import Gallery
-from stsearch.index.records import Spotted
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.records import Spotted
 from stsearch.text.charset import Charset
 from stsearch.text.ctc import CLASSES, pack_columns
 

@@ -15,11 +15,11 @@ import pytest
 from gallery_fixtures import OTHER_MODEL, LetterEncoder, make_gallery
 
 from stsearch.errors import StsearchError
-from stsearch.index import gallery as gallery_module
-from stsearch.index.gallery import Gallery
-from stsearch.index.manifest import Manifest
-from stsearch.index.store import HnswStore
-from stsearch.index.verify import verify
+from stsearch.gallery import gallery as gallery_module
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.manifest import Manifest
+from stsearch.gallery.vector_store import HnswStore
+from stsearch.gallery.verify import verify
 from stsearch.query import Query
 from stsearch.search import SearchOptions, search
 

@@ -24,14 +24,14 @@ from stsearch.errors import (
     WeightsError,
     WriteError,
 )
-from stsearch.index import gallery as gallery_module
-from stsearch.index import manifest as manifest_module
-from stsearch.index import registry
-from stsearch.index.files import replacing
-from stsearch.index.gallery import Gallery
-from stsearch.index.manifest import Manifest, StoreRecord
-from stsearch.index.records import InstanceTable
-from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError
+from stsearch.gallery import gallery as gallery_module
+from stsearch.gallery import manifest as manifest_module
+from stsearch.gallery import registry
+from stsearch.gallery.atomic_files import replacing
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.manifest import Manifest, StoreRecord
+from stsearch.gallery.records import InstanceTable
+from stsearch.gallery.vector_store import FlatStore, HnswStore, MissingHnswlibError
 
 WORDS = ("coffee", "bakery", "exit", "hotel", "bar", "taxi", "open", "24")
 

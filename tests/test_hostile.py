@@ -14,7 +14,7 @@ from gallery_fixtures import ColourSpotter, Done
 from hostile_files import EITHER, FAILED, READ, Hostile, hostile_files
 
 from stsearch.cli import app
-from stsearch.index.gallery import Gallery
+from stsearch.gallery.gallery import Gallery
 
 FILES = hostile_files()
 

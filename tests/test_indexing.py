@@ -14,8 +14,8 @@ import pytest
 from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, instance, photo_bytes
 from test_image import STORED
 
+from stsearch.gallery.gallery import Gallery
 from stsearch.image import Decoded, decode_image
-from stsearch.index.gallery import Gallery
 from stsearch.indexing import IndexOptions, IndexReport, Progress, index_photos
 from stsearch.query import Query
 from stsearch.search import search

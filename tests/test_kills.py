@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
 
-from stsearch.index import gallery as gallery_module
-from stsearch.index.gallery import Gallery
-from stsearch.index.store import HnswStore
-from stsearch.index.verify import verify
+from stsearch.gallery import gallery as gallery_module
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.vector_store import HnswStore
+from stsearch.gallery.verify import verify
 from stsearch.indexing import index_photos
 
 # The program with a spotter that needs no weights. PAUSE: the photograph that it takes long for; FSIZE: no
@@ -26,9 +26,9 @@ PROGRAM = """
 import itertools, os, resource, signal, sys, time
 from types import ModuleType
 from gallery_fixtures import ColourSpotter
-import stsearch.indexing, stsearch.index.store, hnswlib
+import stsearch.indexing, stsearch.gallery.vector_store, hnswlib
 from stsearch.cli import app
-from stsearch.index import gallery
+from stsearch.gallery import gallery
 
 class Spotter(ColourSpotter):
     calls = itertools.count(1)  # next() is one step, whatever threads do

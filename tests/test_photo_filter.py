@@ -10,7 +10,7 @@ import pytest
 from gallery_fixtures import LetterEncoder, make_gallery, spotted
 
 from stsearch.errors import UsageError
-from stsearch.index.records import DatedPhoto, Linked, PhotoFile
+from stsearch.gallery.records import DatedPhoto, Linked, PhotoFile
 from stsearch.photo_filter import PhotoFilter, span
 from stsearch.query import Query
 from stsearch.search import SearchOptions, search

@@ -12,8 +12,8 @@ from eval_fixtures import FOUND, INFO, FakeEncoder, FakeSpotter, box
 
 from stsearch.errors import DataError, ImageError, WriteError
 from stsearch.evaluate import rank
-from stsearch.index.gallery import Gallery
-from stsearch.index.records import Failed, Linked, PhotoFile, Spotted
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.records import Failed, Linked, PhotoFile, Spotted
 from stsearch.predictions import Conditions, Predictions, predict, predict_by_indexing, read_gallery
 from stsearch.query import Query
 from stsearch.search import SearchOptions, search

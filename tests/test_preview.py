@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
 
-from stsearch.index.gallery import Gallery
+from stsearch.gallery.gallery import Gallery
 from stsearch.indexing import index_photos
 from stsearch.preview import Preview, preview
 from stsearch.walk import WalkRules

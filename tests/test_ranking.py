@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gallery_fixtures import MODEL, LetterEncoder, make_set_gallery
 
-from stsearch.index.gallery import Gallery
+from stsearch.gallery.gallery import Gallery
 from stsearch.query import Query
 from stsearch.search import Hit, SearchOptions, rank_photos, search
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from stsearch.index.records import InstanceTable
+from stsearch.gallery.records import InstanceTable
 from stsearch.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
 from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
 from stsearch.text.ctc import CLASSES, pack_columns

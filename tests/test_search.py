@@ -9,7 +9,7 @@ import pytest
 from gallery_fixtures import OTHER_MODEL, LetterEncoder, embed, instance, make_gallery
 
 from stsearch.errors import UsageError, WeightsError
-from stsearch.index.catalog import PhotoFile, Spotted
+from stsearch.gallery.catalog import PhotoFile, Spotted
 from stsearch.query import Query
 from stsearch.scoring import score_instances
 from stsearch.search import SearchOptions, box_around, merge_hits, rank_photos, search

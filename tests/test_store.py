@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stsearch.errors import WriteError
-from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
+from stsearch.gallery.vector_store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
 
 DIM = 16
 STORES = [pytest.param(FlatStore, id="flat"), pytest.param(HnswStore, id="hnsw")]

@@ -10,7 +10,7 @@ import pytest
 from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
 
 from stsearch.errors import UsageError
-from stsearch.index.gallery import Gallery
+from stsearch.gallery.gallery import Gallery
 from stsearch.indexing import IndexOptions, index_photos
 from stsearch.walk import IGNORE_FILE, WalkRules, listed_photos, walk_photos
 

@@ -13,7 +13,7 @@ import typer
 from stsearch.cli import output
 
 if TYPE_CHECKING:
-    from stsearch.index.gallery import Gallery
+    from stsearch.gallery.gallery import Gallery
 
 DAMAGED = 1
 
@@ -31,7 +31,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show what a gallery holds, and which weights filled it."""
-    from stsearch.index.gallery import Gallery
+    from stsearch.gallery.gallery import Gallery
 
     with Gallery.open(_folder(index), output.note) as gallery:
         facts = _facts(gallery)
@@ -57,7 +57,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check every byte of a gallery that matters. Exit code 1: damage was found."""
-    from stsearch.index.verify import verify as find
+    from stsearch.gallery.verify import verify as find
 
     folder = _folder(index)
     whole = True
@@ -79,7 +79,7 @@ def verify(
 
 def rebuild(index: IndexPath = None) -> None:
     """Remake the vector file and the manifest from the catalog, without reading a photo."""
-    from stsearch.index.gallery import Gallery
+    from stsearch.gallery.gallery import Gallery
 
     with Gallery.edit(_folder(index), output.note, restore=True) as gallery:
         gallery.finish(anew=True)
@@ -95,7 +95,7 @@ def forget(
 
     The photos themselves stay; those in an indexed folder are read again by the next stsearch index.
     """
-    from stsearch.index.gallery import Gallery
+    from stsearch.gallery.gallery import Gallery
 
     with Gallery.edit(_folder(index), output.note) as gallery:
         count = gallery.forget(paths)
@@ -104,14 +104,14 @@ def forget(
 
 def _folder(index: Path | None) -> Path:
     """Return the folder of the gallery that is meant."""
-    from stsearch.index import registry
+    from stsearch.gallery import registry
 
     return registry.choose(index, Path.cwd(), registry.data_home(os.environ))
 
 
 def _facts(gallery: Gallery) -> dict[str, object]:
     """Return what ``stsearch status`` shows, by name."""
-    from stsearch.index.manifest import FORMAT
+    from stsearch.gallery.manifest import FORMAT
 
     counts, manifest = gallery.catalog.counts(), gallery.manifest
     return {

@@ -19,8 +19,8 @@ from stsearch.cli.completion import weights
 from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from stsearch.index.catalog import Failed
-    from stsearch.index.gallery import Gallery
+    from stsearch.gallery.catalog import Failed
+    from stsearch.gallery.gallery import Gallery
     from stsearch.indexing import IndexOptions, IndexReport, PhotoSpotter
     from stsearch.walk import WalkRules
 
@@ -72,7 +72,7 @@ def index(
     Run it again after photos came, went or changed: only new content is read. It may be interrupted at any
     time. What .stsearchignore files name is left out. Exit code 3: done, but some files could not be read.
     """
-    from stsearch.index import registry
+    from stsearch.gallery import registry
     from stsearch.walk import WalkRules
 
     tell = (lambda _: None) if quiet else output.note
@@ -99,8 +99,8 @@ def index(
 def _index(
     folder: Path, place: Path, spotter: PhotoSpotter, options: IndexOptions, as_json: bool, quiet: bool
 ) -> IndexReport:
-    from stsearch.index import registry
-    from stsearch.index.gallery import Gallery
+    from stsearch.gallery import registry
+    from stsearch.gallery.gallery import Gallery
     from stsearch.indexing import index_photos
 
     warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
@@ -122,7 +122,7 @@ def _index(
 
 
 def _gallery_folder(photos: Path, index: Path | None, home: Path) -> Path:
-    from stsearch.index import registry
+    from stsearch.gallery import registry
 
     if index is None or index.resolve() == photos.resolve():
         return registry.place_for(photos, home)
@@ -145,8 +145,8 @@ def _read_list(files_from: str | None, null: bool, photos: Path) -> tuple[str, .
 
 def _print_preview(folder: Path, place: Path, rules: WalkRules, as_json: bool, quiet: bool) -> None:
     """Print a line for each photo that a run would read or remove, then how many there are of each kind."""
-    from stsearch.index import registry
-    from stsearch.index.gallery import Gallery
+    from stsearch.gallery import registry
+    from stsearch.gallery.gallery import Gallery
     from stsearch.preview import preview
 
     with ExitStack() as stack:

@@ -20,7 +20,7 @@ from stsearch.cli.pictures import Wanted
 from stsearch.errors import GalleryNotFoundError, ImageError, UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from stsearch.index.gallery import Gallery
+    from stsearch.gallery.gallery import Gallery
     from stsearch.photo_filter import PhotoFilter
     from stsearch.query import Query
     from stsearch.search import Encoder, Hit, SearchOptions
@@ -319,8 +319,8 @@ def _photo_filter(globs: list[str] | None, since: str | None, until: str | None)
 
 def _open_galleries(index: Path | None, stack: ExitStack) -> list[Gallery]:
     """Open the gallery that is named, else the nearest, else every registered one; say which on stderr."""
-    from stsearch.index import registry
-    from stsearch.index.gallery import Gallery
+    from stsearch.gallery import registry
+    from stsearch.gallery.gallery import Gallery
 
     home = registry.data_home(os.environ)
     if index is not None:

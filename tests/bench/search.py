@@ -28,7 +28,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.index.store import FlatStore, HnswParameters, HnswStore, VectorStore
+from stsearch.gallery.vector_store import FlatStore, HnswParameters, HnswStore, VectorStore
 from stsearch.query_encoder import load_query_encoder
 
 Vectors = NDArray[np.float32]

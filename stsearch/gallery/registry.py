@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, UsageError
-from stsearch.index import manifest
-from stsearch.index.files import make_private_folder, replacing
+from stsearch.gallery import manifest
+from stsearch.gallery.atomic_files import make_private_folder, replacing
 
 FOLDER_NAME = ".stsearch"
 CATALOG_NAME = "catalog.sqlite3"

@@ -22,7 +22,7 @@ from stsearch.errors import (
     StsearchError,
     WriteError,
 )
-from stsearch.index.records import row_checksum
+from stsearch.gallery.records import row_checksum
 
 _CHUNK = 500  # values in one IN (...); SQLite allows at least 999
 _PRAGMAS = ("foreign_keys = ON", "trusted_schema = OFF", "cell_size_check = ON", "secure_delete = ON")

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, WriteError
-from stsearch.index import manifest as manifest_module
-from stsearch.index import registry
-from stsearch.index.catalog import Catalog
-from stsearch.index.files import Lock, file_sha256
-from stsearch.index.manifest import Manifest
-from stsearch.index.records import Linked
-from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError
+from stsearch.gallery import manifest as manifest_module
+from stsearch.gallery import registry
+from stsearch.gallery.atomic_files import Lock, file_sha256
+from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.manifest import Manifest
+from stsearch.gallery.records import Linked
+from stsearch.gallery.vector_store import FlatStore, HnswStore, MissingHnswlibError
 
 _SAMPLE = 100  # stored vectors that are looked for in the store and by comparing them with all
 _NEIGHBOURS = 10

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.errors import GalleryDamagedError
-from stsearch.index.database import Database, Row
-from stsearch.index.records import (
+from stsearch.gallery.database import Database, Row
+from stsearch.gallery.records import (
     Counts,
     DatedPhoto,
     Detail,
@@ -31,7 +31,7 @@ from stsearch.index.records import (
     array_faults,
     row_checksum,
 )
-from stsearch.index.schema import COLUMNS, MIGRATIONS
+from stsearch.gallery.schema import COLUMNS, MIGRATIONS
 from stsearch.text.charset import normalize
 from stsearch.types import Polygon
 

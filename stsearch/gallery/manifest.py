@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, NewerFormatError
-from stsearch.index.files import replacing
+from stsearch.gallery.atomic_files import replacing
 from stsearch.types import ModelInfo
 
 FILE_NAME = "manifest.json"

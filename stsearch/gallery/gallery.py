@@ -19,12 +19,12 @@ from stsearch.errors import (
     UsageError,
     WeightsError,
 )
-from stsearch.index import registry
-from stsearch.index.catalog import Catalog
-from stsearch.index.files import Lock, file_sha256, make_private_folder, replacing
-from stsearch.index.manifest import FILE_NAME, Manifest, StoreRecord
-from stsearch.index.records import DatedPhoto, Detail, InstanceTable, Record
-from stsearch.index.store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
+from stsearch.gallery import registry
+from stsearch.gallery.atomic_files import Lock, file_sha256, make_private_folder, replacing
+from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.manifest import FILE_NAME, Manifest, StoreRecord
+from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Record
+from stsearch.gallery.vector_store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
 from stsearch.types import ModelInfo, Polygon
 
 EXACT_LIMIT = 50_000
