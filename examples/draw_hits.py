@@ -14,7 +14,7 @@ import numpy as np
 
 from stsearch import Gallery, Hit, Query, load_query_encoder, load_spotter
 from stsearch.image import read_image
-from stsearch.indexing import index_photos
+from stsearch.indexing.indexer import index_photos
 from stsearch.search import SearchOptions, search
 from stsearch.types import Image
 

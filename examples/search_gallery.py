@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stsearch import Gallery, Query, load_query_encoder, load_spotter
-from stsearch.indexing import index_photos
+from stsearch.indexing.indexer import index_photos
 from stsearch.search import search
 
 

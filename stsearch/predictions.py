@@ -16,9 +16,9 @@ import numpy as np
 from stsearch.errors import DataError, WriteError
 from stsearch.gallery.gallery import Gallery
 from stsearch.image import read_image
-from stsearch.indexing import IndexOptions, PhotoSpotter, Progress, index_photos
-from stsearch.types import Sample, TextInstance
-from stsearch.walk import WalkRules
+from stsearch.indexing.indexer import IndexOptions, Progress, index_photos
+from stsearch.indexing.walk import WalkRules
+from stsearch.types import PhotoSpotter, Sample, TextInstance
 
 BATCH = 4  # photographs decoded ahead of one call of the spotter: bounds memory, keeps a device busy
 

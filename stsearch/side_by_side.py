@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from stsearch.ahead import usable_cores
-from stsearch.indexing import BATCH, PhotoSpotter
 from stsearch.spotter import Spotter
-from stsearch.types import Image, TextInstance
+from stsearch.types import PHOTO_BATCH, Image, PhotoSpotter, TextInstance
 
 
 def at_full_speed(spotter: Spotter) -> PhotoSpotter:
@@ -31,7 +30,7 @@ class SideBySide:
         self.info = spotter.info
         self.decode_side = spotter.decode_side
         self._spotter = spotter
-        self._threads = min(cores, BATCH)  # each photograph needs some hundred megabytes
+        self._threads = min(cores, PHOTO_BATCH)  # each photograph needs some hundred megabytes
         self._cores_each = cores // self._threads
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:

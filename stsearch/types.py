@@ -6,8 +6,10 @@ top-left pixel. Polygons run clockwise from the corner where reading starts; qua
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ Image = NDArray[np.uint8]  # (H, W, 3) RGB
 Polygon = NDArray[np.float32]  # (P, 2), P >= 3
 Quad = NDArray[np.float32]  # (4, 2)
 Embedding = NDArray[np.float32]  # (D,) unit length
+
+PHOTO_BATCH = 4
+"""Photographs of a transaction on a CPU; as many are spotted in parallel at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,3 +77,13 @@ class ModelInfo:
     calibration: tuple[
         tuple[float, ...], ...
     ] = ()  # what scores mean (``calibration``); of no matter to a gallery
+
+
+class PhotoSpotter(Protocol):
+    """What finds the words of photographs, such as ``spotting.spotter.Spotter``."""
+
+    info: ModelInfo
+    decode_side: int  # pixels on the longer side of a photograph that it can make use of
+
+    def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
+        """Return the text instances of each image (HWC uint8 RGB), polygons in its own pixels."""

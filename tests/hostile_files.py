@@ -17,7 +17,7 @@ import PIL.Image
 import pillow_heif
 from numpy.typing import NDArray
 
-from stsearch.walk import SUFFIXES
+from stsearch.indexing.walk import SUFFIXES
 
 READ = ""
 """Stands for no reason: the file can be read."""

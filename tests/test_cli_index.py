@@ -14,7 +14,7 @@ from gallery_fixtures import Done, Run, photo_bytes
 
 from stsearch.cli.index import index
 from stsearch.image import MAX_MEGAPIXELS
-from stsearch.indexing import PHOTO_TIMEOUT_S
+from stsearch.indexing.indexer import PHOTO_TIMEOUT_S
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_photos_that_take_too_long_are_given_up(
     run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = threading.Event()
-    monkeypatch.setattr("stsearch.indexing.decode_image", lambda *_: over.wait(60))
+    monkeypatch.setattr("stsearch.indexing.indexer.decode_image", lambda *_: over.wait(60))
     done = run("index", photos, "--photo-timeout", "0.01")
     over.set()
     assert done.code == 3

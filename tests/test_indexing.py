@@ -16,7 +16,7 @@ from test_image import STORED
 
 from stsearch.gallery.gallery import Gallery
 from stsearch.image import Decoded, decode_image
-from stsearch.indexing import IndexOptions, IndexReport, Progress, index_photos
+from stsearch.indexing.indexer import IndexOptions, IndexReport, Progress, index_photos
 from stsearch.query import Query
 from stsearch.search import search
 from stsearch.types import Image, Polygon, TextInstance
@@ -171,7 +171,7 @@ def test_a_photo_that_takes_too_long_fails_and_is_tried_again(
         return decode_image(encoded, longer_side, max_megapixels)
 
     with monkeypatch.context() as patch:
-        patch.setattr("stsearch.indexing.decode_image", decode)
+        patch.setattr("stsearch.indexing.indexer.decode_image", decode)
         options = IndexOptions(threads=1, photo_timeout_s=0.5)
         assert counts(index_photos(gallery, spotter, options)) == {"new": 1, "failed": 1}
     assert gallery.catalog.failures()[0].reason == "took longer than 0.5 s to decode"

@@ -18,7 +18,7 @@ from stsearch.gallery import gallery as gallery_module
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.vector_store import HnswStore
 from stsearch.gallery.verify import verify
-from stsearch.indexing import index_photos
+from stsearch.indexing.indexer import index_photos
 
 # The program with a spotter that needs no weights. PAUSE: the photograph that it takes long for; FSIZE: no
 # file may grow beyond so many bytes, which is how a full disk looks to it.
@@ -26,7 +26,7 @@ PROGRAM = """
 import itertools, os, resource, signal, sys, time
 from types import ModuleType
 from gallery_fixtures import ColourSpotter
-import stsearch.indexing, stsearch.gallery.vector_store, hnswlib
+import stsearch.indexing.indexer, stsearch.gallery.vector_store, hnswlib
 from stsearch.cli import app
 from stsearch.gallery import gallery
 

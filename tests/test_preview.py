@@ -7,9 +7,9 @@ from pathlib import Path
 from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
 
 from stsearch.gallery.gallery import Gallery
-from stsearch.indexing import index_photos
-from stsearch.preview import Preview, preview
-from stsearch.walk import WalkRules
+from stsearch.indexing.dry_run import Preview, preview
+from stsearch.indexing.indexer import index_photos
+from stsearch.indexing.walk import WalkRules
 
 
 def test_without_a_gallery_every_photo_is_new(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
 
 from stsearch.errors import UsageError
 from stsearch.gallery.gallery import Gallery
-from stsearch.indexing import IndexOptions, index_photos
-from stsearch.walk import IGNORE_FILE, WalkRules, listed_photos, walk_photos
+from stsearch.indexing.indexer import IndexOptions, index_photos
+from stsearch.indexing.walk import IGNORE_FILE, WalkRules, listed_photos, walk_photos
 
 EVERYTHING = WalkRules()
 

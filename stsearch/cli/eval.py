@@ -19,9 +19,10 @@ from stsearch.errors import ImageError, UsageError, WriteError
 if TYPE_CHECKING:
     from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
     from stsearch.evaluate import Report
-    from stsearch.indexing import PhotoSpotter, Progress
+    from stsearch.indexing.indexer import Progress
     from stsearch.predictions import Conditions, Predictions
     from stsearch.search import Encoder
+    from stsearch.types import PhotoSpotter
 
 BELOW_GATE = 1
 

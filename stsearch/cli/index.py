@@ -21,8 +21,9 @@ from stsearch.errors import UsageError
 if TYPE_CHECKING:
     from stsearch.gallery.catalog import Failed
     from stsearch.gallery.gallery import Gallery
-    from stsearch.indexing import IndexOptions, IndexReport, PhotoSpotter
-    from stsearch.walk import WalkRules
+    from stsearch.indexing.indexer import IndexOptions, IndexReport
+    from stsearch.indexing.walk import WalkRules
+    from stsearch.types import PhotoSpotter
 
 FILES_FAILED = 3
 _FAILURES_SHOWN = 20
@@ -73,7 +74,7 @@ def index(
     time. What .stsearchignore files name is left out. Exit code 3: done, but some files could not be read.
     """
     from stsearch.gallery import registry
-    from stsearch.walk import WalkRules
+    from stsearch.indexing.walk import WalkRules
 
     tell = (lambda _: None) if quiet else output.note
     place = _gallery_folder(folder, index, registry.data_home(os.environ))
@@ -82,15 +83,16 @@ def index(
         _print_preview(folder, place, rules, as_json, quiet)
         return
     from stsearch.ahead import usable_cores
-    from stsearch.indexing import BATCH, IndexOptions
+    from stsearch.indexing.indexer import IndexOptions
     from stsearch.side_by_side import at_full_speed
     from stsearch.spotting.load import load_spotter
+    from stsearch.types import PHOTO_BATCH
 
     tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")
     spotter = load_spotter(model, device, reads=not no_read)
     tell(f"Device: {spotter.device} · weights: {spotter.info.name} (sha256 {spotter.info.sha256[:8]}…)")
     threads = max(2, usable_cores())
-    batch = batch or (32 if spotter.device.type == "cuda" else BATCH)
+    batch = batch or (32 if spotter.device.type == "cuda" else PHOTO_BATCH)
     options = IndexOptions(batch, threads, max_megapixels, photo_timeout, rules)
     if _index(folder, place, at_full_speed(spotter), options, as_json, quiet).failed:
         raise typer.Exit(FILES_FAILED)
@@ -101,7 +103,7 @@ def _index(
 ) -> IndexReport:
     from stsearch.gallery import registry
     from stsearch.gallery.gallery import Gallery
-    from stsearch.indexing import index_photos
+    from stsearch.indexing.indexer import index_photos
 
     warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
     with Gallery.create(place, folder, spotter.info, output.note) as gallery:
@@ -130,7 +132,7 @@ def _gallery_folder(photos: Path, index: Path | None, home: Path) -> Path:
 
 
 def _read_list(files_from: str | None, null: bool, photos: Path) -> tuple[str, ...] | None:
-    from stsearch.walk import listed_photos
+    from stsearch.indexing.walk import listed_photos
 
     if files_from is None:
         if null:
@@ -147,7 +149,7 @@ def _print_preview(folder: Path, place: Path, rules: WalkRules, as_json: bool, q
     """Print a line for each photo that a run would read or remove, then how many there are of each kind."""
     from stsearch.gallery import registry
     from stsearch.gallery.gallery import Gallery
-    from stsearch.preview import preview
+    from stsearch.indexing.dry_run import preview
 
     with ExitStack() as stack:
         gallery = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stsearch.gallery.catalog import Failed, Linked
 from stsearch.gallery.gallery import Gallery
-from stsearch.walk import WalkRules, walk_photos
+from stsearch.indexing.walk import WalkRules, walk_photos
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,34 +11,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from stsearch.ahead import Limit, Workers
 from stsearch.errors import ImageError, ImageRefusedError
 from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
 from stsearch.gallery.gallery import Gallery
 from stsearch.image import MAX_MEGAPIXELS, Decoded, Resize, decode_image
-from stsearch.types import Image, ModelInfo, TextInstance
-from stsearch.walk import NEVER, WalkRules, walk_photos
+from stsearch.indexing.walk import NEVER, WalkRules, walk_photos
+from stsearch.types import PHOTO_BATCH, PhotoSpotter
 
 PHOTO_TIMEOUT_S = 60.0
 """A JPEG of 177 megapixels of noise took 14 s on a busy core; what takes a minute was made to."""
 
-BATCH = 4
-"""Photographs of a transaction on a CPU, and as many are spotted side by side at most."""
-
 _LOOK_AHEAD = 4  # batches decoded before one is chosen, so that its photographs are of similar size
 _COMMIT = 256  # records at most that wait for a photograph to be committed with
-
-
-class PhotoSpotter(Protocol):
-    """What finds the words of photographs, such as ``spotter.Spotter``."""
-
-    info: ModelInfo
-    decode_side: int  # pixels on the longer side of a photograph that it can make use of
-
-    def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
-        """Return the text instances of each image (HWC uint8 RGB), polygons in its own pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +39,7 @@ class IndexOptions:
         rules: which files of the folder are looked at.
     """
 
-    batch: int = BATCH
+    batch: int = PHOTO_BATCH
     threads: int = 4
     max_megapixels: float = MAX_MEGAPIXELS
     photo_timeout_s: float = PHOTO_TIMEOUT_S
