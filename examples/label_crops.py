@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from stsearch import load_spotter
-from stsearch.data.readers import read_unlabelled
+from stsearch.datasets.labelled_folder import read_unlabelled
 from stsearch.geometry.polygons import rectify, word_size
 from stsearch.image import read_image
 from stsearch.proposals import keep_best

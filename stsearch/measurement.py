@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.calibration import Table, expected_calibration_error, fit_calibration, match_probability
-from stsearch.data.readers import read_dataset, read_words
+from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.engines.quantized import measure_tops
 from stsearch.engines.torch_engine import fold_batch_norms, make_fast
 from stsearch.evaluate import Report, score

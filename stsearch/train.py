@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, Subset
 from stsearch.checkpoint import RunFolder, first_card
 from stsearch.config import Preset, StageConfig
 from stsearch.data.dataset import Batch, BatchDataset, TrainingData
-from stsearch.data.readers import read_dataset, read_words
 from stsearch.data.synth import load_assets
+from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.engines.torch_engine import attention_for_training, keep_freed_memory
 from stsearch.errors import TrainingError, UsageError
 from stsearch.evaluate_words import WordReport

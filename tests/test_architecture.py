@@ -35,6 +35,7 @@ WITHOUT_TORCH = [
     "stsearch.search",
     "stsearch.gallery",
     "stsearch.benchmarks",
+    "stsearch.datasets",
     "stsearch.cli",
     "stsearch.weights.card",
 ]

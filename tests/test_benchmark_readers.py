@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import scipy.io
 
-from stsearch.benchmarks.layout import check_present
-from stsearch.benchmarks.line_files import (
+from stsearch.datasets.gallery_lists import read_gallery, read_query_lists, read_svt
+from stsearch.datasets.layout import check_present
+from stsearch.datasets.matlab_labels import read_iiit_queries, read_total_text_outlines
+from stsearch.datasets.text_labels import (
     read_coco_text,
     read_ctw1500,
     read_icdar13,
@@ -22,8 +24,6 @@ from stsearch.benchmarks.line_files import (
     read_td500,
     read_total_text,
 )
-from stsearch.benchmarks.listed import read_gallery, read_query_lists, read_svt
-from stsearch.benchmarks.matlab_files import read_iiit_queries, read_total_text_outlines
 from stsearch.errors import DataError
 from stsearch.types import Sample
 

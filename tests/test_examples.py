@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from stsearch.data.readers import read_dataset, read_words
+from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.image import read_image
 from stsearch.text.charset import normalize
 

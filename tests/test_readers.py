@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stsearch.data.readers import read_dataset, read_house, read_unlabelled, read_words
+from stsearch.datasets.labelled_folder import read_dataset, read_house, read_unlabelled, read_words
 from stsearch.errors import DataError
 
 SQUARE = [[0, 0], [10, 0], [10, 5], [0, 5]]

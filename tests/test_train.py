@@ -13,7 +13,7 @@ import torch
 
 from stsearch.config import LossWeights, ModelConfig, StageConfig
 from stsearch.data.dataset import collate
-from stsearch.data.readers import read_dataset
+from stsearch.datasets.labelled_folder import read_dataset
 from stsearch.errors import DataError, TrainingError, UsageError, WriteError
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.objective import joint_loss

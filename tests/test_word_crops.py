@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stsearch.benchmarks.word_crops import WORD_SETS, WordSet, find_word_sets
+from stsearch.datasets.lmdb_crops import WORD_SETS, WordSet, find_word_sets
 from stsearch.errors import DataError
 
 lmdb = pytest.importorskip("lmdb")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.benchmarks.layout import Layout
 from stsearch.benchmarks.queries import QueryRule, Relevance
+from stsearch.datasets.layout import Layout
 from stsearch.errors import DataError
 from stsearch.types import Sample
 

@@ -7,8 +7,12 @@ from dataclasses import replace
 
 from stsearch.benchmarks import queries
 from stsearch.benchmarks.benchmark import Benchmark
-from stsearch.benchmarks.layout import Layout, Part
-from stsearch.benchmarks.line_files import (
+from stsearch.benchmarks.queries import LABELLED_WORDS, ListedRule, ListedWordRule, WordRule
+from stsearch.datasets.gallery_lists import read_gallery, read_query_lists, read_svt
+from stsearch.datasets.labelled_folder import read_dataset
+from stsearch.datasets.layout import Layout, Part
+from stsearch.datasets.matlab_labels import read_iiit_queries, read_total_text_outlines
+from stsearch.datasets.text_labels import (
     read_coco_text,
     read_ctw1500,
     read_icdar13,
@@ -17,10 +21,6 @@ from stsearch.benchmarks.line_files import (
     read_td500,
     read_total_text,
 )
-from stsearch.benchmarks.listed import read_gallery, read_query_lists, read_svt
-from stsearch.benchmarks.matlab_files import read_iiit_queries, read_total_text_outlines
-from stsearch.benchmarks.queries import LABELLED_WORDS, ListedRule, ListedWordRule, WordRule
-from stsearch.data.readers import read_dataset
 
 FOLDER = "folder"
 

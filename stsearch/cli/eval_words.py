@@ -38,12 +38,12 @@ def evaluate_words(dataset: str, folders: Sequence[Path], model: str, device: st
 def _sets(dataset: str, folders: Sequence[Path]) -> Iterator[tuple[str, _Items]]:
     """Yield each set with what reads it; that a set is there is checked at once."""
     if dataset == WORDS:
-        from stsearch.data.readers import read_words
+        from stsearch.datasets.labelled_folder import read_words
 
         items = [item for folder in folders for item in read_words(folder)]
         yield WORDS, lambda: items
         return
-    from stsearch.benchmarks.word_crops import find_word_sets
+    from stsearch.datasets.lmdb_crops import find_word_sets
 
     for word_set in find_word_sets(folders):
         yield word_set.name, word_set.read
@@ -59,7 +59,7 @@ def _as_line(name: str, report: WordReport, conditions: Conditions, sha256: str)
 
 def _as_text(name: str, report: WordReport, conditions: Conditions, sha256: str) -> str:
     from stsearch.benchmarks.published import RECOGNITION_SOURCE, published_recognition
-    from stsearch.benchmarks.word_crops import WORD_SETS
+    from stsearch.datasets.lmdb_crops import WORD_SETS
     from stsearch.evaluate_words import WORD_RULE
     from stsearch.reports.figures import figures_of_conditions
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
-from stsearch.data.readers import read_dataset
+from stsearch.datasets.labelled_folder import read_dataset
 from stsearch.evaluate import Report, score
 from stsearch.image import Resize
 from stsearch.models.scene_text import SceneTextModel

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stsearch.data.readers import read_unlabelled
+from stsearch.datasets.labelled_folder import read_unlabelled
 from stsearch.image import read_image
 from stsearch.spotter import Spotter
 from stsearch.types import Image

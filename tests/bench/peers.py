@@ -25,7 +25,7 @@ from pathlib import Path
 from stsearch.baselines import BASELINES, EditSimilarity, load_baseline
 from stsearch.benchmarks.benchmark import GroundTruth
 from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER, with_min_length
-from stsearch.data.readers import read_dataset
+from stsearch.datasets.labelled_folder import read_dataset
 from stsearch.errors import UsageError
 from stsearch.evaluate import rank
 from stsearch.image import read_image

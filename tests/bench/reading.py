@@ -22,7 +22,7 @@ import numpy as np
 
 from stsearch import metrics
 from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
-from stsearch.data.readers import read_dataset, read_words
+from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.evaluate import score
 from stsearch.image import read_image
 from stsearch.models.recognizer import Recognizer

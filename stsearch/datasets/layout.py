@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stsearch.data.readers import read_unlabelled
+from stsearch.datasets.labelled_folder import read_unlabelled
 from stsearch.errors import DataError
 from stsearch.types import Sample, WordLabel
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stsearch.benchmarks.layout import read_label_files
-from stsearch.data.readers import parse_lines, parse_polygon, read_text
+from stsearch.datasets.labelled_folder import parse_lines, parse_polygon, read_text
+from stsearch.datasets.layout import read_label_files
 from stsearch.errors import DataError
 from stsearch.geometry.polygons import box, tilted
 from stsearch.types import Polygon, Sample, WordLabel

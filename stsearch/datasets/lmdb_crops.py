@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stsearch.benchmarks.layout import Layout, Part
+from stsearch.datasets.layout import Layout, Part
 from stsearch.errors import DataError
 
 if TYPE_CHECKING:

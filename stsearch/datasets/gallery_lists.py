@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from stsearch.benchmarks.layout import check_present
-from stsearch.benchmarks.pickled_lists import read_pickled_lists
-from stsearch.data.readers import read_text, read_unlabelled
+from stsearch.datasets.labelled_folder import read_text, read_unlabelled
+from stsearch.datasets.layout import check_present
+from stsearch.datasets.npy_lists import read_pickled_lists
 from stsearch.errors import DataError
 from stsearch.geometry.polygons import box
 from stsearch.types import Sample, WordLabel

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from stsearch.benchmarks.layout import read_label_files
-from stsearch.data.readers import parse_polygon
+from stsearch.datasets.labelled_folder import parse_polygon
+from stsearch.datasets.layout import read_label_files
 from stsearch.errors import DataError
 from stsearch.types import Sample, WordLabel
 
