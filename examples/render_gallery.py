@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stsearch.data.export import scene_record
-from stsearch.data.synth import Renderer, load_assets
+from stsearch.synth.renderer import Renderer, load_assets
+from stsearch.synth.writer import scene_record
 
 SEED = 7
 PHOTOS = 12

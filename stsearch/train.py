@@ -17,7 +17,6 @@ from torch.utils.data import DataLoader, Subset
 from stsearch.checkpoint import RunFolder, first_card
 from stsearch.config import Preset, StageConfig
 from stsearch.data.dataset import Batch, BatchDataset, TrainingData
-from stsearch.data.synth import load_assets
 from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.engines.torch_engine import attention_for_training, keep_freed_memory
 from stsearch.errors import TrainingError, UsageError
@@ -29,6 +28,7 @@ from stsearch.own_outlines import with_own_outlines
 from stsearch.presets import load_preset, stages_called
 from stsearch.schedule import MovingAverage, learning_rate, measure_norms, parameter_groups, training_mode
 from stsearch.spotter import Spotter
+from stsearch.synth.renderer import load_assets
 from stsearch.types import Sample
 from stsearch.validation import Validation, validate, validate_reading
 from stsearch.weights.card import Card

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stsearch.data.compose import Canvas, apply, scale_by, shift_by, text_height, turn_by
-from stsearch.data.looks import Layer
+from stsearch.synth.canvas import Canvas, apply, scale_by, shift_by, text_height, turn_by
+from stsearch.synth.text_effects import Layer
 from stsearch.types import Image, WordLabel
 
 QUAD = np.array([(40, 40), (120, 40), (120, 60), (40, 60)], np.float32)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stsearch.data.corpus import BUILTIN_WORDS, Corpus
+from stsearch.synth.corpus import BUILTIN_WORDS, Corpus
 from stsearch.text.charset import strip_accents
 
 

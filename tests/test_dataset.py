@@ -12,8 +12,8 @@ import pytest
 from stsearch.config import Canvas, ModelConfig, RecognizerConfig, StageConfig
 from stsearch.data.crops import CropBatch
 from stsearch.data.dataset import Batch, BatchDataset, TrainingData, collate
-from stsearch.data.synth import load_assets
 from stsearch.errors import DataError
+from stsearch.synth.renderer import load_assets
 from stsearch.types import Sample, Scene
 
 STAGE = StageConfig("words", (Canvas("words", 32, 128, 6),), steps=10, real_share=0.0, crop_share=0.0)

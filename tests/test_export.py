@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stsearch.data.export import DatasetOptions, scene_record, write_dataset
-from stsearch.data.synth import load_assets
 from stsearch.errors import UsageError, WriteError
+from stsearch.synth.renderer import load_assets
+from stsearch.synth.writer import DatasetOptions, scene_record, write_dataset
 from stsearch.types import Scene, WordLabel
 
 SMALL = DatasetOptions(scenes=3, crops=4, seed=5, size=128, difficulty=0.5)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stsearch.data.lettering import (
+from stsearch.errors import DataError
+from stsearch.synth.lettering import (
     BUILTIN_FONT,
     Lettering,
     Setting,
@@ -19,7 +20,6 @@ from stsearch.data.lettering import (
     load_font,
     set_lines,
 )
-from stsearch.errors import DataError
 
 
 def letter(*lines: list[str], tracking: float = 0.0, align: float = 0.0) -> Lettering:

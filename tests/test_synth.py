@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from stsearch.data.lettering import BUILTIN_FONT
-from stsearch.data.synth import Renderer, SynthAssets, contact_sheet, load_assets
 from stsearch.errors import DataError, UsageError
+from stsearch.synth.lettering import BUILTIN_FONT
+from stsearch.synth.renderer import Renderer, SynthAssets, contact_sheet, load_assets
 from stsearch.types import Polygon, Scene, WordLabel
 
 

@@ -35,8 +35,8 @@ def synth(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from stsearch.data.export import DatasetOptions, write_dataset
-    from stsearch.data.synth import load_assets
+    from stsearch.synth.renderer import load_assets
+    from stsearch.synth.writer import DatasetOptions, write_dataset
 
     options = DatasetOptions(scenes, crops, seed, size, difficulty, jobs)
     assets = load_assets(fonts, backgrounds, words)
@@ -45,7 +45,7 @@ def synth(
         task = progress.add_task("rendering", total=scenes + crops)
         summary = write_dataset(assets, out, options, lambda: progress.advance(task))
     if sheet is not None:
-        from stsearch.data.export import write_sheet
+        from stsearch.synth.writer import write_sheet
 
         write_sheet(assets, sheet, options)
     typer.echo(

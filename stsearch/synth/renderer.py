@@ -10,15 +10,15 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from stsearch.data.backdrops import Backdrops, find_backgrounds
-from stsearch.data.camera import Camera
-from stsearch.data.corpus import BUILTIN_WORDS, FREQUENCY_POWER, Corpus
-from stsearch.data.lettering import find_fonts
-from stsearch.data.scenes import render_scene
-from stsearch.data.sheet import contact_sheet
-from stsearch.data.studio import Studio
-from stsearch.data.wordcrop import render_word
 from stsearch.errors import DataError
+from stsearch.synth.backgrounds import Backdrops, find_backgrounds
+from stsearch.synth.camera import Camera
+from stsearch.synth.contact_sheet import contact_sheet
+from stsearch.synth.corpus import BUILTIN_WORDS, FREQUENCY_POWER, Corpus
+from stsearch.synth.lettering import find_fonts
+from stsearch.synth.render_context import Studio
+from stsearch.synth.scenes import render_scene
+from stsearch.synth.words import render_word
 from stsearch.types import Scene
 
 __all__ = ["Renderer", "SynthAssets", "contact_sheet", "load_assets"]

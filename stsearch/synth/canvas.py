@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.data.lettering import Mask
-from stsearch.data.looks import Layer
+from stsearch.synth.lettering import Mask
+from stsearch.synth.text_effects import Layer
 from stsearch.text.charset import normalize, strip_accents
 from stsearch.types import Image, Polygon, WordLabel
 

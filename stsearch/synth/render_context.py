@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from stsearch.data.backdrops import Backdrops, Colour
-from stsearch.data.camera import Camera
-from stsearch.data.corpus import Corpus
-from stsearch.data.lettering import Lettering, Setting, bend_arc, bend_wave, embolden, load_face, set_lines
+from stsearch.synth.backgrounds import Backdrops, Colour
+from stsearch.synth.camera import Camera
+from stsearch.synth.corpus import Corpus
+from stsearch.synth.lettering import Lettering, Setting, bend_arc, bend_wave, embolden, load_face, set_lines
 
 # Faces are set at few sizes, so that loaded fonts are met again; layers are scaled to what is wanted.
 SIZES = (14, 20, 28, 40, 56, 80, 112, 160, 224, 300)

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from stsearch.data.blocks import Block, Wish, badge_block, bare_block, board_block, poster_block
-from stsearch.data.camera import Shot
-from stsearch.data.compose import Canvas, Matrix, apply, scale_by, shift_by, turn_by
-from stsearch.data.distractors import draw_distractor, draw_occluder
-from stsearch.data.studio import Studio, bounded_normal, mean_colour
+from stsearch.synth.camera import Shot
+from stsearch.synth.canvas import Canvas, Matrix, apply, scale_by, shift_by, turn_by
+from stsearch.synth.distractors import draw_distractor, draw_occluder
+from stsearch.synth.render_context import Studio, bounded_normal, mean_colour
+from stsearch.synth.signs import Block, Wish, badge_block, bare_block, board_block, poster_block
 from stsearch.types import Image, Scene
 
 _CELL = 4  # pixels; spots are searched on a grid this coarse

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from stsearch.data.backdrops import Colour, fractal_noise
-from stsearch.data.camera import Shot
-from stsearch.data.compose import Canvas, Matrix, apply, scale_by, shift_by, text_height, turn_by
-from stsearch.data.lettering import Lettering
-from stsearch.data.looks import dress
-from stsearch.data.studio import Bends, Studio, bounded_normal, mean_colour
+from stsearch.synth.backgrounds import Colour, fractal_noise
+from stsearch.synth.camera import Shot
+from stsearch.synth.canvas import Canvas, Matrix, apply, scale_by, shift_by, text_height, turn_by
+from stsearch.synth.lettering import Lettering
+from stsearch.synth.render_context import Bends, Studio, bounded_normal, mean_colour
+from stsearch.synth.text_effects import dress
 from stsearch.text.charset import normalize
 from stsearch.types import Image, Scene
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from stsearch.data.backdrops import Backdrops, Colour, fractal_noise, lightness
-from stsearch.data.lettering import Lettering, Mask
+from stsearch.synth.backgrounds import Backdrops, Colour, fractal_noise, lightness
+from stsearch.synth.lettering import Lettering, Mask
 
 
 @dataclass(frozen=True, eq=False)

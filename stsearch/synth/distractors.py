@@ -9,9 +9,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from stsearch.data.backdrops import Backdrops
-from stsearch.data.lettering import Mask
-from stsearch.data.looks import Layer
+from stsearch.synth.backgrounds import Backdrops
+from stsearch.synth.lettering import Mask
+from stsearch.synth.text_effects import Layer
 
 Pattern = Callable[[Generator, int, int], Mask]
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from stsearch.data.backdrops import Colour, fractal_noise
-from stsearch.data.compose import Canvas, Matrix, apply, scale_by, shift_by, text_height
-from stsearch.data.lettering import Lettering, Mask, bend_arc
-from stsearch.data.looks import Layer, dress
-from stsearch.data.studio import Bends, Studio
+from stsearch.synth.backgrounds import Colour, fractal_noise
+from stsearch.synth.canvas import Canvas, Matrix, apply, scale_by, shift_by, text_height
+from stsearch.synth.lettering import Lettering, Mask, bend_arc
+from stsearch.synth.render_context import Bends, Studio
+from stsearch.synth.text_effects import Layer, dress
 from stsearch.types import Image, Polygon
 
 _BARE_BENDS = Bends(arc=0.22, wave=0.05)

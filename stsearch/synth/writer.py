@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stsearch.data.sheet import contact_sheet
-from stsearch.data.synth import Renderer, SynthAssets
 from stsearch.errors import UsageError, WriteError
+from stsearch.synth.contact_sheet import contact_sheet
+from stsearch.synth.renderer import Renderer, SynthAssets
 from stsearch.types import Image, Scene
 
 _JPEG_QUALITY = 92
