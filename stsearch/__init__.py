@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from stsearch.query import Query
     from stsearch.query_encoder import load_query_encoder
     from stsearch.search import Hit
-    from stsearch.spotter import Spotter
     from stsearch.spotting.load import load_spotter
+    from stsearch.spotting.spotter import Spotter
     from stsearch.types import TextInstance
 
 __version__ = "0.1.0"
@@ -34,7 +34,7 @@ _HOME = {
     "Gallery": "stsearch.gallery.gallery",
     "Hit": "stsearch.search",
     "Query": "stsearch.query",
-    "Spotter": "stsearch.spotter",
+    "Spotter": "stsearch.spotting.spotter",
     "TextInstance": "stsearch.types",
     "load_query_encoder": "stsearch.query_encoder",
     "load_spotter": "stsearch.spotting.load",

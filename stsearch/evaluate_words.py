@@ -10,7 +10,7 @@ from pathlib import Path
 from stsearch import metrics
 from stsearch.errors import DataError
 from stsearch.image import read_image
-from stsearch.reader import Reader
+from stsearch.spotting.recognition import Reader
 from stsearch.text.charset import normalize
 from stsearch.types import Image
 

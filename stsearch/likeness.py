@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.geometry.polygons import TALL_RATIO, extent
-from stsearch.proposals import sureness
 from stsearch.query import Query
 from stsearch.text.charset import normalize
 from stsearch.types import Embedding, Image, ModelInfo, Polygon, TextInstance
@@ -58,7 +57,7 @@ def ask_with_picture(reader: WordReader, picture: Image, name: str) -> tuple[Que
         name: of the picture.
     """
     word = _read_word(reader, picture)
-    sure, info = _certainty(word), reader.info
+    info, sure = reader.info, _char_confidence(word)
     info = replace(info, fusion=info.fusion * sure, likelihood=info.likelihood * sure)
     return Query.of_word(name, normalize(word.transcript)), PictureEncoder(info, word.embedding)
 
@@ -74,9 +73,9 @@ def _read_word(reader: WordReader, picture: Image) -> TextInstance:
     turns = (0, 1, 3) if height > TALL_RATIO * width else (0,)
     pictures = [np.ascontiguousarray(np.rot90(scaled, turn)) for turn in turns]
     readings = reader.read(pictures, [[extent(each)] for each in pictures])
-    return max((reading for [reading] in readings), key=_certainty)
+    return max((reading for [reading] in readings), key=_char_confidence)
 
 
-def _certainty(word: TextInstance) -> float:
-    """Return the mean probability of a character, so that short readings have no advantage; 0 without any."""
-    return sureness(word) if normalize(word.transcript) else 0.0
+def _char_confidence(word: TextInstance) -> float:
+    """Return how sure the reading is, so that short ones have no advantage; 0 without a letter or digit."""
+    return word.char_confidence if normalize(word.transcript) else 0.0

@@ -22,7 +22,7 @@ from stsearch.image import Resize, read_image
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.predictions import Predictions, predict
 from stsearch.query_encoder import QueryEncoder
-from stsearch.spotter import Spotter
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import Sample
 from stsearch.validation import (
     Validation,

@@ -10,7 +10,7 @@ import numpy as np
 from stsearch.config import ProposalConfig
 from stsearch.geometry.polygons import overlap_areas
 from stsearch.image import read_image
-from stsearch.spotter import Spotter
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import Sample, TextInstance, WordLabel
 
 _WORTH_LEARNING = ProposalConfig(least_rough=0.25, same_outline=0.85)

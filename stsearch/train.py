@@ -27,7 +27,7 @@ from stsearch.objective import total_loss
 from stsearch.own_outlines import with_own_outlines
 from stsearch.presets import load_preset, stages_called
 from stsearch.schedule import MovingAverage, learning_rate, measure_norms, parameter_groups, training_mode
-from stsearch.spotter import Spotter
+from stsearch.spotting.spotter import Spotter
 from stsearch.synth.renderer import load_assets
 from stsearch.types import Sample
 from stsearch.validation import Validation, validate, validate_reading

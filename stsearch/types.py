@@ -60,7 +60,23 @@ class TextInstance:
     confidence: float  # product of character probabilities in [0, 1]
     embedding: Embedding  # (D,) float32, unit length
     characters: tuple[float, ...] = ()  # confidence of each character of the transcript; empty: not known
-    columns: bytes = b""  # what was seen, column by column (``likelihood``); empty: not known
+    columns: bytes = b""  # what was seen, column by column (``text.ctc``); empty: not known
+
+    @property
+    def char_confidence(self) -> float:
+        """Return the mean (geometric) confidence of a character, in [0, 1]."""
+        return char_confidence(self.confidence, self.transcript)
+
+
+def char_confidence(confidence: float, text: str) -> float:
+    """Return the geometric mean of the character probabilities whose product is ``confidence``.
+
+    So long words are at no disadvantage; 1 or more characters are assumed.
+
+    >>> char_confidence(0.25, "ab")
+    0.5
+    """
+    return float(confidence ** (1 / max(len(text), 1)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stsearch.agreement import Candidate, CropReading, candidates
+from stsearch.spotting.rescoring import Candidate, CropReading, candidates
 from stsearch.text.charset import Charset
 from stsearch.text.ctc import pack_columns
 from stsearch.text.decoding import best_reading

@@ -15,8 +15,8 @@ from stsearch.models.scene_text import build_model, freeze_prompts
 from stsearch.objective import joint_loss, total_loss
 from stsearch.presets import PRESETS
 from stsearch.schedule import parameter_groups
-from stsearch.spotter import Spotter
 from stsearch.spotting.load import load_reader
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import Scene
 from stsearch.weights.card import Card
 from stsearch.weights.io import load_model, save_model

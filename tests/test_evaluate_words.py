@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from stsearch.agreement import CropReading
 from stsearch.errors import DataError
 from stsearch.evaluate_words import WordReport, evaluate_words, joined
-from stsearch.reader import Reader
+from stsearch.spotting.recognition import Reader
+from stsearch.spotting.rescoring import CropReading
 from stsearch.text.charset import Charset
 from stsearch.text.decoding import best_reading
 from stsearch.types import Image

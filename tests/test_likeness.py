@@ -13,7 +13,7 @@ from stsearch.image import read_image
 from stsearch.likeness import ask_with_picture
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.search import Hit, search
-from stsearch.spotter import Spotter
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
 

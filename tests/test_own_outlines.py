@@ -14,7 +14,7 @@ from stsearch.config import ProposalConfig
 from stsearch.errors import ImageError
 from stsearch.geometry.polygons import box
 from stsearch.own_outlines import with_own_outlines
-from stsearch.spotter import Spotter
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, Polygon, Sample, TextInstance, WordLabel
 
 

@@ -18,7 +18,7 @@ from stsearch.models.detector import binary_map
 from stsearch.models.layers import FeaturePyramid
 from stsearch.models.prompts import FrozenPrompt, TextPrompt, freeze_prompt
 from stsearch.models.scene_text import SceneTextModel, build_model, freeze_prompts
-from stsearch.spotter import Spotter
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import Scene
 from stsearch.weights.card import Card
 from stsearch.weights.io import load_model, save_model, start_from

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from stsearch.config import ProposalConfig
-from stsearch.proposals import certainty, group_outlines, keep_best, worth_keeping, worth_reading
+from stsearch.spotting.proposals import (
+    group_outlines,
+    keep_best,
+    word_confidence,
+    worth_keeping,
+    worth_reading,
+)
 from stsearch.types import TextInstance
 
 
@@ -67,7 +73,7 @@ def test_the_score_is_the_share_of_outlines_that_agree() -> None:
 
 def test_an_outline_that_others_agree_with_is_more_certain_and_a_lonely_one_no_word() -> None:
     lonely = dataclasses.replace(BESIDE, score=0.06)
-    assert certainty(lonely) < certainty(BESIDE)
+    assert word_confidence(lonely) < word_confidence(BESIDE)
     assert texts(keep_best([lonely, WHOLE])) == ["heroes"]
     assert texts(worth_keeping([lonely, WHOLE], ProposalConfig())) == ["heroes", "of"]
 

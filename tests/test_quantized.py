@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stsearch import spotter as spotter_module
 from stsearch.config import ModelConfig, PromptConfig
 from stsearch.engines import quantized
 from stsearch.engines.quantized import QuantizedConv, measure_tops, multiplies_bytes, quantize
 from stsearch.engines.torch_engine import fold_batch_norms
 from stsearch.errors import UsageError
 from stsearch.models.scene_text import SceneTextModel, build_model
-from stsearch.spotter import Spotter
+from stsearch.spotting import spotter as spotter_module
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import Scene
 from stsearch.weights.card import Card
 

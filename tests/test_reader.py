@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stsearch.models.recognizer import Recognizer
-from stsearch.reader import BATCH, TILTS, Reader
+from stsearch.spotting.recognition import BATCH, TILTS, Reader
 from stsearch.types import Image, TextInstance
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.side_by_side import SideBySide
-from stsearch.spotter import Spotter
+from stsearch.spotting.parallel import SideBySide
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, ModelInfo, Scene, TextInstance
 from stsearch.weights.card import Card
 

@@ -14,8 +14,8 @@ from stsearch.geometry.polygons import polygon_iou
 from stsearch.models.detector import DetectionMaps
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.spotter import Spotter
 from stsearch.spotting.postprocess import possible_readings
+from stsearch.spotting.spotter import Spotter
 from stsearch.text.ctc import CLASSES
 from stsearch.types import Scene
 from stsearch.weights.card import Card

@@ -136,8 +136,8 @@ def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions
     from stsearch.query_encoder import load_query_encoder
 
     def find_ours(truth: GroundTruth) -> Predictions:
-        from stsearch.side_by_side import at_full_speed
         from stsearch.spotting.load import load_spotter
+        from stsearch.spotting.parallel import at_full_speed
 
         spotter = load_spotter(source.model, source.device)
         return find(truth, at_full_speed(spotter), lambda: conditions_of(spotter, source.model))

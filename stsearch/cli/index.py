@@ -84,8 +84,8 @@ def index(
         return
     from stsearch.ahead import usable_cores
     from stsearch.indexing.indexer import IndexOptions
-    from stsearch.side_by_side import at_full_speed
     from stsearch.spotting.load import load_spotter
+    from stsearch.spotting.parallel import at_full_speed
     from stsearch.types import PHOTO_BATCH
 
     tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")

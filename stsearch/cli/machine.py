@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import torch
 
     from stsearch.predictions import Conditions
-    from stsearch.reader import Reader
-    from stsearch.spotter import Spotter
+    from stsearch.spotting.recognition import Reader
+    from stsearch.spotting.spotter import Spotter
 
 _KIB = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss is a byte there
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from stsearch.engines.torch_engine import fold_batch_norms, make_fast
-from stsearch.reader import Reader
-from stsearch.spotter import Spotter
+from stsearch.spotting.recognition import Reader
+from stsearch.spotting.spotter import Spotter
 from stsearch.weights.io import load_model, load_recognizer
 
 

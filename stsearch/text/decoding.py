@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.text.charset import Charset
+from stsearch.types import char_confidence
 
 END = 0
 
@@ -38,14 +39,9 @@ class Reading:
         return self.probability if self.text else 0.0
 
     @property
-    def sureness(self) -> float:
+    def char_confidence(self) -> float:
         """Return the mean (geometric) confidence of a character, in [0, 1]."""
-        return mean_confidence(self.confidence, self.text)
-
-
-def mean_confidence(confidence: float, text: str) -> float:
-    """Return the mean (geometric) confidence of a character: long words are at no disadvantage."""
-    return float(confidence ** (1 / max(len(text), 1)))
+        return char_confidence(self.confidence, self.text)
 
 
 def best_reading(table: NDArray[np.float32], charset: Charset) -> Reading:

@@ -23,7 +23,7 @@ from stsearch.image import Resize
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.predictions import predict
 from stsearch.query_encoder import load_query_encoder
-from stsearch.spotter import Spotter
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, Sample, TextInstance
 from stsearch.weights.io import load_model
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from stsearch.datasets.labelled_folder import read_unlabelled
 from stsearch.image import read_image
-from stsearch.spotter import Spotter
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image
 from stsearch.weights.io import load_model
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stsearch.agreement import Candidate, CropReading, candidates
 from stsearch.geometry.polygons import extent, rectify, tilted
 from stsearch.models.layers import filled_up
 from stsearch.models.recognizer import Recognizer
+from stsearch.spotting.rescoring import Candidate, CropReading, candidates
 from stsearch.text.ctc import pack_columns
 from stsearch.text.decoding import best_reading
 from stsearch.types import Image, Polygon, TextInstance
@@ -112,7 +112,7 @@ class Reader:
             for i, (table, seen) in enumerate(zip(tables, columns, strict=True))
         ]
         for i, other in zip(heads.tolist(), readings[len(crops) :], strict=True):
-            readings[i] = max(readings[i], other, key=lambda reading: reading.best.sureness)
+            readings[i] = max(readings[i], other, key=lambda reading: reading.best.char_confidence)
         return readings[: len(crops)]
 
 

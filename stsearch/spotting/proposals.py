@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from stsearch.config import ProposalConfig
 from stsearch.geometry.polygons import overlap_areas
 from stsearch.text.charset import normalize
-from stsearch.text.decoding import mean_confidence
 from stsearch.types import Polygon, TextInstance
 
 SAME_WORD = 0.5
 """Share of the smaller of two instances above which they are taken for one word."""
 
 LEAST_WORD = 0.6
-"""Certainty below which an instance is not counted as a word."""
+"""Word confidence below which an instance is not counted as a word."""
 
 _AGREES = 0.6  # IoU above which one outline speaks for another
 _DOUBT = 0.05  # added to the share of outlines that agree, so that a single one does not count for nothing
@@ -53,10 +52,12 @@ def worth_reading(proposed: Sequence[TextInstance], config: ProposalConfig) -> l
         Instances whose score is the share of outlines that agree with theirs, as far as they may be words.
     """
     likely = sorted(
-        (each for each in proposed if sureness(each) >= config.least_rough), key=sureness, reverse=True
+        (each for each in proposed if each.char_confidence >= config.least_rough),
+        key=lambda each: each.char_confidence,
+        reverse=True,
     )
     ious = _ious([each.polygon for each in likely])
-    agreeing = (ious > _AGREES) @ np.array([each.score * sureness(each) for each in likely])
+    agreeing = (ious > _AGREES) @ np.array([each.score * each.char_confidence for each in likely])
     scores = np.minimum((agreeing + _DOUBT) / (1 + _DOUBT), 1.0)
     return [replace(likely[at], score=float(scores[at])) for at in _drop_alike(ious > config.same_outline)]
 
@@ -68,7 +69,7 @@ def worth_keeping(read: Sequence[TextInstance], config: ProposalConfig) -> list[
         read: as well as they can be.
         config: how sure the reading has to be.
     """
-    sure = _best_first(each for each in read if sureness(each) >= config.least_sure)
+    sure = _best_first(each for each in read if each.char_confidence >= config.least_sure)
     folded = np.array([normalize(each.transcript) for each in sure])
     return [sure[at] for at in _drop_alike(_share_a_place(sure) & (folded[:, None] == folded))]
 
@@ -78,22 +79,17 @@ def keep_best(found: Sequence[TextInstance]) -> list[TextInstance]:
 
     Two overlap when they share more than half of the smaller one, so a fragment does not survive its word.
     """
-    words = _best_first(each for each in found if certainty(each) >= LEAST_WORD)
+    words = _best_first(each for each in found if word_confidence(each) >= LEAST_WORD)
     return [words[at] for at in _drop_alike(_share_a_place(words))]
 
 
-def sureness(instance: TextInstance) -> float:
-    """Return the mean (geometric) confidence of a character, in [0, 1]."""
-    return mean_confidence(instance.confidence, instance.transcript)
-
-
-def certainty(instance: TextInstance) -> float:
+def word_confidence(instance: TextInstance) -> float:
     """Return how sure reading and outline are, at most 1; the weight was chosen on validation."""
-    return sureness(instance) + _AGREEMENT_WEIGHT * math.log(max(instance.score, 1e-6))
+    return instance.char_confidence + _AGREEMENT_WEIGHT * math.log(max(instance.score, 1e-6))
 
 
 def _best_first(instances: Iterable[TextInstance]) -> list[TextInstance]:
-    return sorted(instances, key=certainty, reverse=True)
+    return sorted(instances, key=word_confidence, reverse=True)
 
 
 def _ious(polygons: Sequence[Polygon]) -> NDArray[np.float64]:

@@ -65,7 +65,10 @@ def _spellings(looks: Sequence[CropReading], charset: Charset) -> dict[str, list
         readings = n_best(look.table, charset, READINGS_A_LOOK)
         least = _LEAST_SHARE * readings[0].probability
         for reading in (each for each in readings if each.probability >= least):
-            if reading.text not in surest or reading.sureness > surest[reading.text].best.sureness:
+            if (
+                reading.text not in surest
+                or reading.char_confidence > surest[reading.text].best.char_confidence
+            ):
                 surest[reading.text] = replace(look, best=reading)
     spellings: dict[str, list[CropReading]] = {}
     for text, read in surest.items():
@@ -83,4 +86,4 @@ def _candidate(
     classes = [charset.encode(read.best.text) for read in spelled]
     decoded = sum(probability(look.table, each) for each in classes for look in looks)
     support = decoded * (sum(seen) / len(seen)) ** _COLUMNS_POWER
-    return Candidate(word, support, max(spelled, key=lambda read: read.best.sureness))
+    return Candidate(word, support, max(spelled, key=lambda read: read.best.char_confidence))

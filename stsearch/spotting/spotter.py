@@ -20,9 +20,9 @@ from stsearch.geometry.polygons import region_edges
 from stsearch.image import Resize, ResizePlan
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
-from stsearch.proposals import group_outlines, worth_keeping, worth_reading
-from stsearch.reader import Reader
 from stsearch.spotting.postprocess import find_polygons, possible_readings
+from stsearch.spotting.proposals import group_outlines, worth_keeping, worth_reading
+from stsearch.spotting.recognition import Reader
 from stsearch.text.charset import Charset
 from stsearch.text.ctc import pack_columns
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance

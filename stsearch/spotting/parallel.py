@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from stsearch.ahead import usable_cores
-from stsearch.spotter import Spotter
+from stsearch.spotting.spotter import Spotter
 from stsearch.types import PHOTO_BATCH, Image, PhotoSpotter, TextInstance
 
 
