@@ -15,7 +15,7 @@ import numpy as np
 from stsearch import Gallery, Hit, Query, load_query_encoder, load_spotter
 from stsearch.image import read_image
 from stsearch.indexing.indexer import index_photos
-from stsearch.search import SearchOptions, search
+from stsearch.search.engine import SearchOptions, search
 from stsearch.types import Image
 
 CELL = (300, 400)  # (height, width) of one photograph in the row

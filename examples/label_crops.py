@@ -18,7 +18,7 @@ from stsearch import load_spotter
 from stsearch.datasets.labelled_folder import read_unlabelled
 from stsearch.geometry.polygons import rectify, word_size
 from stsearch.image import read_image
-from stsearch.query_encoder import load_query_encoder
+from stsearch.search.query_encoder import load_query_encoder
 from stsearch.spotting.proposals import keep_best
 from stsearch.text.charset import normalize
 from stsearch.types import Image, TextInstance

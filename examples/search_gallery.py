@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from stsearch import Gallery, Query, load_query_encoder, load_spotter
 from stsearch.indexing.indexer import index_photos
-from stsearch.search import search
+from stsearch.search.engine import search
 
 
 def main(photos: Path, text: str) -> None:

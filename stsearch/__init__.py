@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stsearch.gallery.gallery import Gallery
-    from stsearch.query import Query
-    from stsearch.query_encoder import load_query_encoder
-    from stsearch.search import Hit
+    from stsearch.search.engine import Hit
+    from stsearch.search.query import Query
+    from stsearch.search.query_encoder import load_query_encoder
     from stsearch.spotting.load import load_spotter
     from stsearch.spotting.spotter import Spotter
     from stsearch.types import TextInstance
@@ -32,11 +32,11 @@ __all__ = [
 
 _HOME = {
     "Gallery": "stsearch.gallery.gallery",
-    "Hit": "stsearch.search",
-    "Query": "stsearch.query",
+    "Hit": "stsearch.search.engine",
+    "Query": "stsearch.search.query",
     "Spotter": "stsearch.spotting.spotter",
     "TextInstance": "stsearch.types",
-    "load_query_encoder": "stsearch.query_encoder",
+    "load_query_encoder": "stsearch.search.query_encoder",
     "load_spotter": "stsearch.spotting.load",
 }
 

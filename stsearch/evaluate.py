@@ -15,8 +15,8 @@ from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
 from stsearch.errors import DataError
 from stsearch.gallery.records import InstanceTable
 from stsearch.predictions import Conditions, Predictions
-from stsearch.scoring import Scorer
-from stsearch.search import Encoder
+from stsearch.search.engine import Encoder
+from stsearch.search.scoring import Scorer
 from stsearch.spotting.proposals import keep_best
 from stsearch.text.charset import normalize, split_words
 from stsearch.types import Sample, TextInstance

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
-from stsearch.calibration import Table, expected_calibration_error, fit_calibration, match_probability
 from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.engines.quantized import measure_tops
 from stsearch.engines.torch_engine import fold_batch_norms, make_fast
@@ -21,7 +20,8 @@ from stsearch.evaluate_words import WORD_RULE, WordReport, joined
 from stsearch.image import Resize, read_image
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.predictions import Predictions, predict
-from stsearch.query_encoder import QueryEncoder
+from stsearch.search.calibration import Table, expected_calibration_error, fit_calibration, match_probability
+from stsearch.search.query_encoder import QueryEncoder
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Sample
 from stsearch.validation import (

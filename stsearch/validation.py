@@ -18,7 +18,7 @@ from stsearch.image import Resize, read_image
 from stsearch.metrics import match_detections, mean_average_precision
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.predictions import Predictions, predict
-from stsearch.query_encoder import QueryEncoder
+from stsearch.search.query_encoder import QueryEncoder
 from stsearch.spotting.proposals import keep_best
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Sample

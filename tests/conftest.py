@@ -148,7 +148,7 @@ def run(
     weights = ModuleType("stsearch.spotting.load")
     weights.load_spotter = load_spotter  # type: ignore[attr-defined]  # a stand-in for the module
     monkeypatch.setitem(sys.modules, "stsearch.spotting.load", weights)
-    monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda _: LetterEncoder(model[0]))
+    monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda _: LetterEncoder(model[0]))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 

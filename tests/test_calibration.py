@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stsearch.calibration import (
+from stsearch.search.calibration import (
     LENGTHS,
     expected_calibration_error,
     fit_calibration,

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 def fake_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``stsearch eval`` find WIDE10 in the photograph of ``labelled``, whatever the weights."""
     monkeypatch.setattr("stsearch.spotting.load.load_spotter", lambda name, device, reads=True: FakeSpotter())
-    monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda name: FakeEncoder())
+    monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda name: FakeEncoder())
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_eval_below_the_gate_exits_with_1(labelled: Path) -> None:
 def test_eval_rescores_predictions_without_the_network(
     labelled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda name: FakeEncoder())
+    monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda name: FakeEncoder())
     Predictions({labelled / "1.jpg": [instance("Wide1O")]}, "5ha", 0.5).save(labelled / "found.npz")
     evaluate([labelled], predictions=labelled / "found.npz", rescore=True)
     out = capsys.readouterr().out

@@ -40,7 +40,7 @@ Run = Callable[..., Done]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Run ``stsearch search`` in this process, in a folder of photographs of text set in lines."""
-    monkeypatch.setattr("stsearch.query_encoder.load_query_encoder", lambda _: LetterEncoder())
+    monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda _: LetterEncoder())
     make_set_gallery(tmp_path, SIGNS).close()
     monkeypatch.chdir(tmp_path)
 

@@ -20,8 +20,8 @@ from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.manifest import Manifest
 from stsearch.gallery.vector_store import HnswStore
 from stsearch.gallery.verify import verify
-from stsearch.query import Query
-from stsearch.search import SearchOptions, search
+from stsearch.search.engine import SearchOptions, search
+from stsearch.search.query import Query
 
 WORDS = "coffee bakery exit hotel bar taxi open cinema museum library station florist".split()
 QUERIES = ("coffee", "hotell", "open taxi", "exit")

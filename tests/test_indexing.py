@@ -17,8 +17,8 @@ from test_image import STORED
 from stsearch.gallery.gallery import Gallery
 from stsearch.image import Decoded, decode_image
 from stsearch.indexing.indexer import IndexOptions, IndexReport, Progress, index_photos
-from stsearch.query import Query
-from stsearch.search import search
+from stsearch.search.engine import search
+from stsearch.search.query import Query
 from stsearch.types import Image, Polygon, TextInstance
 
 

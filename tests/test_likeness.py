@@ -10,9 +10,9 @@ import pytest
 from gallery_fixtures import MODEL, embed, make_gallery
 
 from stsearch.image import read_image
-from stsearch.likeness import ask_with_picture
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.search import Hit, search
+from stsearch.search.engine import Hit, search
+from stsearch.search.query_by_image import ask_with_picture
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 

@@ -12,11 +12,11 @@ from eval_fixtures import FOUND, SAMPLES, FakeEncoder
 
 from stsearch.benchmarks.benchmark import GroundTruth
 from stsearch.benchmarks.catalogue import BENCHMARKS
-from stsearch.calibration import match_probability
 from stsearch.evaluate import score
 from stsearch.measurement import calibrate, measure
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel
+from stsearch.search.calibration import match_probability
 from stsearch.types import Sample, Scene
 from stsearch.weights.card import Card
 from stsearch.weights.io import save_model

@@ -11,9 +11,9 @@ from gallery_fixtures import LetterEncoder, make_gallery, spotted
 
 from stsearch.errors import UsageError
 from stsearch.gallery.records import DatedPhoto, Linked, PhotoFile
-from stsearch.photo_filter import PhotoFilter, span
-from stsearch.query import Query
-from stsearch.search import SearchOptions, search
+from stsearch.search.engine import SearchOptions, search
+from stsearch.search.photo_filter import PhotoFilter, span
+from stsearch.search.query import Query
 
 
 def photo(

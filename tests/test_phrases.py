@@ -8,9 +8,9 @@ from gallery_fixtures import MODEL, embed
 from numpy.typing import NDArray
 from test_scoring import table_of
 
-from stsearch.phrases import find_phrase, successors
-from stsearch.query import Term
-from stsearch.scoring import Scorer
+from stsearch.search.phrases import find_phrase, successors
+from stsearch.search.query import Term
+from stsearch.search.scoring import Scorer
 from stsearch.text.wildcards import fixed_part
 from stsearch.types import Polygon
 

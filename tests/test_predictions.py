@@ -15,8 +15,8 @@ from stsearch.evaluate import rank
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import Failed, Linked, PhotoFile, Spotted
 from stsearch.predictions import Conditions, Predictions, predict, predict_by_indexing, read_gallery
-from stsearch.query import Query
-from stsearch.search import SearchOptions, search
+from stsearch.search.engine import SearchOptions, search
+from stsearch.search.query import Query
 from stsearch.types import Sample
 
 

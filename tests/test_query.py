@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stsearch.errors import UsageError
-from stsearch.query import Alternative, Query, Term
+from stsearch.search.query import Alternative, Query, Term
 from stsearch.text.wildcards import fixed_part
 
 Read = tuple[tuple[str, ...], tuple[str, ...]]  # wanted and unwanted terms, a phrase with spaces

@@ -12,7 +12,7 @@ import torch
 
 from stsearch.errors import WeightsError
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.query_encoder import load_query_encoder
+from stsearch.search.query_encoder import load_query_encoder
 from stsearch.text.charset import Charset
 from stsearch.weights.card import Card
 from stsearch.weights.io import load_model, save_model
@@ -58,7 +58,7 @@ def test_damaged_tensors_are_refused(saved: Path) -> None:
 
 def test_the_shipped_encoder_needs_no_torch() -> None:
     program = (
-        "import sys; from stsearch.query_encoder import load_query_encoder; "
+        "import sys; from stsearch.search.query_encoder import load_query_encoder; "
         "print(load_query_encoder('tiny')(['exit']).shape, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

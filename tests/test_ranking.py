@@ -10,8 +10,8 @@ import pytest
 from gallery_fixtures import MODEL, LetterEncoder, make_set_gallery
 
 from stsearch.gallery.gallery import Gallery
-from stsearch.query import Query
-from stsearch.search import Hit, SearchOptions, rank_photos, search
+from stsearch.search.engine import Hit, SearchOptions, rank_photos, search
+from stsearch.search.query import Query
 
 SIGNS = {
     "bar.jpg": ["BAR Roma"],

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from stsearch.gallery.records import InstanceTable
-from stsearch.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
+from stsearch.search.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
 from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
 from stsearch.text.ctc import CLASSES, pack_columns
 from stsearch.text.wildcards import fixed_part

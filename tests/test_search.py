@@ -10,9 +10,9 @@ from gallery_fixtures import OTHER_MODEL, LetterEncoder, embed, instance, make_g
 
 from stsearch.errors import UsageError, WeightsError
 from stsearch.gallery.catalog import PhotoFile, Spotted
-from stsearch.query import Query
-from stsearch.scoring import score_instances
-from stsearch.search import SearchOptions, box_around, merge_hits, rank_photos, search
+from stsearch.search.engine import SearchOptions, box_around, merge_hits, rank_photos, search
+from stsearch.search.query import Query
+from stsearch.search.scoring import score_instances
 
 ENCODER = LetterEncoder()
 

@@ -10,7 +10,7 @@ import torch
 
 from stsearch.errors import DeviceError, WeightsError, WriteError
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.query_encoder import load_query_encoder
+from stsearch.search.query_encoder import load_query_encoder
 from stsearch.weights.card import Card, read_card
 from stsearch.weights.io import load_model, pick_device, save_model
 

@@ -20,7 +20,7 @@ from stsearch.drawing import cut_word, outline_words, shrink
 from stsearch.errors import WriteError
 
 if TYPE_CHECKING:
-    from stsearch.search import Hit
+    from stsearch.search.engine import Hit
     from stsearch.types import Image
 
 _PHOTO_SIDE = 960  # pixels; twice the width of a card, for screens of fine resolution

@@ -23,7 +23,7 @@ from stsearch.errors import ImageError
 from stsearch.image import read_image
 
 if TYPE_CHECKING:
-    from stsearch.search import Hit
+    from stsearch.search.engine import Hit
     from stsearch.types import Image
 
 Graphics = Literal["kitty", "iterm", "blocks"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stsearch.evaluate import Report
     from stsearch.indexing.indexer import Progress
     from stsearch.predictions import Conditions, Predictions
-    from stsearch.search import Encoder
+    from stsearch.search.engine import Encoder
     from stsearch.types import PhotoSpotter
 
 BELOW_GATE = 1
@@ -133,7 +133,7 @@ def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions
         return EditSimilarity(engine.info), lambda truth: find(
             truth, engine, lambda: engine_conditions(engine.name)
         )
-    from stsearch.query_encoder import load_query_encoder
+    from stsearch.search.query_encoder import load_query_encoder
 
     def find_ours(truth: GroundTruth) -> Predictions:
         from stsearch.spotting.load import load_spotter

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stsearch.indexing.indexer import Progress
-    from stsearch.search import Hit, Match, SearchOptions
+    from stsearch.search.engine import Hit, Match, SearchOptions
     from stsearch.types import Polygon
 
 JSON_SCHEMA = 1

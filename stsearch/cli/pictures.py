@@ -11,7 +11,7 @@ from stsearch.cli import output
 from stsearch.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
-    from stsearch.search import Hit
+    from stsearch.search.engine import Hit
     from stsearch.types import Image
 
 _JPEG_QUALITY = 90

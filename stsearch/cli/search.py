@@ -1,4 +1,4 @@
-"""``stsearch search``: options in, hits out; the ranking itself is ``stsearch.search``."""
+"""``stsearch search``: options in, hits out; the ranking itself is ``stsearch.search.engine``."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from stsearch.errors import GalleryNotFoundError, ImageError, UsageError, Weight
 
 if TYPE_CHECKING:
     from stsearch.gallery.gallery import Gallery
-    from stsearch.photo_filter import PhotoFilter
-    from stsearch.query import Query
-    from stsearch.search import Encoder, Hit, SearchOptions
+    from stsearch.search.engine import Encoder, Hit, SearchOptions
+    from stsearch.search.photo_filter import PhotoFilter
+    from stsearch.search.query import Query
 
 NO_MATCH = 1
 
@@ -171,13 +171,13 @@ class _Searcher:
         return cls(kept, encoder)
 
     def hits(self, query: Query, options: SearchOptions) -> list[Hit]:
-        from stsearch.search import merge_hits, search
+        from stsearch.search.engine import merge_hits, search
 
         found = [search(gallery, query, self.encoder, options) for gallery in self.galleries]
         return merge_hits(found, options.top)
 
     def say_why_none(self, query: Query, photos: PhotoFilter | None, subject: str) -> None:
-        from stsearch.search import SearchOptions
+        from stsearch.search.engine import SearchOptions
 
         best = self.hits(query, SearchOptions(top=1, photos=photos))
         if best:
@@ -228,7 +228,7 @@ def _summary(hits: Sequence[Hit], queries: int, style: output.Style) -> str:
 
 def _ask(text: str | None, file: Path | None, picture: Path | None, model: str) -> _Asked:
     """Return the query that was typed, those in ``file``, or that for the word in ``picture``."""
-    from stsearch.query import Query
+    from stsearch.search.query import Query
 
     began = time.perf_counter()
     if sum(each is not None for each in (text, file, picture)) != 1:
@@ -244,7 +244,7 @@ def _ask(text: str | None, file: Path | None, picture: Path | None, model: str) 
 
 def _ask_with_picture(picture: Path, model: str) -> tuple[list[Query], Encoder]:
     from stsearch.image import read_image
-    from stsearch.likeness import ask_with_picture
+    from stsearch.search.query_by_image import ask_with_picture
     from stsearch.spotting.load import load_spotter
 
     try:
@@ -259,7 +259,7 @@ def _ask_with_picture(picture: Path, model: str) -> tuple[list[Query], Encoder]:
 
 def _read_queries(file: Path | None) -> list[Query]:
     """Return the queries in ``file``, one a line."""
-    from stsearch.query import Query
+    from stsearch.search.query import Query
 
     queries = []
     for number, line in enumerate(_lines(file), start=1):
@@ -297,8 +297,8 @@ def _options(
     exact: bool,
     fuzzy: int | None,
 ) -> SearchOptions:
-    from stsearch.calibration import advised_least
-    from stsearch.search import SearchOptions
+    from stsearch.search.calibration import advised_least
+    from stsearch.search.engine import SearchOptions
 
     limit = _edit_limit(exact, fuzzy)
     if min_score is None:
@@ -309,7 +309,7 @@ def _options(
 
 
 def _photo_filter(globs: list[str] | None, since: str | None, until: str | None) -> PhotoFilter | None:
-    from stsearch.photo_filter import PhotoFilter, span
+    from stsearch.search.photo_filter import PhotoFilter, span
 
     if not (globs or since or until):
         return None
@@ -335,6 +335,6 @@ def _open_galleries(index: Path | None, stack: ExitStack) -> list[Gallery]:
 
 
 def _load_encoder(model: str) -> Encoder:
-    from stsearch.query_encoder import load_query_encoder
+    from stsearch.search.query_encoder import load_query_encoder
 
     return load_query_encoder(model)

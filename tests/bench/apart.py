@@ -22,7 +22,7 @@ from stsearch.evaluate import Report, score
 from stsearch.image import Resize
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.predictions import predict
-from stsearch.query_encoder import load_query_encoder
+from stsearch.search.query_encoder import load_query_encoder
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, Sample, TextInstance
 from stsearch.weights.io import load_model

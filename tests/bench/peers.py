@@ -30,7 +30,7 @@ from stsearch.errors import UsageError
 from stsearch.evaluate import rank
 from stsearch.image import read_image
 from stsearch.metrics import mean_average_precision
-from stsearch.search import Encoder
+from stsearch.search.engine import Encoder
 from stsearch.types import Sample, TextInstance
 
 Reads = Callable[[Path], list[TextInstance]]
@@ -61,7 +61,7 @@ class Engine:
 
 
 def load_ours(model: str) -> Engine:
-    from stsearch.query_encoder import load_query_encoder
+    from stsearch.search.query_encoder import load_query_encoder
     from stsearch.spotting.load import load_spotter
 
     spotter = load_spotter(model, "cpu")

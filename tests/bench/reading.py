@@ -27,7 +27,7 @@ from stsearch.evaluate import score
 from stsearch.image import read_image
 from stsearch.models.recognizer import Recognizer
 from stsearch.predictions import Predictions, predict
-from stsearch.query_encoder import load_query_encoder
+from stsearch.search.query_encoder import load_query_encoder
 from stsearch.spotting.load import load_reader, load_spotter
 from stsearch.spotting.recognition import BATCH, Reader
 from stsearch.types import Image, Sample

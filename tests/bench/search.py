@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.gallery.vector_store import FlatStore, HnswParameters, HnswStore, VectorStore
-from stsearch.query_encoder import load_query_encoder
+from stsearch.search.query_encoder import load_query_encoder
 
 Vectors = NDArray[np.float32]
 Search = Callable[[Vectors, int], NDArray[np.int64]]

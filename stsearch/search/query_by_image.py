@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.geometry.polygons import TALL_RATIO, extent
-from stsearch.query import Query
+from stsearch.search.query import Query
 from stsearch.text.charset import normalize
 from stsearch.types import Embedding, Image, ModelInfo, Polygon, TextInstance
 

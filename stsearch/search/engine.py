@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import Detail
 from stsearch.geometry.reading_boxes import Frames
-from stsearch.photo_filter import PhotoFilter
-from stsearch.query import Query
-from stsearch.ranking import Group, Ranking, Row
-from stsearch.scoring import Scorer, edit_distances
+from stsearch.search.photo_filter import PhotoFilter
+from stsearch.search.query import Query
+from stsearch.search.ranking import Group, Ranking, Row
+from stsearch.search.scoring import Scorer, edit_distances
 from stsearch.text.wildcards import fixed_part
 from stsearch.types import ModelInfo, Polygon, Quad
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.geometry.reading_boxes import Frames
-from stsearch.query import Term
-from stsearch.scoring import NO_MATCH, Scorer, Scores
+from stsearch.search.query import Term
+from stsearch.search.scoring import NO_MATCH, Scorer, Scores
 from stsearch.types import Polygon
 
 LEAST_WORD_SCORE = 0.25

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.phrases import Run, find_phrase
-from stsearch.query import Alternative, Query, Term
-from stsearch.scoring import NO_MATCH, Scorer, Scores
+from stsearch.search.phrases import Run, find_phrase
+from stsearch.search.query import Alternative, Query, Term
+from stsearch.search.scoring import NO_MATCH, Scorer, Scores
 from stsearch.types import Polygon
 
 _LEAST_SHARE = 0.1

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
-from stsearch.calibration import advised_least, match_probability
 from stsearch.gallery.records import InstanceTable
+from stsearch.search.calibration import advised_least, match_probability
 from stsearch.text.charset import normalize
 from stsearch.text.ctc import word_likelihoods
 from stsearch.text.wildcards import fixed_part, is_pattern
