@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.engines.quantized import measure_tops
 from stsearch.engines.torch_engine import fold_batch_norms, make_fast
-from stsearch.evaluate import Report, score
-from stsearch.evaluate_words import WORD_RULE, WordReport, joined
+from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
+from stsearch.evaluation.predictions import Predictions, predict
+from stsearch.evaluation.recognition import WORD_RULE, WordReport, joined
+from stsearch.evaluation.scoring import Report, score
 from stsearch.image import Resize, read_image
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
-from stsearch.predictions import Predictions, predict
 from stsearch.search.calibration import Table, expected_calibration_error, fit_calibration, match_probability
 from stsearch.search.query_encoder import QueryEncoder
 from stsearch.spotting.spotter import Spotter

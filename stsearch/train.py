@@ -20,7 +20,7 @@ from stsearch.data.dataset import Batch, BatchDataset, TrainingData
 from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.engines.torch_engine import attention_for_training, keep_freed_memory
 from stsearch.errors import TrainingError, UsageError
-from stsearch.evaluate_words import WordReport
+from stsearch.evaluation.recognition import WordReport
 from stsearch.measurement import card_metrics, measure
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.objective import total_loss

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.errors import UsageError
-from stsearch.evaluate import Report, rank, score
-from stsearch.evaluate_words import WordReport, evaluate_words
+from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
+from stsearch.evaluation.metrics import match_detections, mean_average_precision
+from stsearch.evaluation.predictions import Predictions, predict
+from stsearch.evaluation.recognition import WordReport, evaluate_words
+from stsearch.evaluation.scoring import Report, rank, score
 from stsearch.geometry.polygons import word_size
 from stsearch.image import Resize, read_image
-from stsearch.metrics import match_detections, mean_average_precision
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.predictions import Predictions, predict
 from stsearch.search.query_encoder import QueryEncoder
 from stsearch.spotting.proposals import keep_best
 from stsearch.spotting.spotter import Spotter

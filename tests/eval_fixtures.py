@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stsearch.predictions import Predictions
+from stsearch.evaluation.predictions import Predictions
 from stsearch.text.charset import ALPHANUMERIC
 from stsearch.types import Embedding, Image, ModelInfo, Polygon, Sample, TextInstance, WordLabel
 

@@ -34,7 +34,7 @@ CALL_HOMES = {"print": ["stsearch.cli"], "sys.exit": ["stsearch.cli"], "torch.lo
 WITHOUT_TORCH = [
     "stsearch.search",
     "stsearch.gallery",
-    "stsearch.benchmarks",
+    "stsearch.evaluation.benchmark",
     "stsearch.datasets",
     "stsearch.cli",
     "stsearch.weights.card",

@@ -11,11 +11,11 @@ import PIL.Image
 import pytest
 from eval_fixtures import box, label
 
-from stsearch.baselines import EditSimilarity, Line, OcrSpotter, as_instances, load_baseline
-from stsearch.benchmarks.catalogue import BENCHMARKS
 from stsearch.errors import ImageError, UsageError
-from stsearch.evaluate import score
-from stsearch.predictions import predict_by_indexing
+from stsearch.evaluation.baselines import EditSimilarity, Line, OcrSpotter, as_instances, load_baseline
+from stsearch.evaluation.catalogue import BENCHMARKS
+from stsearch.evaluation.predictions import predict_by_indexing
+from stsearch.evaluation.scoring import score
 from stsearch.types import Image, Sample
 
 PICTURE = np.zeros((10, 20, 3), np.uint8)

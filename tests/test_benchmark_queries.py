@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from eval_fixtures import SAMPLES, label
 
-from stsearch.benchmarks.benchmark import GroundTruth
-from stsearch.benchmarks.catalogue import BENCHMARKS, with_min_length
 from stsearch.errors import DataError
+from stsearch.evaluation.benchmark import GroundTruth
+from stsearch.evaluation.catalogue import BENCHMARKS, with_min_length
 from stsearch.types import Sample
 
 A, B, C = Path("a.jpg"), Path("b.jpg"), Path("c.jpg")

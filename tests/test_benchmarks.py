@@ -13,9 +13,9 @@ from conftest import ROOT
 from eval_fixtures import write_house_folder
 from test_benchmark_readers import SVT, save_matlab, total_text_row, write
 
-from stsearch.benchmarks.benchmark import Benchmark
-from stsearch.benchmarks.catalogue import BENCHMARKS, with_min_length
 from stsearch.errors import DataError
+from stsearch.evaluation.benchmark import Benchmark
+from stsearch.evaluation.catalogue import BENCHMARKS, with_min_length
 
 QUAD = "10,20,40,20,40,30,10,30,"
 COPIES: dict[str, dict[str, str]] = {

@@ -15,12 +15,12 @@ from eval_fixtures import FakeEncoder, FakeSpotter, box, instance, write_house_f
 from test_benchmark_readers import SVT, write
 from test_word_crops import save_word_set
 
-from stsearch.baselines import Line, OcrSpotter
 from stsearch.cli.eval import evaluate
 from stsearch.config import RecognizerConfig
 from stsearch.errors import UsageError, WriteError
-from stsearch.evaluate_words import WordReport
-from stsearch.predictions import Predictions
+from stsearch.evaluation.baselines import Line, OcrSpotter
+from stsearch.evaluation.predictions import Predictions
+from stsearch.evaluation.recognition import WordReport
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def fake_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = SimpleNamespace(device=torch.device("cpu"), config=RecognizerConfig(size=(32, 128)))
     monkeypatch.setattr("stsearch.spotting.load.load_reader", lambda name, device: reader)
     monkeypatch.setattr(
-        "stsearch.evaluate_words.evaluate_words",
+        "stsearch.evaluation.recognition.evaluate_words",
         lambda reader, items: WordReport(len(list(items)), 0.5, 0.75, 9.0),
     )
 
@@ -199,7 +199,7 @@ def test_eval_of_a_baseline_measures_retrieval_and_names_the_engine(
     labelled: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = OcrSpotter("Fake 1.0", lambda image: [Line("wide 10", box(0))])
-    monkeypatch.setattr("stsearch.baselines.BASELINES", {"tesseract": lambda: engine})
+    monkeypatch.setattr("stsearch.evaluation.baselines.BASELINES", {"tesseract": lambda: engine})
     evaluate([labelled], baseline="tesseract", predictions=labelled / "found.npz")
     out = capsys.readouterr().out
     assert out.startswith("folder: 1 photos, 1 queries\nretrieval  mAP 100.0%\nspeed")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from eval_fixtures import FOUND, SAMPLES, FakeEncoder, instance, label
 
-from stsearch.benchmarks.catalogue import BENCHMARKS, with_min_length
 from stsearch.errors import DataError
-from stsearch.evaluate import rank, score
-from stsearch.metrics import DetectionCounts
+from stsearch.evaluation.catalogue import BENCHMARKS, with_min_length
+from stsearch.evaluation.metrics import DetectionCounts
+from stsearch.evaluation.scoring import rank, score
 from stsearch.types import Sample
 
 FOLDER_RULES = BENCHMARKS["folder"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stsearch.errors import DataError
-from stsearch.evaluate_words import WordReport, evaluate_words, joined
+from stsearch.evaluation.recognition import WordReport, evaluate_words, joined
 from stsearch.spotting.recognition import Reader
 from stsearch.spotting.rescoring import CropReading
 from stsearch.text.charset import Charset

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from eval_fixtures import FOUND, SAMPLES, FakeEncoder
 
-from stsearch.benchmarks.benchmark import GroundTruth
-from stsearch.benchmarks.catalogue import BENCHMARKS
-from stsearch.evaluate import score
+from stsearch.evaluation.benchmark import GroundTruth
+from stsearch.evaluation.catalogue import BENCHMARKS
+from stsearch.evaluation.scoring import score
 from stsearch.measurement import calibrate, measure
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from stsearch import metrics
-from stsearch.metrics import DetectionCounts
+from stsearch.evaluation import metrics
+from stsearch.evaluation.metrics import DetectionCounts
 from stsearch.types import Polygon, WordLabel
 
 

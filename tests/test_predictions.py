@@ -11,10 +11,16 @@ import pytest
 from eval_fixtures import FOUND, INFO, FakeEncoder, FakeSpotter, box
 
 from stsearch.errors import DataError, ImageError, WriteError
-from stsearch.evaluate import rank
+from stsearch.evaluation.predictions import (
+    Conditions,
+    Predictions,
+    predict,
+    predict_by_indexing,
+    read_gallery,
+)
+from stsearch.evaluation.scoring import rank
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import Failed, Linked, PhotoFile, Spotted
-from stsearch.predictions import Conditions, Predictions, predict, predict_by_indexing, read_gallery
 from stsearch.search.engine import SearchOptions, search
 from stsearch.search.query import Query
 from stsearch.types import Sample

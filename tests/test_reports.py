@@ -14,16 +14,16 @@ import PIL.Image
 import pytest
 from eval_fixtures import FakeEncoder, box, instance, label
 
-from stsearch.benchmarks.catalogue import BENCHMARKS
-from stsearch.benchmarks.published import published_detection, published_recognition, published_retrieval
-from stsearch.evaluate import Report, score
-from stsearch.predictions import Conditions, Predictions
-from stsearch.reports.comparison import comparisons_of
-from stsearch.reports.figures import figures_of
-from stsearch.reports.html import to_html
-from stsearch.reports.markdown import to_markdown
-from stsearch.reports.misses import PICTURE, Miss, picture_of, worst_misses
-from stsearch.reports.plots import curve_svg, precision_at_recalls
+from stsearch.evaluation.catalogue import BENCHMARKS
+from stsearch.evaluation.predictions import Conditions, Predictions
+from stsearch.evaluation.published import published_detection, published_recognition, published_retrieval
+from stsearch.evaluation.reports.comparison import comparisons_of
+from stsearch.evaluation.reports.figures import figures_of
+from stsearch.evaluation.reports.html import to_html
+from stsearch.evaluation.reports.markdown import to_markdown
+from stsearch.evaluation.reports.misses import PICTURE, Miss, picture_of, worst_misses
+from stsearch.evaluation.reports.plots import curve_svg, precision_at_recalls
+from stsearch.evaluation.scoring import Report, score
 from stsearch.types import Sample
 
 CONDITIONS = Conditions("stsearch tiny", "a machine, 2 cores", "float32", "1280 pixels", 3 << 20, 5 << 20)

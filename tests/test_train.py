@@ -15,9 +15,9 @@ from stsearch.config import LossWeights, ModelConfig, StageConfig
 from stsearch.data.dataset import collate
 from stsearch.datasets.labelled_folder import read_dataset
 from stsearch.errors import DataError, TrainingError, UsageError, WriteError
+from stsearch.evaluation.predictions import Predictions
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.objective import joint_loss
-from stsearch.predictions import Predictions
 from stsearch.schedule import MovingAverage, learning_rate, measure_norms, norms_of
 from stsearch.train import Progress, TrainOptions, train
 from stsearch.types import Scene, TextInstance

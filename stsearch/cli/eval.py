@@ -1,4 +1,4 @@
-"""``stsearch eval``: options in, figures out; what is measured, and how, is ``stsearch.evaluate``."""
+"""``stsearch eval``: options in, figures out; what is measured, and how, is ``stsearch.evaluation``."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from stsearch.cli.output import note
 from stsearch.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
-    from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
-    from stsearch.evaluate import Report
+    from stsearch.evaluation.benchmark import Benchmark, GroundTruth
+    from stsearch.evaluation.predictions import Conditions, Predictions
+    from stsearch.evaluation.scoring import Report
     from stsearch.indexing.indexer import Progress
-    from stsearch.predictions import Conditions, Predictions
     from stsearch.search.engine import Encoder
     from stsearch.types import PhotoSpotter
 
@@ -102,8 +102,8 @@ class _Source:
 
 def _measure(truth: GroundTruth, source: _Source) -> tuple[Report, tuple[Path, ...]]:
     """Return the report, and the photographs that could not be read."""
-    from stsearch.evaluate import score
-    from stsearch.predictions import Predictions
+    from stsearch.evaluation.predictions import Predictions
+    from stsearch.evaluation.scoring import score
 
     if source.baseline is not None:
         truth = truth.for_retrieval()
@@ -120,14 +120,14 @@ def _measure(truth: GroundTruth, source: _Source) -> tuple[Report, tuple[Path, .
 def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions]]:
     """Return what embeds queries, and what finds the words of photographs."""
     from stsearch.cli.machine import conditions_of, engine_conditions
-    from stsearch.predictions import predict_by_indexing
+    from stsearch.evaluation.predictions import predict_by_indexing
 
     def find(truth: GroundTruth, spotter: PhotoSpotter, conditions: Callable[[], Conditions]) -> Predictions:
         found = predict_by_indexing(spotter, source.folders, truth.samples, _show_progress)
         return dataclasses.replace(found, conditions=conditions())
 
     if source.baseline is not None:
-        from stsearch.baselines import EditSimilarity, load_baseline
+        from stsearch.evaluation.baselines import EditSimilarity, load_baseline
 
         engine = load_baseline(source.baseline)
         return EditSimilarity(engine.info), lambda truth: find(
@@ -154,7 +154,7 @@ def _check_files(files: Mapping[str, Path | None], rescore: bool) -> None:
 
 
 def _find_benchmark(name: str, min_length: int | None) -> Benchmark:
-    from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER, with_min_length
+    from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER, with_min_length
 
     if name not in BENCHMARKS:
         apart = [each for each in BENCHMARKS if each.startswith(f"{name}-")]
@@ -176,8 +176,8 @@ def _show_progress(progress: Progress) -> None:
 
 
 def _write(report: Report, markdown: Path | None, html: Path | None) -> None:
-    from stsearch.reports.html import to_html
-    from stsearch.reports.markdown import to_markdown
+    from stsearch.evaluation.reports.html import to_html
+    from stsearch.evaluation.reports.markdown import to_markdown
 
     for path, render in ((markdown, to_markdown), (html, to_html)):
         if path is not None:
@@ -218,6 +218,6 @@ def _as_row(report: Report) -> dict[str, object]:
 
 
 def _as_text(report: Report) -> str:
-    from stsearch.reports.figures import figures_of
+    from stsearch.evaluation.reports.figures import figures_of
 
     return "\n".join(f"{name:<10} {text}" if name else text for name, text in figures_of(report))

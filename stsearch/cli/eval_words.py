@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stsearch.evaluate_words import WordReport
-    from stsearch.predictions import Conditions
+    from stsearch.evaluation.predictions import Conditions
+    from stsearch.evaluation.recognition import WordReport
 
 WORDS, STR = "words", "str"
 """Crops of one's own, in one report; the databases of scene text recognition, each in its own."""
@@ -21,7 +21,7 @@ _Items = Callable[[], Iterable[tuple[Path | bytes, str]]]
 def evaluate_words(dataset: str, folders: Sequence[Path], model: str, device: str, as_json: bool) -> None:
     """Measure reading alone, and print a report a set."""
     from stsearch.cli.machine import reader_conditions
-    from stsearch.evaluate_words import evaluate_words as evaluate
+    from stsearch.evaluation.recognition import evaluate_words as evaluate
     from stsearch.spotting.load import load_reader
     from stsearch.weights.card import find_weights, read_card
 
@@ -50,7 +50,7 @@ def _sets(dataset: str, folders: Sequence[Path]) -> Iterator[tuple[str, _Items]]
 
 
 def _as_line(name: str, report: WordReport, conditions: Conditions, sha256: str) -> str:
-    from stsearch.evaluate_words import WORD_RULE
+    from stsearch.evaluation.recognition import WORD_RULE
 
     row = {"type": "eval", "schema": 1, "dataset": name, **dataclasses.asdict(report)}
     row["conditions"] = dataclasses.asdict(conditions)
@@ -58,10 +58,10 @@ def _as_line(name: str, report: WordReport, conditions: Conditions, sha256: str)
 
 
 def _as_text(name: str, report: WordReport, conditions: Conditions, sha256: str) -> str:
-    from stsearch.benchmarks.published import RECOGNITION_SOURCE, published_recognition
     from stsearch.datasets.lmdb_crops import WORD_SETS
-    from stsearch.evaluate_words import WORD_RULE
-    from stsearch.reports.figures import figures_of_conditions
+    from stsearch.evaluation.published import RECOGNITION_SOURCE, published_recognition
+    from stsearch.evaluation.recognition import WORD_RULE
+    from stsearch.evaluation.reports.figures import figures_of_conditions
 
     published = f" (published figures are for {WORD_SETS[name]})" if name in WORD_SETS else ""
     return "\n".join(

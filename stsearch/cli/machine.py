@@ -13,7 +13,7 @@ from stsearch.ahead import usable_cores
 if TYPE_CHECKING:
     import torch
 
-    from stsearch.predictions import Conditions
+    from stsearch.evaluation.predictions import Conditions
     from stsearch.spotting.recognition import Reader
     from stsearch.spotting.spotter import Spotter
 
@@ -41,7 +41,7 @@ def reader_conditions(reader: Reader, model: str) -> Conditions:
 def _conditions(name: str, device: torch.device, precision: str, input_size: str) -> Conditions:
     import torch
 
-    from stsearch.predictions import Conditions
+    from stsearch.evaluation.predictions import Conditions
 
     on_gpu = device.type == "cuda"
     return Conditions(
@@ -56,7 +56,7 @@ def _conditions(name: str, device: torch.device, precision: str, input_size: str
 
 def engine_conditions(name: str) -> Conditions:
     """Return under which conditions the engine called ``name``, on the processor, has read photographs."""
-    from stsearch.predictions import Conditions
+    from stsearch.evaluation.predictions import Conditions
 
     chosen = "as the engine chooses"
     return Conditions(name, processor(), f"precision {chosen}", f"size {chosen}", peak_memory_bytes())

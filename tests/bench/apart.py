@@ -16,12 +16,12 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.datasets.labelled_folder import read_dataset
-from stsearch.evaluate import Report, score
+from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
+from stsearch.evaluation.predictions import predict
+from stsearch.evaluation.scoring import Report, score
 from stsearch.image import Resize
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.predictions import predict
 from stsearch.search.query_encoder import load_query_encoder
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, Sample, TextInstance

@@ -8,7 +8,7 @@ Run by hand, on an otherwise idle machine::
 
 Every engine reads one photograph at a time, decoding included. The engines take turns in short blocks of
 photographs, so that a busy machine slows all alike; ``stsearch eval --baseline`` measures one of them alone.
-The engines and their ranking are ``stsearch.baselines``; ours ranks as ``stsearch search`` does.
+The engines and their ranking are ``stsearch.evaluation.baselines``; ours ranks as ``stsearch search`` does.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from stsearch.baselines import BASELINES, EditSimilarity, load_baseline
-from stsearch.benchmarks.benchmark import GroundTruth
-from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER, with_min_length
 from stsearch.datasets.labelled_folder import read_dataset
 from stsearch.errors import UsageError
-from stsearch.evaluate import rank
+from stsearch.evaluation.baselines import BASELINES, EditSimilarity, load_baseline
+from stsearch.evaluation.benchmark import GroundTruth
+from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER, with_min_length
+from stsearch.evaluation.metrics import mean_average_precision
+from stsearch.evaluation.scoring import rank
 from stsearch.image import read_image
-from stsearch.metrics import mean_average_precision
 from stsearch.search.engine import Encoder
 from stsearch.types import Sample, TextInstance
 

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stsearch import metrics
-from stsearch.benchmarks.catalogue import BENCHMARKS, FOLDER
 from stsearch.datasets.labelled_folder import read_dataset, read_words
-from stsearch.evaluate import score
+from stsearch.evaluation import metrics
+from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
+from stsearch.evaluation.predictions import Predictions, predict
+from stsearch.evaluation.scoring import score
 from stsearch.image import read_image
 from stsearch.models.recognizer import Recognizer
-from stsearch.predictions import Predictions, predict
 from stsearch.search.query_encoder import load_query_encoder
 from stsearch.spotting.load import load_reader, load_spotter
 from stsearch.spotting.recognition import BATCH, Reader

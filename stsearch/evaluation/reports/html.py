@@ -7,11 +7,11 @@ from html import escape
 
 import numpy as np
 
-from stsearch.evaluate import Report
-from stsearch.reports.comparison import Comparison, comparisons_of
-from stsearch.reports.figures import figures_of
-from stsearch.reports.misses import Miss, picture_of, worst_misses
-from stsearch.reports.plots import curve_svg, precision_at_recalls
+from stsearch.evaluation.reports.comparison import Comparison, comparisons_of
+from stsearch.evaluation.reports.figures import figures_of
+from stsearch.evaluation.reports.misses import Miss, picture_of, worst_misses
+from stsearch.evaluation.reports.plots import curve_svg, precision_at_recalls
+from stsearch.evaluation.scoring import Report
 
 MISSES = 12
 PLOTS = 12

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stsearch.evaluate import Report
-from stsearch.reports.comparison import Comparison, comparisons_of
-from stsearch.reports.figures import figures_of
+from stsearch.evaluation.reports.comparison import Comparison, comparisons_of
+from stsearch.evaluation.reports.figures import figures_of
+from stsearch.evaluation.scoring import Report
 
 
 def to_markdown(report: Report) -> str:

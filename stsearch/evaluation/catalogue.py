@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stsearch.benchmarks import queries
-from stsearch.benchmarks.benchmark import Benchmark
-from stsearch.benchmarks.queries import LABELLED_WORDS, ListedRule, ListedWordRule, WordRule
 from stsearch.datasets.gallery_lists import read_gallery, read_query_lists, read_svt
 from stsearch.datasets.labelled_folder import read_dataset
 from stsearch.datasets.layout import Layout, Part
@@ -21,6 +18,9 @@ from stsearch.datasets.text_labels import (
     read_td500,
     read_total_text,
 )
+from stsearch.evaluation import query_rules as queries
+from stsearch.evaluation.benchmark import Benchmark
+from stsearch.evaluation.query_rules import LABELLED_WORDS, ListedRule, ListedWordRule, WordRule
 
 FOLDER = "folder"
 

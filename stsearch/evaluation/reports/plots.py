@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.metrics import precision_recall
+from stsearch.evaluation.metrics import precision_recall
 
 RECALLS = np.linspace(0, 1, 101)
 _MARGIN = 34

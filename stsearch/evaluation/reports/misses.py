@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stsearch.errors import ImageError
-from stsearch.evaluate import Report
+from stsearch.evaluation.scoring import Report
 from stsearch.image import read_image
 from stsearch.text.charset import split_words
 from stsearch.types import Polygon, Sample

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stsearch import metrics
 from stsearch.errors import DataError
+from stsearch.evaluation import metrics
 from stsearch.image import read_image
 from stsearch.spotting.recognition import Reader
 from stsearch.text.charset import normalize

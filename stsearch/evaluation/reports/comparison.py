@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from stsearch.benchmarks.published import (
+from stsearch.evaluation.published import (
     DETECTION_SOURCE,
     RETRIEVAL_SOURCE,
     Published,
     published_detection,
     published_retrieval,
 )
-from stsearch.evaluate import Report
+from stsearch.evaluation.scoring import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stsearch.evaluate import Report
-from stsearch.predictions import Conditions
+from stsearch.evaluation.predictions import Conditions
+from stsearch.evaluation.scoring import Report
 
 MIB = 1 << 20
 

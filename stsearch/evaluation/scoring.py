@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch import metrics
-from stsearch.benchmarks.benchmark import Benchmark, GroundTruth
 from stsearch.errors import DataError
+from stsearch.evaluation import metrics
+from stsearch.evaluation.benchmark import Benchmark, GroundTruth
+from stsearch.evaluation.predictions import Conditions, Predictions
 from stsearch.gallery.records import InstanceTable
-from stsearch.predictions import Conditions, Predictions
 from stsearch.search.engine import Encoder
 from stsearch.search.scoring import Scorer
 from stsearch.spotting.proposals import keep_best

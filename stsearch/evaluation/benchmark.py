@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.benchmarks.queries import QueryRule, Relevance
 from stsearch.datasets.layout import Layout
 from stsearch.errors import DataError
+from stsearch.evaluation.query_rules import QueryRule, Relevance
 from stsearch.types import Sample
 
 

@@ -1,1 +1,0 @@
-"""The published benchmarks as data: layouts on disk, label formats, query rules, published results."""
