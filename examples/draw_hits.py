@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from stsearch import Gallery, Hit, Query, load_query_encoder, load_spotter
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.indexing.indexer import index_photos
 from stsearch.search.engine import SearchOptions, search
 from stsearch.types import Image

@@ -17,7 +17,7 @@ import numpy as np
 from stsearch import load_spotter
 from stsearch.datasets.labelled_folder import read_unlabelled
 from stsearch.geometry.polygons import rectify, word_size
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.search.query_encoder import load_query_encoder
 from stsearch.spotting.proposals import keep_best
 from stsearch.text.charset import normalize

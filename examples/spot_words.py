@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from stsearch import load_spotter
-from stsearch.image import read_image
+from stsearch.images import read_image
 
 
 def main(photo: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from stsearch.ahead import Limit, Workers
+from stsearch.worker_pool import Limit, Workers
 
 LIMIT_S = 0.3  # what the others have to be done in, on a busy machine too
 
@@ -69,7 +69,7 @@ def test_a_limit_may_be_infinite() -> None:
 @pytest.mark.slow
 def test_a_process_ends_while_work_is_stuck() -> None:
     script = (
-        "import threading; from stsearch.ahead import Limit, Workers\n"
+        "import threading; from stsearch.worker_pool import Limit, Workers\n"
         "with Workers(2, lambda item: threading.Event().wait(), Limit(0.01, str)) as workers:\n"
         "    print(list(workers.results([1, 2, 3])))"
     )

@@ -30,7 +30,11 @@ LIBRARY_HOMES = {
     "sqlite3": ["stsearch.gallery.database"],
     "typer": ["stsearch.cli"],
 }
-CALL_HOMES = {"print": ["stsearch.cli"], "sys.exit": ["stsearch.cli"], "torch.load": ["stsearch.checkpoint"]}
+CALL_HOMES = {
+    "print": ["stsearch.cli"],
+    "sys.exit": ["stsearch.cli"],
+    "torch.load": ["stsearch.training.run_folder"],
+}
 WITHOUT_TORCH = [
     "stsearch.search",
     "stsearch.gallery",

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from stsearch.config import StageConfig
-from stsearch.data.augment import (
+from stsearch.geometry.polygons import polygon_area, word_size
+from stsearch.training.augment import (
     _SPOILERS,
     as_detected,
     crop_view,
@@ -19,7 +20,6 @@ from stsearch.data.augment import (
     vary_colours,
     word_view,
 )
-from stsearch.geometry.polygons import polygon_area, word_size
 from stsearch.types import Image, Scene, WordLabel
 
 Spoiler = Callable[[Image, np.random.Generator], Image]

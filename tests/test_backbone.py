@@ -12,7 +12,7 @@ from torch import nn
 
 from stsearch.config import BackboneConfig
 from stsearch.models.backbone import ClipResNet
-from stsearch.presets import PRESETS
+from stsearch.training.presets import PRESETS
 
 
 @pytest.mark.parametrize(

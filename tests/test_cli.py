@@ -167,9 +167,9 @@ def training(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         noted.update(options)
         report(Progress(20, 100, {"ctc": 1.25, "similarity": 0.5}, 164.6, 75.2, "saved runs/a/last"))
 
-    module = ModuleType("stsearch.train")
+    module = ModuleType("stsearch.training.train")
     vars(module).update(TrainOptions=dict, train=train)
-    monkeypatch.setitem(sys.modules, "stsearch.train", module)
+    monkeypatch.setitem(sys.modules, "stsearch.training.train", module)
     return noted
 
 

@@ -13,7 +13,7 @@ import pytest
 from gallery_fixtures import Done, Run, photo_bytes
 
 from stsearch.cli.index import index
-from stsearch.image import MAX_MEGAPIXELS
+from stsearch.images import MAX_MEGAPIXELS
 from stsearch.indexing.indexer import PHOTO_TIMEOUT_S
 
 

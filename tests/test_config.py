@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from stsearch.config import ModelConfig, PromptConfig, TextTowerConfig
-from stsearch.conversion import from_dict, overlay, to_dict
+from stsearch.dataclass_io import from_dict, overlay, to_dict
 from stsearch.errors import UsageError
-from stsearch.presets import PRESETS, load_preset
+from stsearch.training.presets import PRESETS, load_preset
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from stsearch.data.crops import CropBatch
-from stsearch.data.dataset import collate
 from stsearch.models.scene_text import build_model, freeze_prompts
-from stsearch.objective import joint_loss, total_loss
-from stsearch.presets import PRESETS
-from stsearch.schedule import parameter_groups
 from stsearch.spotting.load import load_reader
 from stsearch.spotting.spotter import Spotter
+from stsearch.training.batches import collate
+from stsearch.training.crops import CropBatch
+from stsearch.training.objective import joint_loss, total_loss
+from stsearch.training.presets import PRESETS
+from stsearch.training.schedule import parameter_groups
 from stsearch.types import Scene
 from stsearch.weights.card import Card
 from stsearch.weights.io import load_model, save_model

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from stsearch.config import Canvas, RecognizerConfig, StageConfig
-from stsearch.data.crops import (
+from stsearch.geometry.polygons import extent
+from stsearch.training.crops import (
     LabelledCrop,
     collate_crops,
     cut,
@@ -17,7 +18,6 @@ from stsearch.data.crops import (
     whole_picture,
     words_of,
 )
-from stsearch.geometry.polygons import extent
 from stsearch.types import Scene
 
 CANVAS = Canvas("crops", 32, 128, batch=4)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from stsearch.config import Canvas, ModelConfig, RecognizerConfig, StageConfig
-from stsearch.data.crops import CropBatch
-from stsearch.data.dataset import Batch, BatchDataset, TrainingData, collate
 from stsearch.errors import DataError
 from stsearch.synth.renderer import load_assets
+from stsearch.training.batches import Batch, BatchDataset, TrainingData, collate
+from stsearch.training.crops import CropBatch
 from stsearch.types import Sample, Scene
 
 STAGE = StageConfig("words", (Canvas("words", 32, 128, 6),), steps=10, real_share=0.0, crop_share=0.0)

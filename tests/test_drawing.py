@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stsearch.drawing import cut_word, outline_words, shrink
+from stsearch.cli.drawing import cut_word, outline_words, shrink
 from stsearch.types import Image, Polygon
 
 GREY = 128

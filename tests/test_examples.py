@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from stsearch.datasets.labelled_folder import read_dataset, read_words
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.text.charset import normalize
 
 EXAMPLES = ROOT / "examples"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stsearch.errors import ImageError, ImageRefusedError
-from stsearch.image import Resize, decode_image, read_image
+from stsearch.images import Resize, decode_image, read_image
 from stsearch.types import Image, Polygon
 
 
@@ -179,7 +179,7 @@ def test_a_video_that_begins_like_a_heic_is_no_picture() -> None:
 def test_the_decoder_for_heic_is_not_loaded_for_other_formats(tmp_path: Path) -> None:
     landscape().save(tmp_path / "photo.png")
     script = (
-        "import sys; from stsearch.image import read_image\n"
+        "import sys; from stsearch.images import read_image\n"
         f"read_image({str(tmp_path / 'photo.png')!r}); print('pillow_heif' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -15,7 +15,7 @@ from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, instance, phot
 from test_image import STORED
 
 from stsearch.gallery.gallery import Gallery
-from stsearch.image import Decoded, decode_image
+from stsearch.images import Decoded, decode_image
 from stsearch.indexing.indexer import IndexOptions, IndexReport, Progress, index_photos
 from stsearch.search.engine import search
 from stsearch.search.query import Query

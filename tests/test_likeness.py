@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gallery_fixtures import MODEL, embed, make_gallery
 
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.search.engine import Hit, search
 from stsearch.search.query_by_image import ask_with_picture

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from stsearch.losses import (
+from stsearch.text.charset import edit_similarity
+from stsearch.training.losses import (
     DetectionTargets,
     balanced_bce,
     contrastive_loss,
@@ -18,7 +19,6 @@ from stsearch.losses import (
     similarity_loss,
     threshold_loss,
 )
-from stsearch.text.charset import edit_similarity
 
 TARGET = torch.tensor([[[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]])
 CARE = torch.ones_like(TARGET)

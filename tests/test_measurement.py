@@ -13,10 +13,10 @@ from eval_fixtures import FOUND, SAMPLES, FakeEncoder
 from stsearch.evaluation.benchmark import GroundTruth
 from stsearch.evaluation.catalogue import BENCHMARKS
 from stsearch.evaluation.scoring import score
-from stsearch.measurement import calibrate, measure
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.search.calibration import match_probability
+from stsearch.training.finalize import calibrate, measure
 from stsearch.types import Sample, Scene
 from stsearch.weights.card import Card
 from stsearch.weights.io import save_model

@@ -13,8 +13,8 @@ import pytest
 from stsearch.config import ProposalConfig
 from stsearch.errors import ImageError
 from stsearch.geometry.polygons import box
-from stsearch.own_outlines import with_own_outlines
 from stsearch.spotting.spotter import Spotter
+from stsearch.training.detected_outlines import with_own_outlines
 from stsearch.types import Image, Polygon, Sample, TextInstance, WordLabel
 
 

@@ -18,7 +18,7 @@ from stsearch.models.prompts import (
     match_bimodally,
 )
 from stsearch.models.text_encoder import tokenize
-from stsearch.presets import PRESETS
+from stsearch.training.presets import PRESETS
 
 
 def make_prompt(**changes: object) -> TextPrompt:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stsearch.config import DetectorConfig, EmbedderConfig, StageConfig
-from stsearch.data.targets import detection_target, region_targets
 from stsearch.geometry.polygons import polygon_iou
 from stsearch.spotting.postprocess import polygons_from_map
+from stsearch.training.targets import detection_target, region_targets
 from stsearch.types import Scene, WordLabel
 
 CONFIG = DetectorConfig()

@@ -12,16 +12,16 @@ import pytest
 import torch
 
 from stsearch.config import LossWeights, ModelConfig, StageConfig
-from stsearch.data.dataset import collate
 from stsearch.datasets.labelled_folder import read_dataset
 from stsearch.errors import DataError, TrainingError, UsageError, WriteError
 from stsearch.evaluation.predictions import Predictions
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.objective import joint_loss
-from stsearch.schedule import MovingAverage, learning_rate, measure_norms, norms_of
-from stsearch.train import Progress, TrainOptions, train
+from stsearch.training.batches import collate
+from stsearch.training.objective import joint_loss
+from stsearch.training.schedule import MovingAverage, learning_rate, measure_norms, norms_of
+from stsearch.training.train import Progress, TrainOptions, train
+from stsearch.training.validation import Validation, recall_by_height, validate
 from stsearch.types import Scene, TextInstance
-from stsearch.validation import Validation, recall_by_height, validate
 from stsearch.weights.card import read_card
 from stsearch.weights.io import load_model
 
@@ -146,7 +146,7 @@ def test_an_unknown_stage_lists_the_known_ones(options: TrainOptions) -> None:
 def test_a_step_without_a_term_leaves_the_weights_as_they_are(
     options: TrainOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stsearch.train.total_loss", lambda *args: {})
+    monkeypatch.setattr("stsearch.training.train.total_loss", lambda *args: {})
     train(dataclasses.replace(options, steps=1, val=()), silent)
     assert read_card(options.out / "last").training["stages"]["words"]["done"] == 1
 
@@ -166,7 +166,9 @@ def test_a_run_that_cannot_be_written_is_refused(options: TrainOptions, tmp_path
 def test_a_loss_that_is_not_finite_names_its_batch(
     options: TrainOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stsearch.train.total_loss", lambda *args: {"ctc": torch.tensor(float("nan"))})
+    monkeypatch.setattr(
+        "stsearch.training.train.total_loss", lambda *args: {"ctc": torch.tensor(float("nan"))}
+    )
     with pytest.raises(TrainingError, match="stage words, batch 0"):
         train(options, silent)
 
@@ -261,7 +263,7 @@ def test_frozen_norms_are_measured_once_and_then_stay(options: TrainOptions) -> 
 def test_frozen_norms_stay_frozen_after_a_validation(
     options: TrainOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stsearch.train.NORM_BATCHES", 2)
+    monkeypatch.setattr("stsearch.training.train.NORM_BATCHES", 2)
     assert options.config is not None
     options.config.write_text(
         MICRO.replace("[stages.scenes]", "[stages.scenes]\nfreeze_norms = true\nvalidate_every = 1")

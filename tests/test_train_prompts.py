@@ -15,15 +15,15 @@ from test_train import MICRO, silent
 from torch import Tensor
 
 from stsearch.config import LossWeights, ModelConfig, StageConfig
-from stsearch.data.dataset import collate
 from stsearch.errors import UsageError
-from stsearch.losses import contrastive_loss
 from stsearch.models.prompts import TextPrompt
 from stsearch.models.scene_text import build_model, freeze_prompts
 from stsearch.models.text_encoder import tokenize
-from stsearch.objective import joint_loss
-from stsearch.presets import load_preset
-from stsearch.train import Progress, TrainOptions, train
+from stsearch.training.batches import collate
+from stsearch.training.losses import contrastive_loss
+from stsearch.training.objective import joint_loss
+from stsearch.training.presets import load_preset
+from stsearch.training.train import Progress, TrainOptions, train
 from stsearch.types import Scene, WordLabel
 from stsearch.weights.card import read_card
 from stsearch.weights.io import load_model, save_model

@@ -14,13 +14,13 @@ from test_train import MICRO, silent
 from torch import Tensor
 
 from stsearch.config import LossWeights, ModelConfig, RecognizerConfig, StageConfig
-from stsearch.data.crops import CropBatch
 from stsearch.errors import UsageError, WeightsError
 from stsearch.models.scene_text import SceneTextModel, build_model
-from stsearch.objective import total_loss
-from stsearch.schedule import parameter_groups
 from stsearch.spotting.load import load_reader, load_spotter
-from stsearch.train import TrainOptions, train
+from stsearch.training.crops import CropBatch
+from stsearch.training.objective import total_loss
+from stsearch.training.schedule import parameter_groups
+from stsearch.training.train import TrainOptions, train
 from stsearch.types import Scene
 from stsearch.weights.card import read_card
 from stsearch.weights.io import load_model
@@ -219,7 +219,7 @@ def test_grouping_words_by_length_changes_no_loss(
     stage = dataclasses.replace(STAGE, permutations=1)  # left to right: nothing is drawn
     losses = []
     for groups in (1, 3):
-        monkeypatch.setattr("stsearch.objective.LENGTH_GROUPS", groups)
+        monkeypatch.setattr("stsearch.training.objective.LENGTH_GROUPS", groups)
         losses.append(total_loss(reading_model, batch(), stage, np.random.default_rng(0)))
     assert torch.allclose(losses[0]["visual"], losses[1]["visual"], atol=1e-5)
     assert torch.allclose(losses[0]["cross"], losses[1]["cross"], atol=1e-5)

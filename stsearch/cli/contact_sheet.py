@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import PIL.Image
 
 from stsearch.cli import output
-from stsearch.drawing import cut_word, outline_words, shrink
+from stsearch.cli.drawing import cut_word, outline_words, shrink
 from stsearch.errors import WriteError
 
 if TYPE_CHECKING:

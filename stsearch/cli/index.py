@@ -82,11 +82,11 @@ def index(
     if dry_run:
         _print_preview(folder, place, rules, as_json, quiet)
         return
-    from stsearch.ahead import usable_cores
     from stsearch.indexing.indexer import IndexOptions
     from stsearch.spotting.load import load_spotter
     from stsearch.spotting.parallel import at_full_speed
     from stsearch.types import PHOTO_BATCH
+    from stsearch.worker_pool import usable_cores
 
     tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")
     spotter = load_spotter(model, device, reads=not no_read)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stsearch.ahead import usable_cores
+from stsearch.worker_pool import usable_cores
 
 if TYPE_CHECKING:
     import torch

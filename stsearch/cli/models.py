@@ -67,7 +67,7 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
 @models.command("show", epilog="Example: stsearch models show tiny")
 def show(name: Name) -> None:
     """Print the card: architecture, training data with licences, seeds, figures with protocol, failures."""
-    from stsearch.conversion import to_dict
+    from stsearch.dataclass_io import to_dict
     from stsearch.weights.card import find_weights, read_card
 
     print(json.dumps(to_dict(read_card(find_weights(name))), indent=1))

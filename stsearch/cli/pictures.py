@@ -55,7 +55,7 @@ class Wanted:
         if self.copies is None and self.sheet is None:
             return 0
         from stsearch.cli.contact_sheet import ContactSheet
-        from stsearch.image import read_image
+        from stsearch.images import read_image
 
         sheet, failed = ContactSheet(), 0
         for number, (path, found) in enumerate(_by_photo(hits).items(), start=1):
@@ -90,7 +90,7 @@ def _save_copy(folder: Path, number: int, path: Path, hits: Sequence[Hit], image
     """Write a photograph with its words outlined to a new file; nothing of its EXIF goes along."""
     import PIL.Image
 
-    from stsearch.drawing import outline_words
+    from stsearch.cli.drawing import outline_words
 
     drawn = outline_words(image, [hit.polygon for hit in hits], [label(hit) for hit in hits])
     try:

@@ -243,7 +243,7 @@ def _ask(text: str | None, file: Path | None, picture: Path | None, model: str) 
 
 
 def _ask_with_picture(picture: Path, model: str) -> tuple[list[Query], Encoder]:
-    from stsearch.image import read_image
+    from stsearch.images import read_image
     from stsearch.search.query_by_image import ask_with_picture
     from stsearch.spotting.load import load_spotter
 

@@ -1,4 +1,4 @@
-"""``stsearch train``: options in, progress out; the training loop itself is ``stsearch.train``."""
+"""``stsearch train``: options in, progress out; the training loop itself is ``stsearch.training.train``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import typer
 from stsearch.cli import output
 
 if TYPE_CHECKING:
-    from stsearch.train import Progress, Report
+    from stsearch.training.train import Progress, Report
 
 QUIET_S = 30.0  # a log file gets a line this often: enough to see life, too few to drown the messages
 
@@ -54,7 +54,7 @@ def train(
     as_json: Annotated[bool, Option("--json", help="Write progress to stdout as JSON Lines.")] = False,
 ) -> None:
     """Train the network on rendered scenes mixed with labelled photographs."""
-    from stsearch.train import TrainOptions, train
+    from stsearch.training.train import TrainOptions, train
 
     options = TrainOptions(
         out=out,

@@ -15,7 +15,7 @@ import numpy as np
 
 from stsearch.errors import DataError, WriteError
 from stsearch.gallery.gallery import Gallery
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.indexing.indexer import IndexOptions, Progress, index_photos
 from stsearch.indexing.walk import WalkRules
 from stsearch.types import PhotoSpotter, Sample, TextInstance

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stsearch.errors import DataError
 from stsearch.evaluation import metrics
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.spotting.recognition import Reader
 from stsearch.text.charset import normalize
 from stsearch.types import Image

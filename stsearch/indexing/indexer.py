@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from stsearch.ahead import Limit, Workers
 from stsearch.errors import ImageError, ImageRefusedError
 from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
 from stsearch.gallery.gallery import Gallery
-from stsearch.image import MAX_MEGAPIXELS, Decoded, Resize, decode_image
+from stsearch.images import MAX_MEGAPIXELS, Decoded, Resize, decode_image
 from stsearch.indexing.walk import NEVER, WalkRules, walk_photos
 from stsearch.types import PHOTO_BATCH, PhotoSpotter
+from stsearch.worker_pool import Limit, Workers
 
 PHOTO_TIMEOUT_S = 60.0
 """A JPEG of 177 megapixels of noise took 14 s on a busy core; what takes a minute was made to."""

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from stsearch.ahead import usable_cores
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import PHOTO_BATCH, Image, PhotoSpotter, TextInstance
+from stsearch.worker_pool import usable_cores
 
 
 def at_full_speed(spotter: Spotter) -> PhotoSpotter:

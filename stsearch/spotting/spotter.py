@@ -17,7 +17,7 @@ from stsearch.engines.quantized import multiplies_bytes, quantize
 from stsearch.engines.torch_engine import fast_dtype, fold_batch_norms, make_fast, precision_on
 from stsearch.errors import DeviceError
 from stsearch.geometry.polygons import region_edges
-from stsearch.image import Resize, ResizePlan
+from stsearch.images import Resize, ResizePlan
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.spotting.postprocess import find_polygons, possible_readings

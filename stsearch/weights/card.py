@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stsearch.config import ModelConfig
-from stsearch.conversion import from_dict
+from stsearch.dataclass_io import from_dict
 from stsearch.errors import StsearchError, WeightsError
 from stsearch.types import ModelInfo
 

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from stsearch.config import ModelConfig
-from stsearch.conversion import to_dict
+from stsearch.dataclass_io import to_dict
 from stsearch.errors import DeviceError, UsageError, WeightsError, WriteError
 from stsearch.models.recognizer import Recognizer, build_recognizer
 from stsearch.models.scene_text import SceneTextModel, build_model

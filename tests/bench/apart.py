@@ -20,7 +20,7 @@ from stsearch.datasets.labelled_folder import read_dataset
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.predictions import predict
 from stsearch.evaluation.scoring import Report, score
-from stsearch.image import Resize
+from stsearch.images import Resize
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.search.query_encoder import load_query_encoder
 from stsearch.spotting.spotter import Spotter

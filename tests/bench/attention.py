@@ -17,13 +17,13 @@ import numpy as np
 import torch
 
 from stsearch.config import StageConfig
-from stsearch.data.crops import CropBatch
-from stsearch.data.dataset import Batch, BatchDataset, TrainingData
 from stsearch.engines.torch_engine import attention_for_training, keep_freed_memory
 from stsearch.models.scene_text import SceneTextModel, build_model
-from stsearch.objective import total_loss
-from stsearch.presets import load_preset, stages_called
 from stsearch.synth.renderer import load_assets
+from stsearch.training.batches import Batch, BatchDataset, TrainingData
+from stsearch.training.crops import CropBatch
+from stsearch.training.objective import total_loss
+from stsearch.training.presets import load_preset, stages_called
 
 CPU = torch.device("cpu")
 

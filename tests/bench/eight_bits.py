@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from stsearch.datasets.labelled_folder import read_unlabelled
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image
 from stsearch.weights.io import load_model

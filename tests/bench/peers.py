@@ -29,7 +29,7 @@ from stsearch.evaluation.benchmark import GroundTruth
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER, with_min_length
 from stsearch.evaluation.metrics import mean_average_precision
 from stsearch.evaluation.scoring import rank
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.search.engine import Encoder
 from stsearch.types import Sample, TextInstance
 

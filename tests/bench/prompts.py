@@ -21,7 +21,7 @@ import torch
 
 from stsearch.config import ModelConfig, PromptConfig
 from stsearch.models.scene_text import SceneTextModel, build_model, freeze_prompts
-from stsearch.presets import load_preset
+from stsearch.training.presets import load_preset
 from stsearch.weights.io import pick_device
 
 TURNS = 8

@@ -25,13 +25,13 @@ from stsearch.evaluation import metrics
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.predictions import Predictions, predict
 from stsearch.evaluation.scoring import score
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.models.recognizer import Recognizer
 from stsearch.search.query_encoder import load_query_encoder
 from stsearch.spotting.load import load_reader, load_spotter
 from stsearch.spotting.recognition import BATCH, Reader
+from stsearch.training.validation import FUSIONS, LIKELIHOODS
 from stsearch.types import Image, Sample
-from stsearch.validation import FUSIONS, LIKELIHOODS
 
 WAYS = {  # whether the cross-modal branch has the last word, and how often both refine
     "visual branch": (False, 0),

@@ -10,7 +10,7 @@ import numpy as np
 
 from stsearch.errors import ImageError
 from stsearch.evaluation.scoring import Report
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.text.charset import split_words
 from stsearch.types import Polygon, Sample
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from stsearch.config import ProposalConfig
 from stsearch.geometry.polygons import overlap_areas
-from stsearch.image import read_image
+from stsearch.images import read_image
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Sample, TextInstance, WordLabel
 

@@ -14,12 +14,19 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from stsearch.config import Canvas, ModelConfig, RecognizerConfig, StageConfig
-from stsearch.data.augment import crop_view, scene_view, vary_colours, word_view
-from stsearch.data.crops import CropBatch, LabelledCrop, collate_crops, rendered_size, whole_picture, words_of
-from stsearch.data.targets import detection_target, region_targets
 from stsearch.errors import DataError, UsageError
-from stsearch.losses import DetectionTargets
 from stsearch.synth.renderer import Renderer, SynthAssets
+from stsearch.training.augment import crop_view, scene_view, vary_colours, word_view
+from stsearch.training.crops import (
+    CropBatch,
+    LabelledCrop,
+    collate_crops,
+    rendered_size,
+    whole_picture,
+    words_of,
+)
+from stsearch.training.losses import DetectionTargets
+from stsearch.training.targets import detection_target, region_targets
 from stsearch.types import Image, Sample, Scene
 
 VIEWS_A_PHOTO = 4

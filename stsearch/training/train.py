@@ -14,23 +14,29 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset
 
-from stsearch.checkpoint import RunFolder, first_card
 from stsearch.config import Preset, StageConfig
-from stsearch.data.dataset import Batch, BatchDataset, TrainingData
 from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.engines.torch_engine import attention_for_training, keep_freed_memory
 from stsearch.errors import TrainingError, UsageError
 from stsearch.evaluation.recognition import WordReport
-from stsearch.measurement import card_metrics, measure
 from stsearch.models.scene_text import SceneTextModel, build_model
-from stsearch.objective import total_loss
-from stsearch.own_outlines import with_own_outlines
-from stsearch.presets import load_preset, stages_called
-from stsearch.schedule import MovingAverage, learning_rate, measure_norms, parameter_groups, training_mode
 from stsearch.spotting.spotter import Spotter
 from stsearch.synth.renderer import load_assets
+from stsearch.training.batches import Batch, BatchDataset, TrainingData
+from stsearch.training.detected_outlines import with_own_outlines
+from stsearch.training.finalize import card_metrics, measure
+from stsearch.training.objective import total_loss
+from stsearch.training.presets import load_preset, stages_called
+from stsearch.training.run_folder import RunFolder, first_card
+from stsearch.training.schedule import (
+    MovingAverage,
+    learning_rate,
+    measure_norms,
+    parameter_groups,
+    training_mode,
+)
+from stsearch.training.validation import Validation, validate, validate_reading
 from stsearch.types import Sample
-from stsearch.validation import Validation, validate, validate_reading
 from stsearch.weights.card import Card
 from stsearch.weights.clip_init import load_clip
 from stsearch.weights.io import load_model, pick_device, start_from

@@ -16,7 +16,7 @@ from stsearch.evaluation.predictions import Predictions, predict
 from stsearch.evaluation.recognition import WordReport, evaluate_words
 from stsearch.evaluation.scoring import Report, rank, score
 from stsearch.geometry.polygons import word_size
-from stsearch.image import Resize, read_image
+from stsearch.images import Resize, read_image
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.search.query_encoder import QueryEncoder
 from stsearch.spotting.proposals import keep_best

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from stsearch.config import ModelConfig, StageConfig
-from stsearch.data.dataset import Batch
 from stsearch.models.scene_text import SceneTextModel
+from stsearch.training.batches import Batch
 
 
 class MovingAverage:

@@ -18,13 +18,12 @@ from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.predictions import Predictions, predict
 from stsearch.evaluation.recognition import WORD_RULE, WordReport, joined
 from stsearch.evaluation.scoring import Report, score
-from stsearch.image import Resize, read_image
+from stsearch.images import Resize, read_image
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.search.calibration import Table, expected_calibration_error, fit_calibration, match_probability
 from stsearch.search.query_encoder import QueryEncoder
 from stsearch.spotting.spotter import Spotter
-from stsearch.types import Sample
-from stsearch.validation import (
+from stsearch.training.validation import (
     Validation,
     examine,
     query_encoder_of,
@@ -32,6 +31,7 @@ from stsearch.validation import (
     validate_reading,
     with_detection,
 )
+from stsearch.types import Sample
 from stsearch.weights.card import Card
 from stsearch.weights.io import load_model, save_model
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from stsearch.config import StageConfig
-from stsearch.conversion import to_dict
+from stsearch.dataclass_io import to_dict
 from stsearch.errors import DataError, WriteError
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.weights.card import Card, find_weights, read_card

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from stsearch.config import Canvas, RecognizerConfig, StageConfig
-from stsearch.data.augment import as_detected, spoil, vary_colours
 from stsearch.geometry.polygons import box, extent, rectify, turning
 from stsearch.text.charset import strip_accents
+from stsearch.training.augment import as_detected, spoil, vary_colours
 from stsearch.types import Image, Polygon, WordLabel
 
 RENDERED_SIZES = ((32, 128), (48, 192), (64, 256))

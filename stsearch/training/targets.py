@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.config import DetectorConfig, EmbedderConfig, StageConfig
-from stsearch.data.augment import as_detected
 from stsearch.geometry.polygons import offset_polygon, region_edges, shrink_distance, word_size
 from stsearch.text.charset import normalize
+from stsearch.training.augment import as_detected
 from stsearch.types import Polygon, Scene, WordLabel
 
 Map = NDArray[np.float32]

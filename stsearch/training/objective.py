@@ -8,10 +8,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stsearch.config import LossWeights, StageConfig
-from stsearch.data.crops import CropBatch
-from stsearch.data.dataset import Batch
 from stsearch.errors import UsageError
-from stsearch.losses import (
+from stsearch.models.detector import binary_map
+from stsearch.models.embedder import RegionReadings
+from stsearch.models.layers import filled_up
+from stsearch.models.prompts import TextPrompt
+from stsearch.models.recognizer import IGNORED, Recognizer
+from stsearch.models.scene_text import SceneTextModel
+from stsearch.models.text_encoder import tokenize
+from stsearch.text.charset import Charset
+from stsearch.training.batches import Batch
+from stsearch.training.crops import CropBatch
+from stsearch.training.losses import (
     balanced_bce,
     contrastive_loss,
     ctc_loss,
@@ -22,14 +30,6 @@ from stsearch.losses import (
     similarity_loss,
     threshold_loss,
 )
-from stsearch.models.detector import binary_map
-from stsearch.models.embedder import RegionReadings
-from stsearch.models.layers import filled_up
-from stsearch.models.prompts import TextPrompt
-from stsearch.models.recognizer import IGNORED, Recognizer
-from stsearch.models.scene_text import SceneTextModel
-from stsearch.models.text_encoder import tokenize
-from stsearch.text.charset import Charset
 
 LENGTH_GROUPS = 3
 

@@ -21,7 +21,7 @@ from stsearch.config import (
     StageConfig,
     TextTowerConfig,
 )
-from stsearch.conversion import overlay
+from stsearch.dataclass_io import overlay
 from stsearch.errors import UsageError
 
 _CONTRAST = StageConfig(

@@ -1,1 +1,0 @@
-"""Training data: rendered pictures, readers of labelled photographs, views, targets, batches."""
