@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
+from program import ROOT, Cli
 
 from stsearch.config import (
     BackboneConfig,
@@ -28,12 +28,8 @@ if TYPE_CHECKING:
     from stsearch.models.recognizer import Recognizer
     from stsearch.models.scene_text import SceneTextModel
 
-ROOT = Path(__file__).parent.parent
-
 # Set before torch is imported: its threads and those of a parallel run would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
-
-Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(autouse=True)

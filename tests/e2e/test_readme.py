@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from program import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Whether stsearch is installed or not, the README's word for it runs the code under test.

@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, instance, photo_bytes
-from test_image import STORED
+from image_fixtures import STORED
 
 from stsearch.gallery.gallery import Gallery
 from stsearch.images import Decoded, decode_image

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 from prompt_fixtures import make_model
-from test_train import MICRO, silent
 from torch import Tensor
+from train_fixtures import MICRO, silent
 
 from stsearch.config import LossWeights, ModelConfig, StageConfig
 from stsearch.errors import UsageError

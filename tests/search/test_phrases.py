@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gallery_fixtures import MODEL, embed
 from numpy.typing import NDArray
-from test_scoring import table_of
+from search_fixtures import table_of
 
 from stsearch.search.phrases import find_phrase, successors
 from stsearch.search.query import Term

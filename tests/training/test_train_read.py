@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from test_train import MICRO, silent
 from torch import Tensor
+from train_fixtures import MICRO, silent
 
 from stsearch.config import LossWeights, ModelConfig, RecognizerConfig, StageConfig
 from stsearch.errors import UsageError, WeightsError

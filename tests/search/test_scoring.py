@@ -11,23 +11,12 @@ from gallery_fixtures import MODEL, embed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
+from search_fixtures import table_of
 
-from stsearch.gallery.records import InstanceTable
 from stsearch.search.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
 from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
 from stsearch.text.ctc import CLASSES, pack_columns
 from stsearch.text.wildcards import fixed_part
-
-
-def table_of(*transcripts: str, confidence: float = 1.0) -> InstanceTable:
-    count = len(transcripts)
-    return InstanceTable(
-        np.arange(1, count + 1),
-        np.arange(1, count + 1),
-        transcripts,
-        np.full(count, confidence, np.float32),
-        np.array([embed(text) for text in transcripts], np.float32).reshape(count, -1),
-    )
 
 
 @pytest.mark.parametrize(

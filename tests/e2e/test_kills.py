@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
+from program import ROOT
 
 from stsearch.gallery import gallery as gallery_module
 from stsearch.gallery.gallery import Gallery
@@ -73,7 +74,7 @@ def start(photos: Path, **environment: int) -> subprocess.Popen[str]:
         [sys.executable, "-c", PROGRAM, "index", str(photos), "--batch", "2", "--quiet"],
         env={
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(Path(__file__).parent)]),
+            "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT / "tests" / "support")]),
             **{name: str(value) for name, value in environment.items()},
         },
         stdout=subprocess.PIPE,

@@ -15,6 +15,7 @@ import pillow_heif
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_fixtures import STORED
 from numpy.typing import NDArray
 
 from stsearch.errors import ImageError, ImageRefusedError
@@ -35,19 +36,6 @@ def landscape() -> PIL.Image.Image:
     photo = PIL.Image.new("RGB", (96, 64), (0, 0, 255))
     photo.paste((255, 0, 0), (0, 0, 48, 32))
     return photo
-
-
-# How a camera stores the picture for each EXIF orientation: the inverse of what a viewer does.
-STORED = {
-    1: None,
-    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
-    3: PIL.Image.Transpose.ROTATE_180,
-    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
-    5: PIL.Image.Transpose.TRANSPOSE,
-    6: PIL.Image.Transpose.ROTATE_90,
-    7: PIL.Image.Transpose.TRANSVERSE,
-    8: PIL.Image.Transpose.ROTATE_270,
-}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])

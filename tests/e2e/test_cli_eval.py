@@ -11,9 +11,8 @@ import PIL.Image
 import pytest
 import torch
 import typer
+from dataset_fixtures import SVT, save_word_set, write
 from eval_fixtures import FakeEncoder, FakeSpotter, box, instance, write_house_folder
-from test_benchmark_readers import SVT, write
-from test_word_crops import save_word_set
 
 from stsearch.cli.eval import evaluate
 from stsearch.config import RecognizerConfig

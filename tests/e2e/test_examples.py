@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from program import ROOT
 
 from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.images import read_image

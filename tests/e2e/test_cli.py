@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 import typer
-from conftest import ROOT, Cli
+from program import ROOT, Cli
 
 from stsearch import errors
 from stsearch.cli import app

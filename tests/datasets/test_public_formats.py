@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pickle  # noqa: TID251 - what is written here must not be opened by what is tested
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
+from dataset_fixtures import SVT, save_matlab, total_text_row, write
 
 from stsearch.datasets.gallery_lists import read_gallery, read_query_lists, read_svt
 from stsearch.datasets.layout import check_present
@@ -29,13 +30,6 @@ from stsearch.types import Sample
 
 BOX = [[10, 20], [40, 20], [40, 30], [10, 30]]
 BOM = "\ufeff"
-
-
-def write(folder: Path, files: Mapping[str, str]) -> Path:
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
 
 
 def words(sample: Sample) -> list[tuple[str, bool]]:
@@ -131,21 +125,6 @@ def test_a_malformed_total_text_label_is_named(tmp_path: Path, line: str, reason
         read_total_text([tmp_path / "gt", tmp_path / "images"])
 
 
-def total_text_row(text: Sequence[str], orientation: Sequence[str]) -> list[object]:
-    """Return a row as the owners' MATLAB files hold it: coordinates are rows, missing text is empty."""
-    xs, ys = np.array([[10, 40, 40, 10]], np.uint16), np.array([[20, 20, 30, 30]], np.uint16)
-    return ["x:", xs, "y:", ys, np.array(text), np.array(orientation)]
-
-
-def save_matlab(path: Path, name: str, rows: Sequence[Sequence[object]]) -> None:
-    cells = np.empty((len(rows), len(rows[0])), dtype=object)
-    for i, row in enumerate(rows):
-        for j, value in enumerate(row):
-            cells[i, j] = value
-    path.parent.mkdir(exist_ok=True)
-    scipy.io.savemat(path, {name: cells})
-
-
 def test_total_text_for_matlab(tmp_path: Path) -> None:
     rows = [
         total_text_row(["EXIT"], ["h"]),
@@ -203,14 +182,6 @@ def test_iiit_queries_that_are_something_else_are_named(tmp_path: Path) -> None:
     scipy.io.savemat(tmp_path / "data.mat", {"data": np.arange(3)})
     with pytest.raises(DataError, match="not a list of queries"):
         read_iiit_queries(tmp_path / "data.mat")
-
-
-SVT = """<?xml version="1.0" encoding="utf-8"?>
-<tagset><image><imageName>img/14_03.jpg</imageName><address>341 Grove</address><lex>LIVING,ROOM</lex>
-<Resolution x="1280" y="880" /><taggedRectangles>
-<taggedRectangle height="10" width="30" x="10" y="20"><tag>LIVING</tag></taggedRectangle>
-<taggedRectangle height="10" width="30" x="10" y="20"><tag>&amp;</tag></taggedRectangle>
-</taggedRectangles></image></tagset>"""
 
 
 def test_svt_keeps_every_tag(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import scipy.io
-from conftest import ROOT
+from dataset_fixtures import SVT, save_matlab, total_text_row, write
 from eval_fixtures import write_house_folder
-from test_benchmark_readers import SVT, save_matlab, total_text_row, write
+from program import ROOT
 
 from stsearch.errors import DataError
 from stsearch.evaluation.benchmark import Benchmark

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from dataset_fixtures import save_word_set
 
 from stsearch.datasets.lmdb_crops import WORD_SETS, WordSet, find_word_sets
 from stsearch.errors import DataError
 
 lmdb = pytest.importorskip("lmdb")
-
-
-def save_word_set(folder: Path, items: Sequence[tuple[bytes, str]]) -> Path:
-    """Write a database of crops and words, and return its folder."""
-    with (
-        lmdb.open(str(folder), map_size=1 << 20) as database,
-        database.begin(write=True) as transaction,
-    ):
-        transaction.put(b"num-samples", str(len(items)).encode())
-        for number, (crop, word) in enumerate(items, start=1):
-            transaction.put(f"image-{number:09d}".encode(), crop)
-            transaction.put(f"label-{number:09d}".encode(), word.encode())
-    return folder
 
 
 def test_crops_are_counted_from_one(tmp_path: Path) -> None:
