@@ -19,7 +19,7 @@ from stsearch.datasets.labelled_folder import read_unlabelled
 from stsearch.geometry.polygons import rectify, word_size
 from stsearch.images import read_image
 from stsearch.search.query_encoder import load_query_encoder
-from stsearch.spotting.proposals import keep_best
+from stsearch.spotting.proposals import suppress_overlaps
 from stsearch.text.charset import normalize
 from stsearch.types import Image, TextInstance
 
@@ -33,7 +33,7 @@ def sure_words(photos: Path) -> Iterator[tuple[Image, TextInstance]]:
     spotter, embed = load_spotter("tiny"), load_query_encoder("tiny")
     for path in read_unlabelled(photos):
         photo = read_image(path)
-        for word in keep_best(spotter.spot([photo])[0]):
+        for word in suppress_overlaps(spotter.spot([photo])[0]):
             text = normalize(word.transcript)
             if len(text) > 1 and word.confidence > SURE and float(embed([text])[0] @ word.embedding) > ALIKE:
                 yield photo, word

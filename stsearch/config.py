@@ -25,7 +25,7 @@ class BackboneConfig:
     mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
     std: tuple[float, ...] = (0.269, 0.261, 0.276)
     # What the highest byte of every activation stands for where it computes in 8 bits; empty: it never does.
-    tops: tuple[float, ...] = ()
+    activation_max: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class PromptConfig:
 
 
 @dataclass(frozen=True)
-class Cut:
+class BinarizationThresholds:
     """One way of turning a probability map into regions; several give a word several outlines."""
 
     binarize: float = 0.3  # cells of a higher probability belong to a kernel
@@ -78,7 +78,7 @@ class DetectorConfig:
     amplification: float = 50.0  # k of the differentiable step function
     shrink_ratio: float = 0.4  # r of the shrunken kernel
     min_size: float = 4.0  # pixels; a smaller kernel is no training target, a smaller box no detection
-    cuts: tuple[Cut, ...] = (Cut(),)
+    binarization: tuple[BinarizationThresholds, ...] = (BinarizationThresholds(),)
     max_regions: int = 300  # a photograph and cut
 
 
@@ -86,9 +86,13 @@ class DetectorConfig:
 class ProposalConfig:
     """Which of the regions that were found are read with care, and which of the readings are kept."""
 
-    least_rough: float = 0.0  # mean confidence of a character of the embedder's reading; less is no word
-    same_outline: float = 0.8  # IoU above which of two outlines one is enough
-    least_sure: float = 0.0  # mean confidence of a character of the last reading; less is forgotten
+    min_proposal_confidence: float = (
+        0.0  # mean confidence of a character of the embedder's reading; less is no word
+    )
+    duplicate_iou: float = 0.8  # IoU above which of two outlines one is enough
+    min_reading_confidence: float = (
+        0.0  # mean confidence of a character of the last reading; less is forgotten
+    )
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,8 @@ class RecognizerConfig:
     autoregressive: bool = True  # False: all characters at once
     refinements: int = 1  # cloze passes of both branches over what they read
     # Units of the character model, which knows how likely words are; 0: there is none. Not of the paper.
-    character_model: int = 0
-    character_share: float = 0.16  # power of that probability where a word may be read in several ways
+    character_lm: int = 0
+    character_lm_weight: float = 0.16  # power of that probability where a word may be read in several ways
     mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
     std: tuple[float, ...] = (0.269, 0.261, 0.276)
 
@@ -152,8 +156,12 @@ class ModelConfig:
     longer_side: int = 1280  # pixels a photograph is read at
     # It is read at each of these times that size: huge words are found where they are small.
     scales: tuple[float, ...] = (1.0,)
-    fusion: float = 0.5  # share of the transcript's edit similarity in the ranking, chosen on validation
-    likelihood: float = 0.0  # share of the likelihood under the reader's columns; the rest is as without
+    transcript_weight: float = (
+        0.5  # share of the transcript's edit similarity in the ranking, chosen on validation
+    )
+    likelihood_weight: float = (
+        0.0  # share of the likelihood under the reader's columns; the rest is as without
+    )
     calibration: tuple[tuple[float, ...], ...] = ()  # from scores to probabilities, fitted on validation
 
     @property
@@ -174,10 +182,10 @@ class LossWeights:
     matching: float = 1.0  # of the instance-language map; counts where the model has prompts
     contrastive: float = 0.0  # between word pictures and their strings
     # On word crops the recognizer is trained, and these four count alone:
-    reading: float = 1.0  # permuted language modelling, both branches
-    columns: float = 0.5  # CTC over the image tokens: it aligns them with characters early
-    upright: float = 0.2  # whether a crop stands on its head
-    characters: float = 0.0  # how likely words are, their pictures aside
+    plm: float = 1.0  # permuted language modelling, both branches
+    recognizer_ctc: float = 0.5  # CTC over the image tokens: it aligns them with characters early
+    orientation: float = 0.2  # whether a crop stands on its head
+    character_lm: float = 0.0  # how likely words are, their pictures aside
 
 
 @dataclass(frozen=True)
@@ -215,7 +223,7 @@ class StageConfig:
     permutations: int = 6  # orders in which the decoders learn to spell; the first two are fixed
     cross_share: float = 1.0  # of the steps train the cross-modal branch too; they take half as long again
     # The words of real photographs are also cut out as the detector outlines them, before the stage begins.
-    own_outlines: bool = False
+    detected_outlines: bool = False
     turned_share: float = 0.06  # of the crops stand on their heads
     hardest: int = 8  # pairs a row that the similarity loss averages; the paper takes 1
     # Batch normalisation keeps statistics measured on the stage's scenes before its first step. Those of a

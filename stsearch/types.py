@@ -60,7 +60,7 @@ class TextInstance:
     confidence: float  # product of character probabilities in [0, 1]
     embedding: Embedding  # (D,) float32, unit length
     characters: tuple[float, ...] = ()  # confidence of each character of the transcript; empty: not known
-    columns: bytes = b""  # what was seen, column by column (``text.ctc``); empty: not known
+    ctc_posteriors: bytes = b""  # what was seen, column by column (``text.ctc``); empty: not known
 
     @property
     def char_confidence(self) -> float:
@@ -88,8 +88,12 @@ class ModelInfo:
     charset: str  # characters, in class order
     dim: int  # length of an embedding
     longer_side: int  # photographs are read at this many pixels on the longer side
-    fusion: float = 0.5  # share of transcript edit similarity in the ranking score, chosen on validation
-    likelihood: float = 0.0  # share of the likelihood of the word in it, where columns are known; likewise
+    transcript_weight: float = (
+        0.5  # share of transcript edit similarity in the ranking score, chosen on validation
+    )
+    likelihood_weight: float = (
+        0.0  # share of the likelihood of the word in it, where columns are known; likewise
+    )
     calibration: tuple[
         tuple[float, ...], ...
     ] = ()  # what scores mean (``calibration``); of no matter to a gallery

@@ -28,7 +28,7 @@ def usable_cores() -> int:
 
 
 @dataclass(frozen=True)
-class Limit(Generic[T, R]):
+class Timeout(Generic[T, R]):
     """How long an item may be worked on.
 
     Attributes:
@@ -55,7 +55,7 @@ class _Task(Generic[T, R]):
         except Exception as error:  # noqa: BLE001  raised again where the result is taken
             self.result.set_exception(error)
 
-    def outcome(self, limit: Limit[T, R] | None) -> R:
+    def outcome(self, limit: Timeout[T, R] | None) -> R:
         """Wait for the result, or for the limit."""
         if limit is None:
             return self.result.result()
@@ -65,7 +65,7 @@ class _Task(Generic[T, R]):
         return limit.outcome(self.item) if self.is_given_up else self.result.result()
 
 
-class Workers(Generic[T, R]):
+class OrderedPool(Generic[T, R]):
     """Threads for one kind of work; used as a context, at the end of which what has not begun is dropped.
 
     Args:
@@ -74,7 +74,7 @@ class Workers(Generic[T, R]):
         limit: how long it may take; without one it may take forever.
     """
 
-    def __init__(self, threads: int, work: Callable[[T], R], limit: Limit[T, R] | None = None) -> None:
+    def __init__(self, threads: int, work: Callable[[T], R], limit: Timeout[T, R] | None = None) -> None:
         self._window = 2 * threads
         self._work = work
         self._limit = limit

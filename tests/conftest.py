@@ -70,7 +70,7 @@ def micro_model(micro_config: ModelConfig) -> SceneTextModel:
 
 
 @pytest.fixture(scope="session")
-def micro_reader_config() -> RecognizerConfig:
+def micro_recognizer_config() -> RecognizerConfig:
     """Return the configuration of a recognizer small enough to build and train in a test."""
     return RecognizerConfig(
         stem=(8, 8, 16, 16),
@@ -84,14 +84,14 @@ def micro_reader_config() -> RecognizerConfig:
 
 
 @pytest.fixture
-def micro_recognizer(micro_reader_config: RecognizerConfig) -> Recognizer:
+def micro_recognizer(micro_recognizer_config: RecognizerConfig) -> Recognizer:
     """Return such a recognizer with random weights, in evaluation mode."""
     import torch
 
     from stsearch.models.recognizer import build_recognizer
 
     torch.manual_seed(0)
-    return build_recognizer(micro_reader_config).eval()
+    return build_recognizer(micro_recognizer_config).eval()
 
 
 @pytest.fixture

@@ -137,10 +137,10 @@ def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions
 
     def find_ours(truth: GroundTruth) -> Predictions:
         from stsearch.spotting.load import load_spotter
-        from stsearch.spotting.parallel import at_full_speed
+        from stsearch.spotting.parallel import parallelize
 
         spotter = load_spotter(source.model, source.device)
-        return find(truth, at_full_speed(spotter), lambda: conditions_of(spotter, source.model))
+        return find(truth, parallelize(spotter), lambda: conditions_of(spotter, source.model))
 
     return load_query_encoder(source.model), find_ours
 

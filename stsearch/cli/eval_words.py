@@ -20,17 +20,17 @@ _Items = Callable[[], Iterable[tuple[Path | bytes, str]]]
 
 def evaluate_words(dataset: str, folders: Sequence[Path], model: str, device: str, as_json: bool) -> None:
     """Measure reading alone, and print a report a set."""
-    from stsearch.cli.machine import reader_conditions
+    from stsearch.cli.machine import recognizer_conditions
     from stsearch.evaluation.recognition import evaluate_words as evaluate
-    from stsearch.spotting.load import load_reader
+    from stsearch.spotting.load import load_recognizer_runner
     from stsearch.weights.card import find_weights, read_card
 
     sets = list(_sets(dataset, folders))
-    reader = load_reader(model, device)
+    recognizer = load_recognizer_runner(model, device)
     sha256 = read_card(find_weights(model)).identity
     for name, items in sets:
-        report = evaluate(reader, items())
-        conditions = reader_conditions(reader, model)
+        report = evaluate(recognizer, items(), augment=True)
+        conditions = recognizer_conditions(recognizer, model)
         render = _as_line if as_json else _as_text
         print(render(name, report, conditions, sha256))
 
@@ -67,7 +67,9 @@ def _as_text(name: str, report: WordReport, conditions: Conditions, sha256: str)
     return "\n".join(
         (
             f"{name}: {report.words} crops{published}",
-            f"reading    accuracy {report.accuracy:.1%}, 1-NED {report.ned:.1%}",
+            f"reading    accuracy {report.accuracy:.1%}, 1-NED {report.ned:.1%}; read once, as by index",
+            f"augmented  accuracy {report.augmented_accuracy:.1%}, 1-NED {report.augmented_ned:.1%};"
+            " test-time augmentation, as by search --like",
             *(
                 f"published  {each.figure:.2f}% {each.method} ({RECOGNITION_SOURCE})"
                 for each in published_recognition(name)

@@ -84,7 +84,7 @@ def index(
         return
     from stsearch.indexing.indexer import IndexOptions
     from stsearch.spotting.load import load_spotter
-    from stsearch.spotting.parallel import at_full_speed
+    from stsearch.spotting.parallel import parallelize
     from stsearch.types import PHOTO_BATCH
     from stsearch.worker_pool import usable_cores
 
@@ -94,7 +94,7 @@ def index(
     threads = max(2, usable_cores())
     batch = batch or (32 if spotter.device.type == "cuda" else PHOTO_BATCH)
     options = IndexOptions(batch, threads, max_megapixels, photo_timeout, rules)
-    if _index(folder, place, at_full_speed(spotter), options, as_json, quiet).failed:
+    if _index(folder, place, parallelize(spotter), options, as_json, quiet).failed:
         raise typer.Exit(FILES_FAILED)
 
 

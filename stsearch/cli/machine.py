@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from stsearch.evaluation.predictions import Conditions
-    from stsearch.spotting.recognition import Reader
+    from stsearch.spotting.recognition import RecognizerRunner
     from stsearch.spotting.spotter import Spotter
 
 _KIB = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss is a byte there
@@ -29,13 +29,13 @@ def conditions_of(spotter: Spotter, model: str) -> Conditions:
     return _conditions(f"stsearch {config.name}", spotter.device, spotter.precision, size)
 
 
-def reader_conditions(reader: Reader, model: str) -> Conditions:
-    """Return under which conditions ``reader``, of the weights called ``model``, has read word crops."""
+def recognizer_conditions(recognizer: RecognizerRunner, model: str) -> Conditions:
+    """Return under which conditions ``recognizer``, of the weights called ``model``, has read word crops."""
     from stsearch.engines.torch_engine import precision_on
 
-    height, width = reader.config.size
+    height, width = recognizer.config.size
     size = f"crops of {width} x {height} pixels"
-    return _conditions(f"stsearch {model}", reader.device, precision_on(reader.device), size)
+    return _conditions(f"stsearch {model}", recognizer.device, precision_on(recognizer.device), size)
 
 
 def _conditions(name: str, device: torch.device, precision: str, input_size: str) -> Conditions:
@@ -45,7 +45,7 @@ def _conditions(name: str, device: torch.device, precision: str, input_size: str
 
     on_gpu = device.type == "cuda"
     return Conditions(
-        reader=name,
+        system=name,
         hardware=torch.cuda.get_device_name(device) if on_gpu else processor(),
         precision=precision,
         input_size=input_size,

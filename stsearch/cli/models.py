@@ -113,7 +113,7 @@ def _list_one(name: str) -> _Listed:
         raise WeightsError(f"{error.filename} is missing; install the weights again") from error
     measured = _at(card.metrics, "validation", "retrieval_map")
     score = float(measured) if isinstance(measured, int | float) else None
-    return _Listed(name, card.parameters, size, score, bool(card.reader_sha256))
+    return _Listed(name, card.parameters, size, score, bool(card.recognizer_sha256))
 
 
 def _at(values: Any, *keys: str) -> Any:  # Any: JSON, in a part of the card that training is free to fill

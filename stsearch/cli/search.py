@@ -244,14 +244,14 @@ def _ask(text: str | None, file: Path | None, picture: Path | None, model: str) 
 
 def _ask_with_picture(picture: Path, model: str) -> tuple[list[Query], Encoder]:
     from stsearch.images import read_image
-    from stsearch.search.query_by_image import ask_with_picture
+    from stsearch.search.query_by_image import query_by_image
     from stsearch.spotting.load import load_spotter
 
     try:
         image = read_image(picture)
     except ImageError as error:
         raise UsageError(f"--like needs a picture of a word: {output.printable(str(error))}") from error
-    query, encoder = ask_with_picture(load_spotter(model), image, os.fspath(picture))
+    query, encoder = query_by_image(load_spotter(model), image, os.fspath(picture))
     read = f"read {query.words[0]!r}" if query.words[0] else "not read; its looks alone count"
     output.note(f"Searching for what {output.shown_path(picture)} shows: {read}")
     return [query], encoder
@@ -297,13 +297,13 @@ def _options(
     exact: bool,
     fuzzy: int | None,
 ) -> SearchOptions:
-    from stsearch.search.calibration import advised_least
+    from stsearch.search.calibration import default_min_score
     from stsearch.search.engine import SearchOptions
 
     limit = _edit_limit(exact, fuzzy)
     if min_score is None:
         # A limit of edits has chosen already.
-        least = advised_least(encoder.info.calibration) if limit is None else 1e-6
+        least = default_min_score(encoder.info.calibration) if limit is None else 1e-6
         return SearchOptions(top, group, least, limit)
     return SearchOptions(top, group, min_score, limit, blank=group == "photo" and min_score == 0)
 

@@ -41,7 +41,7 @@ def _operators_fit() -> bool:
     return True
 
 
-def measure_tops(model: SceneTextModel, images: Iterable[Tensor]) -> tuple[float, ...]:
+def calibrate_activations(model: SceneTextModel, images: Iterable[Tensor]) -> tuple[float, ...]:
     """Return the value that the highest byte stands for, of every activation that :func:`quantize` needs.
 
     Each is the one that rounds the activation with the least squared error; a few values lie above it.
@@ -67,18 +67,18 @@ def measure_tops(model: SceneTextModel, images: Iterable[Tensor]) -> tuple[float
     return tuple(_best_top(torch.cat(values)) for values in seen.values())
 
 
-def quantize(model: SceneTextModel, tops: tuple[float, ...], dtype: torch.dtype) -> None:
+def quantize(model: SceneTextModel, activation_max: tuple[float, ...], dtype: torch.dtype) -> None:
     """Put 8-bit layers in the place of the residual blocks of ``model``, in place.
 
     C2..C5 are bytes from then on, that only the neck's first layers understand.
 
     Args:
         model: on a CPU, its norms folded, without prompts.
-        tops: what :func:`measure_tops` returned, in its order.
+        activation_max: what :func:`calibrate_activations` returned, in its order.
         dtype: of what the neck's first layers compute.
     """
     trunk = model.backbone.trunk
-    scales = iter([top / _LEVELS for top in tops])
+    scales = iter([top / _LEVELS for top in activation_max])
     scale = next(scales)
     to_bytes = _ToBytes(scale)
     for level, layer in enumerate(_layers(trunk)):

@@ -51,7 +51,7 @@ class OcrSpotter:
     def __init__(self, name: str, read: Callable[[Image], Sequence[Line]]) -> None:
         """Take the name of an engine, and what reads the lines of an HWC uint8 RGB image."""
         self.name = name
-        self.info = ModelInfo(name, "", ALPHANUMERIC, 1, FULL_SIZE, fusion=_EDIT_SIMILARITY_ALONE)
+        self.info = ModelInfo(name, "", ALPHANUMERIC, 1, FULL_SIZE, transcript_weight=_EDIT_SIMILARITY_ALONE)
         self.decode_side = FULL_SIZE
         self._read = read
 

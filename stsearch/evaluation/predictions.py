@@ -27,7 +27,7 @@ BATCH = 4  # photographs decoded ahead of one call of the spotter: bounds memory
 class Conditions:
     """Under which photographs were read: without them a speed says nothing. Unknown is empty, or 0."""
 
-    reader: str = ""  # weights or engine
+    system: str = ""  # weights or engine
     hardware: str = ""
     precision: str = ""
     input_size: str = ""
@@ -83,8 +83,10 @@ class Predictions:
                     transcripts=np.array([instance.transcript for instance in found], dtype=np.str_),
                     confidences=np.array([instance.confidence for instance in found], dtype=np.float64),
                     embeddings=np.array([instance.embedding for instance in found], dtype=np.float32),
-                    column_counts=np.array([len(instance.columns) for instance in found], dtype=np.int64),
-                    columns=np.frombuffer(b"".join(instance.columns for instance in found), np.uint8),
+                    column_counts=np.array(
+                        [len(instance.ctc_posteriors) for instance in found], dtype=np.int64
+                    ),
+                    columns=np.frombuffer(b"".join(instance.ctc_posteriors for instance in found), np.uint8),
                     weights_sha256=np.array(self.weights_sha256),
                     seconds=np.array(self.seconds),
                     conditions=np.array(json.dumps(asdict(self.conditions))),
@@ -203,7 +205,7 @@ def read_gallery(gallery: Gallery, folder: Path) -> dict[Path, list[TextInstance
             confidence,
             embedding,
             detail.characters,
-            detail.columns,
+            detail.ctc_posteriors,
         )
         by_content[content].append(found)
     photos = ((path.relative_to(gallery.photos), content) for path, content in gallery.all_photos())

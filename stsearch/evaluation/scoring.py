@@ -17,7 +17,7 @@ from stsearch.evaluation.predictions import Conditions, Predictions
 from stsearch.gallery.records import InstanceTable
 from stsearch.search.engine import Encoder
 from stsearch.search.scoring import Scorer
-from stsearch.spotting.proposals import keep_best
+from stsearch.spotting.proposals import suppress_overlaps
 from stsearch.text.charset import normalize, split_words
 from stsearch.types import Sample, TextInstance
 
@@ -107,7 +107,7 @@ def score(
     measures = measures_of(truth.benchmark)
     # Retrieval ranks by every way to read a word; a label is answered by one.
     counted = list(zip(samples, found, strict=True)) if "detection" in measures else []
-    outlined = [(sample, keep_best(instances)) for sample, instances in counted]
+    outlined = [(sample, suppress_overlaps(instances)) for sample, instances in counted]
     matchings = [_match(sample, instances) for sample, instances in outlined]
     precisions = map(metrics.average_precision, truth.relevance(), scores)
     return Report(
@@ -157,7 +157,7 @@ def rank(
             table,
             embedding_of,
             encoder.info,
-            columns_of=lambda rows: [instances[row].columns for row in rows],
+            posteriors_of=lambda rows: [instances[row].ctc_posteriors for row in rows],
         )
         for word in words:
             np.maximum.at(best[word], owners, scorer.word(word))

@@ -298,7 +298,7 @@ class Catalog:
                     float(instance.confidence) + 0.0,
                     instance.embedding.astype(np.float16).tobytes(),
                     bytes(round(255 * confidence) for confidence in instance.characters),
-                    zlib.compress(instance.columns) if instance.columns else b"",
+                    zlib.compress(instance.ctc_posteriors) if instance.ctc_posteriors else b"",
                 )
                 for number, instance in enumerate(photo.instances, start=first)
             ],

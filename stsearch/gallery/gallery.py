@@ -117,7 +117,7 @@ class Gallery:
         """
         folder, photos = Path(folder).resolve(), Path(photos).resolve()
         make_private_folder(folder)
-        kept = replace(model, likelihood=0.0, calibration=())  # a search asks the weights for them
+        kept = replace(model, likelihood_weight=0.0, calibration=())  # a search asks the weights for them
         new = Manifest(".." if folder.parent == photos else os.fspath(photos), kept)
         gallery = cls._open_locked(folder, None if (folder / FILE_NAME).exists() else new, notify)
         try:

@@ -93,7 +93,7 @@ class Manifest:
 
     def _body(self) -> dict[str, Any]:  # Any: JSON
         body = asdict(self)
-        for name in ("likelihood", "calibration"):  # of searching, not of the gallery
+        for name in ("likelihood_weight", "calibration"):  # of searching, not of the gallery
             del body["model"][name]
         return body
 

@@ -123,7 +123,7 @@ class Detail:
     polygon: Polygon  # (P, 2) float32
     score: float  # of detection
     characters: tuple[float, ...]  # confidence of each character of the transcript; empty: not known
-    columns: bytes  # as ``TextInstance.columns``
+    ctc_posteriors: bytes  # as ``TextInstance.ctc_posteriors``
 
 
 @dataclass(frozen=True, slots=True)

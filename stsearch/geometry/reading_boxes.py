@@ -12,7 +12,7 @@ from stsearch.types import Polygon
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frames:
+class ReadingBoxes:
     """The reading frames of n words.
 
     Attributes:
@@ -28,7 +28,7 @@ class Frames:
     height: NDArray[np.float32]
 
     @classmethod
-    def of(cls, polygons: Sequence[Polygon]) -> Frames:
+    def of(cls, polygons: Sequence[Polygon]) -> ReadingBoxes:
         """Take the ends of each polygon (P, 2): a bent word reads along its chord."""
         ends = [(len(polygon) + 1) // 2 for polygon in polygons]
         corners = np.array(

@@ -18,7 +18,7 @@ from stsearch.gallery.gallery import Gallery
 from stsearch.images import MAX_MEGAPIXELS, Decoded, Resize, decode_image
 from stsearch.indexing.walk import NEVER, WalkRules, walk_photos
 from stsearch.types import PHOTO_BATCH, PhotoSpotter
-from stsearch.worker_pool import Limit, Workers
+from stsearch.worker_pool import OrderedPool, Timeout
 
 PHOTO_TIMEOUT_S = 60.0
 """A JPEG of 177 megapixels of noise took 14 s on a busy core; what takes a minute was made to."""
@@ -166,8 +166,11 @@ class _Run:
     def read_all(self, files: Sequence[PhotoFile]) -> None:
         """Bring every one of ``files`` into the gallery, batch by batch."""
         threads = self._options.threads
-        limit = Limit(self._options.photo_timeout_s, self._give_up)
-        with Workers(threads, self._read) as readers, Workers(threads, self._decode, limit) as decoders:
+        limit = Timeout(self._options.photo_timeout_s, self._give_up)
+        with (
+            OrderedPool(threads, self._read) as readers,
+            OrderedPool(threads, self._decode, limit) as decoders,
+        ):
             read = readers.results(self._skip_unchanged(files))
             for batch in self._batches(decoders.results(map(self._link, read))):
                 self.commit(batch)

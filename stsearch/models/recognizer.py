@@ -52,7 +52,7 @@ class Recognizer(nn.Module):
         self.cross = cross
         self.to_columns = nn.Linear(config.output_dim, len(self.charset))
         self.to_upright = nn.Linear(config.output_dim, 1)
-        self.characters = CharacterModel(config.character_model) if config.character_model else None
+        self.characters = CharacterModel(config.character_lm) if config.character_lm else None
         mean, std = (torch.tensor(values)[:, None, None] * 255 for values in (config.mean, config.std))
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)

@@ -32,7 +32,7 @@ def match_probability(scores: NDArray[np.float32], length: int, table: Table) ->
     return np.interp(scores, np.linspace(0, 1, len(row)), row).astype(np.float32)
 
 
-def advised_least(table: Table) -> float:
+def default_min_score(table: Table) -> float:
     """Return the score from which a word is taken to be there, where nobody says how much it has to score.
 
     Of the validation hits whose probability is 0.2 or more, six in seven are right, and four in five answers

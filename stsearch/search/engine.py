@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import Detail
-from stsearch.geometry.reading_boxes import Frames
+from stsearch.geometry.reading_boxes import ReadingBoxes
 from stsearch.search.photo_filter import PhotoFilter
 from stsearch.search.query import Query
 from stsearch.search.ranking import Group, Ranking, Row
@@ -183,7 +183,7 @@ def _one_a_place(
         polygons = iter(polygons_of([at for row in some for _, at in row.shown]))
         for row in some:
             before, here = shown.setdefault(row.content, []), [next(polygons) for _ in row.shown]
-            if not Frames.of([*before, *here]).same_place()[len(before) :, : len(before)].any():
+            if not ReadingBoxes.of([*before, *here]).same_place()[len(before) :, : len(before)].any():
                 before += here
                 yield row
 
@@ -240,10 +240,10 @@ def _prepare(
         # What was removed is nowhere, and beside nothing.
         return [_GONE if detail is None else detail.polygon for detail in details_of(instances)]
 
-    def columns_of(instances: Sequence[int]) -> list[bytes]:
-        return [b"" if detail is None else detail.columns for detail in details_of(instances)]
+    def posteriors_of(instances: Sequence[int]) -> list[bytes]:
+        return [b"" if detail is None else detail.ctc_posteriors for detail in details_of(instances)]
 
-    scorer = Scorer(table, embedding_of, encoder.info, options.fuzzy, columns_of)
+    scorer = Scorer(table, embedding_of, encoder.info, options.fuzzy, posteriors_of)
     return Ranking(query, scorer, polygons_of, options.group, options.min_score)
 
 
@@ -269,7 +269,9 @@ def _alternatives(
 ) -> dict[int, list[str]]:
     """Return, for the instance of each of ``details``, which of ``readings`` stand in its place."""
     polygons = [detail.polygon for detail in details.values()]
-    same = Frames.of([*polygons, *(polygon for polygon, _ in readings)]).same_place()[:, len(polygons) :]
+    same = ReadingBoxes.of([*polygons, *(polygon for polygon, _ in readings)]).same_place()[
+        :, len(polygons) :
+    ]
     texts = [text for _, text in readings]
     return {at: list(dict.fromkeys(compress(texts, row))) for at, row in zip(details, same, strict=False)}
 

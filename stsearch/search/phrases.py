@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.geometry.reading_boxes import Frames
+from stsearch.geometry.reading_boxes import ReadingBoxes
 from stsearch.search.query import Term
 from stsearch.search.scoring import NO_MATCH, Scorer, Scores
 from stsearch.types import Polygon
@@ -31,13 +31,13 @@ Relation = NDArray[np.bool_]  # (n, n)
 
 def successors(polygons: Sequence[Polygon]) -> Relation:
     """Return (n, n): word b may be read directly after word a, on the same line or beginning the next one."""
-    frames = Frames.of(polygons)
+    frames = ReadingBoxes.of(polygons)
     aligned = frames.along @ frames.along.T >= _LEAST_COSINE
     beside = aligned & _beside(frames)
     return beside | (aligned & _below(frames, beside))
 
 
-def _beside(frames: Frames) -> Relation:
+def _beside(frames: ReadingBoxes) -> Relation:
     """Return (n, n): b begins shortly after a ends, on about the same baseline."""
     corners, height = frames.corners, (frames.height[:, None] + frames.height) / 2
     gap = corners[None, :, 3] - corners[:, None, 2]  # (n, n, 2) from the end of a's baseline to b's
@@ -49,7 +49,7 @@ def _beside(frames: Frames) -> Relation:
     return np.asarray(later & near & (np.abs(drop) <= _MOST_DROP * height))
 
 
-def _below(frames: Frames, beside: Relation) -> Relation:
+def _below(frames: ReadingBoxes, beside: Relation) -> Relation:
     """Return (n, n): a ends a line and b begins one directly below it, wherever the lines are centred."""
     line = _lines(frames, beside)
     ends, begins = ~beside.any(axis=1), ~beside.any(axis=0)
@@ -67,7 +67,7 @@ def _below(frames: Frames, beside: Relation) -> Relation:
     return below
 
 
-def _lines(frames: Frames, beside: Relation) -> NDArray[np.int64]:
+def _lines(frames: ReadingBoxes, beside: Relation) -> NDArray[np.int64]:
     """Return (n,) the line of each word, numbered from 0: it is that of the nearest word before it."""
     middles = frames.corners.mean(axis=1)
     distance = np.linalg.norm(middles[None] - middles[:, None], axis=2)

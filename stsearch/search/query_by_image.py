@@ -21,13 +21,13 @@ trained at. Of 16 crops of the rendered gallery 15 were most similar to the word
 own size 10, at 64 pixels 13, and a border around them changed nothing."""
 
 
-class WordReader(Protocol):
+class WordSpotter(Protocol):
     """What embeds and reads given words, such as ``spotter.Spotter``."""
 
     info: ModelInfo
 
     def read(
-        self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]]
+        self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]], augment: bool = False
     ) -> list[list[TextInstance]]:
         """Return one instance a polygon, in order, for each image (HWC uint8 RGB)."""
 
@@ -48,21 +48,23 @@ class PictureEncoder:
         return np.repeat(self._embedding[None], len(words), axis=0)
 
 
-def ask_with_picture(reader: WordReader, picture: Image, name: str) -> tuple[Query, PictureEncoder]:
+def query_by_image(spotter: WordSpotter, picture: Image, name: str) -> tuple[Query, PictureEncoder]:
     """Return the query for the word that a picture shows, called ``name``, and the encoder to search with.
 
     Args:
-        reader: of the weights that filled the gallery.
+        spotter: of the weights that filled the gallery.
         picture: (H, W, 3) uint8 RGB, one word that fills it.
         name: of the picture.
     """
-    word = _read_word(reader, picture)
-    info, sure = reader.info, _char_confidence(word)
-    info = replace(info, fusion=info.fusion * sure, likelihood=info.likelihood * sure)
+    word = _read_word(spotter, picture)
+    info, sure = spotter.info, _char_confidence(word)
+    info = replace(
+        info, transcript_weight=info.transcript_weight * sure, likelihood_weight=info.likelihood_weight * sure
+    )
     return Query.of_word(name, normalize(word.transcript)), PictureEncoder(info, word.embedding)
 
 
-def _read_word(reader: WordReader, picture: Image) -> TextInstance:
+def _read_word(spotter: WordSpotter, picture: Image) -> TextInstance:
     """Return ``picture`` as one text instance over its whole extent, turned as it is read surest."""
     height, width = picture.shape[:2]
     scale = _SHORTER_SIDE / min(height, width)
@@ -72,7 +74,7 @@ def _read_word(reader: WordReader, picture: Image) -> TextInstance:
     # The pixels are turned, not the outline: features of upright text are what the network knows best.
     turns = (0, 1, 3) if height > TALL_RATIO * width else (0,)
     pictures = [np.ascontiguousarray(np.rot90(scaled, turn)) for turn in turns]
-    readings = reader.read(pictures, [[extent(each)] for each in pictures])
+    readings = spotter.read(pictures, [[extent(each)] for each in pictures], augment=True)
     return max((reading for [reading] in readings), key=_char_confidence)
 
 

@@ -35,10 +35,12 @@ class QueryEncoder:
         self._frames = config.frames
         self._weights = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
 
-    def with_shares(self, fusion: float, likelihood: float) -> QueryEncoder:
+    def with_weights(self, transcript_weight: float, likelihood_weight: float) -> QueryEncoder:
         """Return the same network, for scores made otherwise."""
         other = copy.copy(self)
-        other.info = replace(self.info, fusion=fusion, likelihood=likelihood)
+        other.info = replace(
+            self.info, transcript_weight=transcript_weight, likelihood_weight=likelihood_weight
+        )
         return other
 
     def __call__(self, words: Sequence[str]) -> Array:

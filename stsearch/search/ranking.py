@@ -87,7 +87,7 @@ class Ranking:
         return set[int].intersection(*map(self._leaving, self.query.alternatives))
 
     def _leaving(self, alternative: Alternative) -> set[int]:
-        least = self.min_score or self.scorer.advised_least
+        least = self.min_score or self.scorer.default_min_score
         contents = self.scorer.table.contents
         shown = [contents[self._answers(term, least).scores >= least] for term in alternative.unwanted]
         return set(np.concatenate(shown).tolist()) if shown else set()

@@ -11,7 +11,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from stsearch.gallery.records import InstanceTable
-from stsearch.search.calibration import advised_least, match_probability
+from stsearch.search.calibration import default_min_score, match_probability
 from stsearch.text.charset import normalize
 from stsearch.text.ctc import word_likelihoods
 from stsearch.text.wildcards import fixed_part, is_pattern
@@ -40,7 +40,7 @@ def score_instances(
     query_embedding: Embedding,
     embeddings: NDArray[np.float32],
     transcripts: Sequence[str],
-    fusion: float,
+    transcript_weight: float,
 ) -> Scores:
     """Score text instances for one query word by similarity and transcript.
 
@@ -49,15 +49,17 @@ def score_instances(
         query_embedding: (D,) float32, unit length.
         embeddings: (N, D) float32, unit rows.
         transcripts: what was read in each of the N instances, as read.
-        fusion: share of the edit similarity of the transcript, in [0, 1]; the rest is the cosine similarity.
+        transcript_weight: of the edit similarity of transcripts, in [0, 1]; the cosine has the rest.
 
     Returns:
-        (N,) float32 in [0, 1]: (1 - fusion) * cosine, cut at 0, + fusion * edit similarity.
+        (N,) float32 in [0, 1]: the weighted mean of the cosine, at least 0, and the edit similarity.
     """
     similarity = np.clip(embeddings @ query_embedding, 0.0, 1.0)
     folded = [_fold(text) for text in transcripts]
     reading = process.cdist([query_word], folded, scorer=Levenshtein.normalized_similarity, dtype=np.float32)
-    return np.asarray((1 - fusion) * similarity + fusion * reading.reshape(-1), np.float32)
+    return np.asarray(
+        (1 - transcript_weight) * similarity + transcript_weight * reading.reshape(-1), np.float32
+    )
 
 
 def score_pattern(pattern: str, fixed_embedding: Embedding, table: InstanceTable) -> Scores:
@@ -126,7 +128,7 @@ class Scorer:
         embeddings: Mapping[str, Embedding],
         info: ModelInfo,
         fuzzy: int | None = None,
-        columns_of: ColumnsOf = _unknown,
+        posteriors_of: ColumnsOf = _unknown,
     ) -> None:
         """Take what is to be scored, and how.
 
@@ -135,18 +137,18 @@ class Scorer:
             embeddings: (D,) of the fixed part of every word.
             info: the shares of what a score is made of, and what it means.
             fuzzy: the limit of edits, if there is one.
-            columns_of: returns what the reader saw of some rows of the table, empty where that is not known.
+            posteriors_of: returns the CTC posteriors of some rows of the table, empty where not known.
         """
         self.table = table
         self._embeddings = embeddings
         self._info = info
         self._fuzzy = fuzzy
-        self._columns_of = columns_of
+        self._columns_of = posteriors_of
 
     @property
-    def advised_least(self) -> float:
+    def default_min_score(self) -> float:
         """The score from which a word is taken to be there."""
-        return advised_least(self._info.calibration)
+        return default_min_score(self._info.calibration)
 
     def word(self, word: str, least: float = 0.0) -> Scores:
         """Return (N,) float32 in [0, 1], or ``NO_MATCH`` beyond the limit of edits.
@@ -163,7 +165,9 @@ class Scorer:
         if is_pattern(word):
             raw = score_pattern(word, embedding, table)
         else:
-            raw = score_instances(word, embedding, table.embeddings, table.transcripts, self._info.fusion)
+            raw = score_instances(
+                word, embedding, table.embeddings, table.transcripts, self._info.transcript_weight
+            )
         raw = self._with_likelihood(raw, word)
         scores = match_probability(raw, len(fixed), self._info.calibration)
         scores = np.where(raw >= least, scores, np.float32(NO_MATCH))
@@ -191,7 +195,7 @@ class Scorer:
 
     def _with_likelihood(self, raw: Scores, word: str) -> Scores:
         """Return ``raw`` with the likelihood of ``word`` in it, where it can matter."""
-        share = self._info.likelihood
+        share = self._info.likelihood_weight
         if not share or not word:
             return raw
         best = np.argpartition(-raw, _BEST)[:_BEST] if len(raw) > _BEST else np.arange(len(raw))

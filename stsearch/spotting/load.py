@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stsearch.engines.torch_engine import fold_batch_norms, make_fast
-from stsearch.spotting.recognition import Reader
+from stsearch.spotting.recognition import RecognizerRunner
 from stsearch.spotting.spotter import Spotter
 from stsearch.weights.io import load_model, load_recognizer
 
@@ -23,6 +23,6 @@ def load_spotter(name_or_path: str = "tiny", device: str = "auto", reads: bool =
     return Spotter(model, card.info, reads)
 
 
-def load_reader(name_or_path: str = "tiny", device: str = "auto") -> Reader:
+def load_recognizer_runner(name_or_path: str = "tiny", device: str = "auto") -> RecognizerRunner:
     """Load the recognizer alone, ready to read crops; raises as :func:`load_recognizer` does."""
-    return Reader(make_fast(fold_batch_norms(load_recognizer(name_or_path, device))))
+    return RecognizerRunner(make_fast(fold_batch_norms(load_recognizer(name_or_path, device))))

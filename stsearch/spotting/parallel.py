@@ -12,12 +12,12 @@ from stsearch.types import PHOTO_BATCH, Image, PhotoSpotter, TextInstance
 from stsearch.worker_pool import usable_cores
 
 
-def at_full_speed(spotter: Spotter) -> PhotoSpotter:
+def parallelize(spotter: Spotter) -> PhotoSpotter:
     """Return ``spotter`` as photographs are indexed fastest: on a CPU several at a time, else as it is."""
-    return spotter if spotter.device.type == "cuda" else SideBySide(spotter, usable_cores())
+    return spotter if spotter.device.type == "cuda" else ParallelSpotter(spotter, usable_cores())
 
 
-class SideBySide:
+class ParallelSpotter:
     """Spots photographs in threads, each with its share of the cores; a spotter itself.
 
     Attributes:

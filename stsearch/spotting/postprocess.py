@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.config import Cut, DetectorConfig
+from stsearch.config import BinarizationThresholds, DetectorConfig
 from stsearch.geometry.polygons import (
     TALL_RATIO,
     offset_polygon,
@@ -27,10 +27,10 @@ _COLUMNS = 7  # of a bent polygon
 
 
 def find_polygons(probability: NDArray[np.float32], config: DetectorConfig) -> list[Polygon]:
-    """Return all polygons that each cut of a probability map finds, in pixels of the network's input."""
+    """Return the polygons that each set of thresholds finds in a map, in pixels of the network's input."""
     found = (
-        polygons_from_map(probability, cut, config.min_size / config.stride, config.max_regions)
-        for cut in config.cuts
+        polygons_from_map(probability, thresholds, config.min_size / config.stride, config.max_regions)
+        for thresholds in config.binarization
     )
     return [polygon * config.stride for polygon, _ in itertools.chain.from_iterable(found)]
 
@@ -44,13 +44,13 @@ def possible_readings(polygon: Polygon) -> list[Polygon]:
 
 
 def polygons_from_map(
-    probability: NDArray[np.float32], cut: Cut, min_size: float, limit: int
+    probability: NDArray[np.float32], thresholds: BinarizationThresholds, min_size: float, limit: int
 ) -> list[tuple[Polygon, float]]:
     """Turn a probability map of shrunken text kernels into polygons (DB, section 3.4).
 
     Args:
         probability: (H, W) float32 in [0, 1].
-        cut: which cells belong to a kernel, which kernels are kept, and how much they grow: by
+        thresholds: which cells belong to a kernel, which kernels are kept, and how much they grow: by
             area * ratio / perimeter.
         min_size: regions with a shorter side are dropped; cells.
         limit: the most confident regions that are kept.
@@ -59,15 +59,15 @@ def polygons_from_map(
         (polygon, score) pairs, polygons in cells (outer corner origin), best first. Straight words are
         quads; bent ones have 14 points.
     """
-    mask = (probability > cut.binarize).astype(np.uint8)
+    mask = (probability > thresholds.binarize).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     found: list[tuple[Polygon, float]] = []
     for contour in contours:
         kernel = contour.reshape(-1, 2).astype(np.float32)
         score = _mean_inside(probability, np.asarray(contour, np.int32))
-        if score < cut.score:
+        if score < thresholds.score:
             continue
-        polygon = _unclip(kernel, cut.unclip)
+        polygon = _unclip(kernel, thresholds.unclip)
         if polygon is not None and min(word_size(polygon)) >= min_size:
             found.append((polygon, score))
     return sorted(found, key=lambda item: -item[1])[:limit]

@@ -41,7 +41,7 @@ def group_outlines(polygons: Sequence[Polygon], most: float) -> dict[int, int]:
     return kept
 
 
-def worth_reading(proposed: Sequence[TextInstance], config: ProposalConfig) -> list[TextInstance]:
+def filter_proposals(proposed: Sequence[TextInstance], config: ProposalConfig) -> list[TextInstance]:
     """Return the instances that may be words, surest first; of nearly equal outlines the surest.
 
     Args:
@@ -52,29 +52,29 @@ def worth_reading(proposed: Sequence[TextInstance], config: ProposalConfig) -> l
         Instances whose score is the share of outlines that agree with theirs, as far as they may be words.
     """
     likely = sorted(
-        (each for each in proposed if each.char_confidence >= config.least_rough),
+        (each for each in proposed if each.char_confidence >= config.min_proposal_confidence),
         key=lambda each: each.char_confidence,
         reverse=True,
     )
     ious = _ious([each.polygon for each in likely])
     agreeing = (ious > _AGREES) @ np.array([each.score * each.char_confidence for each in likely])
     scores = np.minimum((agreeing + _DOUBT) / (1 + _DOUBT), 1.0)
-    return [replace(likely[at], score=float(scores[at])) for at in _drop_alike(ious > config.same_outline)]
+    return [replace(likely[at], score=float(scores[at])) for at in _drop_alike(ious > config.duplicate_iou)]
 
 
-def worth_keeping(read: Sequence[TextInstance], config: ProposalConfig) -> list[TextInstance]:
+def filter_readings(read: Sequence[TextInstance], config: ProposalConfig) -> list[TextInstance]:
     """Return the instances that were surely enough read, best first; of equal readings of a place the best.
 
     Args:
         read: as well as they can be.
         config: how sure the reading has to be.
     """
-    sure = _best_first(each for each in read if each.char_confidence >= config.least_sure)
+    sure = _best_first(each for each in read if each.char_confidence >= config.min_reading_confidence)
     folded = np.array([normalize(each.transcript) for each in sure])
     return [sure[at] for at in _drop_alike(_share_a_place(sure) & (folded[:, None] == folded))]
 
 
-def keep_best(found: Sequence[TextInstance]) -> list[TextInstance]:
+def suppress_overlaps(found: Sequence[TextInstance]) -> list[TextInstance]:
     """Return the instances that count as words, best first; of those that overlap the best.
 
     Two overlap when they share more than half of the smaller one, so a fragment does not survive its word.

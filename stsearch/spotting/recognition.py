@@ -1,4 +1,4 @@
-"""Words in, readings out: in batches, crops on their heads turned over, what is in doubt thought over."""
+"""Crops in, readings out: batches, upside-down crops turned, low-confidence readings rescored."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from torch import Tensor
 from stsearch.geometry.polygons import extent, rectify, tilted
 from stsearch.models.layers import filled_up
 from stsearch.models.recognizer import Recognizer
-from stsearch.spotting.rescoring import Candidate, CropReading, candidates
-from stsearch.text.ctc import pack_columns
+from stsearch.spotting.rescoring import CropReading, Hypothesis, hypotheses
+from stsearch.text.ctc import pack_posteriors
 from stsearch.text.decoding import best_reading
 from stsearch.types import Image, Polygon, TextInstance
 
 Item = TypeVar("Item")
 
 BATCH = 64
-SURE = 0.9
-"""What is read with less confidence is thought over; a picture of a word is looked at again for it."""
+CONFIDENT = 0.9
+"""Readings of a lower confidence are rescored."""
 TILTS = (-18.0, -12.0, -6.0, 6.0, 12.0, 18.0)
-"""Degrees, chosen on the validation crops: pictures are often the upright boxes of words that tilt."""
+"""Degrees of the views of test-time augmentation, chosen on the validation crops: pictures of words are often
+the upright boxes of words that tilt."""
 _STEP = 8
-"""Batches are filled up to a multiple of it: oneDNN compiles anew for every shape."""
+"""Batches are padded to a multiple of it: oneDNN compiles anew for every shape."""
 
 
-class Reader:
+class RecognizerRunner:
     """Reads word crops with a recognizer."""
 
     def __init__(self, recognizer: Recognizer) -> None:
-        """Take a recognizer in evaluation mode, best one that ``inference.make_fast`` returned."""
+        """Take a recognizer in evaluation mode, best one that ``torch_engine.make_fast`` returned."""
         self._recognizer = recognizer
         self.config = recognizer.config
         self.device = recognizer.get_buffer("mean").device
@@ -43,86 +44,99 @@ class Reader:
         for batch in _batches(crops, BATCH):
             yield from self._read_batch(batch)
 
-    def read_pictures(self, pictures: Iterable[Image]) -> Iterator[CropReading]:
-        """Read pictures of any size that show one word each; what is in doubt is looked at again, tilted."""
+    def read_pictures(self, pictures: Iterable[Image], augment: bool = False) -> Iterator[CropReading]:
+        """Read pictures of any size that show one word each.
+
+        Args:
+            pictures: HWC uint8 RGB.
+            augment: Test-time augmentation: low-confidence pictures are read again, tilted both ways.
+                ``index`` reads every crop once.
+        """
         for batch in _batches(pictures, BATCH):
-            words = [(picture, extent(picture)) for picture in batch]
-            looks = [[reading] for reading in self._look(words, 0.0)]
-            doubted = _doubted(looks)
-            ways = itertools.product([words[at] for at in doubted], TILTS)
-            again = self._look(((picture, tilted(outline, tilt)) for (picture, outline), tilt in ways), 0.0)
-            for at in doubted:
-                looks[at] += itertools.islice(again, len(TILTS))
-            yield from self._decide(looks)
+            yield from self._read_words([(picture, extent(picture)) for picture in batch], 0.0, augment)
 
     def read_instances(
-        self, images: Sequence[Image], found: Sequence[Sequence[TextInstance]]
+        self, images: Sequence[Image], found: Sequence[Sequence[TextInstance]], augment: bool = False
     ) -> list[list[TextInstance]]:
         """Return the instances ``found`` in each image with their transcripts read anew from its pixels.
 
-        An instance that stands on its head comes back with its polygon begun where reading starts. One look
-        has to do: in photographs a word has several outlines, and most that is in doubt is no word.
+        The polygon of an upside-down word comes back starting where reading starts. ``augment`` is for few
+        words: in photographs a word has several outlines, and most low-confidence ones are no word.
         """
         words = (
             (image, instance.polygon)
             for image, instances in zip(images, found, strict=True)
             for instance in instances
         )
-        looks = ([reading] for reading in self._look(words, self.config.margin))
-        readings = itertools.chain.from_iterable(map(self._decide, _batches(looks, BATCH)))
+        read = (self._read_words(batch, self.config.margin, augment) for batch in _batches(words, BATCH))
+        readings = itertools.chain.from_iterable(read)
         return [[_with_reading(instance, next(readings)) for instance in instances] for instances in found]
 
-    def _look(self, words: Iterable[tuple[Image, Polygon]], margin: float) -> Iterator[CropReading]:
+    def _read_words(
+        self, words: Sequence[tuple[Image, Polygon]], margin: float, augment: bool
+    ) -> list[CropReading]:
+        """Read outlined words; with ``augment``, the low-confidence ones in tilted views too."""
+        views = [[reading] for reading in self._read_outlines(words, margin)]
+        if augment:
+            uncertain = _low_confidence(views)
+            tilts = itertools.product([words[at] for at in uncertain], TILTS)
+            outlines = ((picture, tilted(outline, tilt)) for (picture, outline), tilt in tilts)
+            tilted_views = self._read_outlines(outlines, margin)
+            for at in uncertain:
+                views[at].extend(itertools.islice(tilted_views, len(TILTS)))
+        return self._choose(views)
+
+    def _read_outlines(self, words: Iterable[tuple[Image, Polygon]], margin: float) -> Iterator[CropReading]:
         return self.read(rectify(image, polygon, self.config.size, margin) for image, polygon in words)
 
-    def _decide(self, words: Sequence[Sequence[CropReading]]) -> list[CropReading]:
-        """Return what each of the ``words``, looked at once or more often, is read as."""
-        doubted = _doubted(words)
-        found = candidates([words[at] for at in doubted], self._recognizer.charset)
-        likely = self._likely(found)
-        readings = [looks[0] for looks in words]
-        for at, each in zip(doubted, found, strict=True):
-            readings[at] = max(each, key=lambda candidate: likely[candidate.word] * candidate.support).look
+    def _choose(self, words: Sequence[Sequence[CropReading]]) -> list[CropReading]:
+        """Return the reading of each of the ``words``, given one view of it or several."""
+        uncertain = _low_confidence(words)
+        found = hypotheses([words[at] for at in uncertain], self._recognizer.charset)
+        prior = self._priors(found)
+        readings = [views[0] for views in words]
+        for at, each in zip(uncertain, found, strict=True):
+            readings[at] = max(each, key=lambda hypothesis: prior[hypothesis.word] * hypothesis.score).view
         return readings
 
     @torch.inference_mode()
-    def _likely(self, found: Sequence[Sequence[Candidate]]) -> dict[str, float]:
-        """Return what each word counts for being more or less likely to be written anywhere."""
-        words = sorted({candidate.word for each in found for candidate in each})
+    def _priors(self, found: Sequence[Sequence[Hypothesis]]) -> dict[str, float]:
+        """Return how likely each word is to be written anywhere, weighted: the character model's say."""
+        words = sorted({hypothesis.word for each in found for hypothesis in each})
         model = self._recognizer.characters
         if model is None or not words:
             return dict.fromkeys(words, 1.0)
-        known = (self.config.character_share * model(words)).exp().tolist()
-        return dict(zip(words, known, strict=True))
+        priors = (self.config.character_lm_weight * model(words)).exp().tolist()
+        return dict(zip(words, priors, strict=True))
 
     @torch.inference_mode()
     def _read_batch(self, crops: Sequence[Image]) -> list[CropReading]:
-        """Read crops; those that seem to stand on their heads both ways, of which the surer counts."""
+        """Read crops; those that seem to be upside down both ways, of which the more confident counts."""
         recognizer, charset = self._recognizer, self._recognizer.charset
         images = torch.from_numpy(np.stack(crops)).to(self.device).permute(0, 3, 1, 2)
         features = _in_steps(images, recognizer.features)
-        heads = (recognizer.upright(features) < 0).nonzero().flatten()
-        if len(heads):
-            turned = _in_steps(images[heads].flip(2, 3), recognizer.features)
+        inverted = (recognizer.upright(features) < 0).nonzero().flatten()
+        if len(inverted):
+            turned = _in_steps(images[inverted].flip(2, 3), recognizer.features)
             features = torch.cat([features, turned])
-        columns = pack_columns(recognizer.columns(features).float().cpu().numpy(), charset)
+        posteriors = pack_posteriors(recognizer.columns(features).float().cpu().numpy(), charset)
         tables = _in_steps(features, recognizer.read).cpu().numpy()
         readings = [
-            CropReading(table, best_reading(table, charset), seen, turned=i >= len(crops))
-            for i, (table, seen) in enumerate(zip(tables, columns, strict=True))
+            CropReading(table, best_reading(table, charset), seen, upside_down=i >= len(crops))
+            for i, (table, seen) in enumerate(zip(tables, posteriors, strict=True))
         ]
-        for i, other in zip(heads.tolist(), readings[len(crops) :], strict=True):
+        for i, other in zip(inverted.tolist(), readings[len(crops) :], strict=True):
             readings[i] = max(readings[i], other, key=lambda reading: reading.best.char_confidence)
         return readings[: len(crops)]
 
 
-def _doubted(words: Sequence[Sequence[CropReading]]) -> list[int]:
-    """Return which of the ``words`` the first look at them leaves in doubt."""
-    return [at for at, [first, *_] in enumerate(words) if first.best.confidence < SURE]
+def _low_confidence(words: Sequence[Sequence[CropReading]]) -> list[int]:
+    """Return the indices of the ``words`` whose first view is read with low confidence."""
+    return [at for at, [first, *_] in enumerate(words) if first.best.confidence < CONFIDENT]
 
 
 def _in_steps(batch: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return what is computed of a batch, filled up to a multiple of ``_STEP`` for as long as that takes."""
+    """Apply ``compute`` to a batch padded to a multiple of ``_STEP``; return the rows of the batch."""
     return compute(batch[filled_up(len(batch), _STEP, batch.device)])[: len(batch)]
 
 
@@ -134,7 +148,7 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 def _with_reading(instance: TextInstance, reading: CropReading) -> TextInstance:
     polygon: Polygon = instance.polygon
-    if reading.turned:
+    if reading.upside_down:
         polygon = np.roll(polygon, -(len(polygon) // 2), axis=0)
     best = reading.best
     return TextInstance(
@@ -144,5 +158,5 @@ def _with_reading(instance: TextInstance, reading: CropReading) -> TextInstance:
         best.confidence,
         instance.embedding,
         best.characters,
-        reading.columns,
+        reading.ctc_posteriors,
     )

@@ -1,4 +1,4 @@
-"""What one look at a word, or several, may say together: its most probable readings."""
+"""Low-confidence readings are rescored: decoder and CTC posteriors of every view of a word vote together."""
 
 from __future__ import annotations
 
@@ -12,78 +12,83 @@ from stsearch.text.charset import Charset, normalize
 from stsearch.text.ctc import pair_likelihoods
 from stsearch.text.decoding import Reading, n_best, probability
 
-READINGS_A_LOOK = 4
-"""More change nothing: with several looks, two do (validation)."""
-_LEAST_SHARE = 0.1
-"""Of the probability of a look's first reading; less is hardly ever made up for, and would take time."""
-_COLUMNS_POWER = 2.0  # chosen on the validation crops, as the share of the character model was
+READINGS_PER_VIEW = 4
+"""More change nothing: with several views, two do (validation)."""
+_MIN_SHARE = 0.1
+"""Of the probability of a view's best reading; readings below it hardly ever win, and would take time."""
+_POSTERIORS_POWER = 2.0  # chosen on the validation crops, as the weight of the character model was
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropReading:
-    """What one crop says."""
+    """What the recognizer makes of one crop."""
 
     table: NDArray[np.float32]  # (L, V) class probabilities
     best: Reading
-    columns: bytes  # as ``likelihood.pack_columns`` returns them
-    turned: bool  # it was read upside down
+    ctc_posteriors: bytes  # as ``text.ctc.pack_posteriors`` returns them
+    upside_down: bool  # the crop was turned by 180 degrees to read it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A word that the looks may show."""
+class Hypothesis:
+    """A word that the views may show."""
 
-    word: str  # folded; readings that fold to it speak for each other
-    support: float  # how probable the looks together hold it
-    look: CropReading  # the one that is surest of it, with that reading as its best
+    word: str  # folded; readings that fold to the same word add up
+    score: float  # how probable the word is given all views
+    view: CropReading  # the one that reads it with the highest confidence, with that reading as its best
 
 
-def candidates(words: Sequence[Sequence[CropReading]], charset: Charset) -> list[list[Candidate]]:
-    """Return, for each word, the readings that any of the looks at it holds probable.
+def hypotheses(words: Sequence[Sequence[CropReading]], charset: Charset) -> list[list[Hypothesis]]:
+    """Return, for each word, the probable readings of any of its views, scored on all of them.
 
-    The decoder spells and the columns (CTC) see: they err differently, so a reading needs the support of
-    both. The columns come folded, without signs.
+    The autoregressive decoder and CTC err differently, so a reading needs the support of both. The posteriors
+    are folded: punctuation is the decoder's alone.
+
+    Args:
+        words: the views of each word, one or more.
+        charset: of the tables.
     """
-    spelled = [_spellings(looks, charset) for looks in words]
+    spelled = [_spellings(views, charset) for views in words]
     pairs = [
-        (word, look.columns)
-        for looks, spellings in zip(words, spelled, strict=True)
+        (word, view.ctc_posteriors)
+        for views, spellings in zip(words, spelled, strict=True)
         for word in spellings
-        for look in looks
+        for view in views
     ]
-    seen = iter(pair_likelihoods([word for word, _ in pairs], [columns for _, columns in pairs]).tolist())
+    likelihoods = iter(pair_likelihoods([word for word, _ in pairs], [seen for _, seen in pairs]).tolist())
     return [
-        [_candidate(word, spellings[word], looks, charset, [next(seen) for _ in looks]) for word in spellings]
-        for looks, spellings in zip(words, spelled, strict=True)
+        [
+            _hypothesis(word, spellings[word], views, charset, [next(likelihoods) for _ in views])
+            for word in spellings
+        ]
+        for views, spellings in zip(words, spelled, strict=True)
     ]
 
 
-def _spellings(looks: Sequence[CropReading], charset: Charset) -> dict[str, list[CropReading]]:
-    """Return the probable readings by the word they fold to, each in the look that is surest of it."""
-    surest: dict[str, CropReading] = {}
-    for look in looks:
-        readings = n_best(look.table, charset, READINGS_A_LOOK)
-        least = _LEAST_SHARE * readings[0].probability
-        for reading in (each for each in readings if each.probability >= least):
-            if (
-                reading.text not in surest
-                or reading.char_confidence > surest[reading.text].best.char_confidence
-            ):
-                surest[reading.text] = replace(look, best=reading)
+def _spellings(views: Sequence[CropReading], charset: Charset) -> dict[str, list[CropReading]]:
+    """Return the probable readings by the word they fold to, each in its most confident view."""
+    most_confident: dict[str, CropReading] = {}
+    for view in views:
+        readings = n_best(view.table, charset, READINGS_PER_VIEW)
+        threshold = _MIN_SHARE * readings[0].probability
+        for reading in (each for each in readings if each.probability >= threshold):
+            known = most_confident.get(reading.text)
+            if known is None or reading.char_confidence > known.best.char_confidence:
+                most_confident[reading.text] = replace(view, best=reading)
     spellings: dict[str, list[CropReading]] = {}
-    for text, read in surest.items():
+    for text, read in most_confident.items():
         spellings.setdefault(normalize(text), []).append(read)
     return spellings
 
 
-def _candidate(
+def _hypothesis(
     word: str,
     spelled: Sequence[CropReading],
-    looks: Sequence[CropReading],
+    views: Sequence[CropReading],
     charset: Charset,
-    seen: Sequence[float],
-) -> Candidate:
+    likelihoods: Sequence[float],
+) -> Hypothesis:
     classes = [charset.encode(read.best.text) for read in spelled]
-    decoded = sum(probability(look.table, each) for each in classes for look in looks)
-    support = decoded * (sum(seen) / len(seen)) ** _COLUMNS_POWER
-    return Candidate(word, support, max(spelled, key=lambda read: read.best.char_confidence))
+    decoded = sum(probability(view.table, each) for each in classes for view in views)
+    score = decoded * (sum(likelihoods) / len(likelihoods)) ** _POSTERIORS_POWER
+    return Hypothesis(word, score, max(spelled, key=lambda read: read.best.char_confidence))

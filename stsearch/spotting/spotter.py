@@ -21,10 +21,10 @@ from stsearch.images import Resize, ResizePlan
 from stsearch.models.embedder import decode_ctc
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.spotting.postprocess import find_polygons, possible_readings
-from stsearch.spotting.proposals import group_outlines, worth_keeping, worth_reading
-from stsearch.spotting.recognition import Reader
+from stsearch.spotting.proposals import filter_proposals, filter_readings, group_outlines
+from stsearch.spotting.recognition import RecognizerRunner
 from stsearch.text.charset import Charset
-from stsearch.text.ctc import pack_columns
+from stsearch.text.ctc import pack_posteriors
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
 _CROP_DETAIL = 2
@@ -50,7 +50,7 @@ class Spotter:
         device: Where it computes.
         precision: What it computes in, in words.
         decode_side: Pixels on the longer side of a photograph that it can make use of.
-        reader: Reads what was found, from its own pixels; None: the embedder's CTC reading stays.
+        recognizer: Reads what was found, from its own pixels; None: the embedder's CTC reading stays.
     """
 
     def __init__(self, model: SceneTextModel, info: ModelInfo, reads: bool = True) -> None:
@@ -59,18 +59,18 @@ class Spotter:
         self.device = next(model.parameters()).device
         self._model = fold_batch_norms(model)
         freeze_prompts(self._model)
-        dtype, tops = fast_dtype(self.device), model.config.backbone.tops
+        dtype, activation_max = fast_dtype(self.device), model.config.backbone.activation_max
         self.precision = precision_on(self.device)
-        if tops and multiplies_bytes(self.device):
-            quantize(self._model, tops, dtype)
+        if activation_max and multiplies_bytes(self.device):
+            quantize(self._model, activation_max, dtype)
             self.precision += ", the image tower int8"
         make_fast(self._model)
         self._config = model.config
         self._charset = Charset(info.charset)
         self._resizes = [Resize(size) for size in model.config.sizes]
         recognizer = self._model.recognizer
-        self.reader = Reader(recognizer) if reads and recognizer is not None else None
-        self.decode_side = info.longer_side * (_CROP_DETAIL if self.reader is not None else 1)
+        self.recognizer = RecognizerRunner(recognizer) if reads and recognizer is not None else None
+        self.decode_side = info.longer_side * (_CROP_DETAIL if self.recognizer is not None else 1)
         # On two CPU cores one photograph at a time is 1.5 times faster than eight; crops are many anyway.
         self._at_once = sys.maxsize if self.device.type == "cuda" else 1
 
@@ -83,14 +83,14 @@ class Spotter:
 
         Returns:
             One list a photograph, most certain first, polygons in its own pixels. Where a word can be read
-            in several ways, there is an instance for each: ``proposals.keep_best`` leaves one.
+            in several ways, there is an instance for each: ``proposals.suppress_overlaps`` leaves one.
 
         Raises:
             DeviceError: Not even one photograph fits into the memory of the device.
         """
         config = self._config.proposals
         read = self._read_again(images, self.propose(images, config))
-        return [worth_keeping(words, config) for words in read]
+        return [filter_readings(words, config) for words in read]
 
     @torch.inference_mode()
     def propose(self, images: Sequence[Image], config: ProposalConfig) -> list[list[TextInstance]]:
@@ -118,7 +118,7 @@ class Spotter:
                     f"{self.device} has too little free memory for one photograph of {width} x {height}: "
                     "stop what else uses it, or take --device cpu"
                 )
-        return [worth_reading(words, config) for words in found]
+        return [filter_proposals(words, config) for words in found]
 
     def _find_if_it_fits(self, images: Sequence[Image]) -> list[list[TextInstance]] | None:
         try:
@@ -132,9 +132,9 @@ class Spotter:
         return [list(itertools.chain(*sizes)) for sizes in zip(*found, strict=True)]
 
     def _read_again(
-        self, images: Sequence[Image], found: list[list[TextInstance]]
+        self, images: Sequence[Image], found: list[list[TextInstance]], augment: bool = False
     ) -> list[list[TextInstance]]:
-        return found if self.reader is None else self.reader.read_instances(images, found)
+        return found if self.recognizer is None else self.recognizer.read_instances(images, found, augment)
 
     def _spot_at(self, images: Sequence[Image], resize: Resize) -> list[list[TextInstance]]:
         levels, plans = self._encode(images, resize)
@@ -151,13 +151,14 @@ class Spotter:
 
     @torch.inference_mode()
     def read(
-        self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]]
+        self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]], augment: bool = False
     ) -> list[list[TextInstance]]:
         """Embed and read given words instead of detecting them.
 
         Args:
             images: HWC uint8 RGB, of any sizes.
             polygons: one list an image, (P, 2) float32 in its own pixels, from where reading starts.
+            augment: whether low-confidence words are read again, tilted (test-time augmentation).
 
         Returns:
             One instance a polygon, in order, each with score 1.
@@ -168,7 +169,7 @@ class Spotter:
             for photo, (plan, words) in enumerate(zip(plans, polygons, strict=True))
             for word, polygon in enumerate(words)
         ]
-        return self._read_again(images, self._embed(levels, regions, plans))
+        return self._read_again(images, self._embed(levels, regions, plans), augment)
 
     def _encode(self, images: Sequence[Image], resize: Resize) -> tuple[list[Tensor], list[ResizePlan]]:
         plans = [resize.plan(*image.shape[:2]) for image in images]
@@ -186,10 +187,10 @@ class Spotter:
         detector = self._config.detector
         cells = probability[: -(-plan.height // detector.stride), : -(-plan.width // detector.stride)]
         found = find_polygons(cells, detector)
-        outlines = len(detector.cuts) * len(self._resizes)
+        outlines = len(detector.binarization) * len(self._resizes)
         return [
             _Region(photo, word, reading, count / outlines)
-            for word, count in group_outlines(found, self._config.proposals.same_outline).items()
+            for word, count in group_outlines(found, self._config.proposals.duplicate_iou).items()
             for reading in possible_readings(found[word])
         ]
 
@@ -207,7 +208,9 @@ class Spotter:
         classes, confidences = decode_ctc(readings.logits)
         embeddings = readings.embeddings.float().cpu().numpy()
         # The recognizer would replace them.
-        seen = [] if self.reader else pack_columns(readings.logits.float().cpu().numpy(), self._charset)
+        seen = (
+            [] if self.recognizer else pack_posteriors(readings.logits.float().cpu().numpy(), self._charset)
+        )
         for i, (region, row, confidence) in enumerate(
             zip(regions, classes.tolist(), confidences.tolist(), strict=True)
         ):
@@ -220,6 +223,6 @@ class Spotter:
                     self._charset.decode(row),
                     confidence,
                     embeddings[i],
-                    columns=seen[i] if seen else b"",
+                    ctc_posteriors=seen[i] if seen else b"",
                 )
         return [list(words.values()) for words in found]

@@ -28,7 +28,7 @@ class Bends:
 
 
 @dataclass(frozen=True, eq=False)
-class Studio:
+class RenderContext:
     """Where renderings are made."""
 
     corpus: Corpus

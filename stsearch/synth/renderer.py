@@ -16,7 +16,7 @@ from stsearch.synth.camera import Camera
 from stsearch.synth.contact_sheet import contact_sheet
 from stsearch.synth.corpus import BUILTIN_WORDS, FREQUENCY_POWER, Corpus
 from stsearch.synth.lettering import find_fonts
-from stsearch.synth.render_context import Studio
+from stsearch.synth.render_context import RenderContext
 from stsearch.synth.scenes import render_scene
 from stsearch.synth.words import render_word
 from stsearch.types import Scene
@@ -81,7 +81,7 @@ class Renderer:
         cv2.setNumThreads(0)
         self._seed = seed
         self.corpus = Corpus(assets.words, assets.weights)
-        self._studio = Studio(
+        self._studio = RenderContext(
             corpus=self.corpus,
             fonts=assets.fonts,
             backdrops=Backdrops(assets.backgrounds, seed),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stsearch.synth.camera import Shot
 from stsearch.synth.canvas import Canvas, Matrix, apply, scale_by, shift_by, turn_by
 from stsearch.synth.distractors import draw_distractor, draw_occluder
-from stsearch.synth.render_context import Studio, bounded_normal, mean_colour
+from stsearch.synth.render_context import RenderContext, bounded_normal, mean_colour
 from stsearch.synth.signs import Block, Wish, badge_block, bare_block, board_block, poster_block
 from stsearch.types import Image, Scene
 
@@ -33,27 +33,27 @@ class Plan:
     difficulty: float
 
 
-def render_scene(studio: Studio, rng: Generator, size: tuple[int, int], difficulty: float) -> Scene:
+def render_scene(context: RenderContext, rng: Generator, size: tuple[int, int], difficulty: float) -> Scene:
     """Return a (H, W) scene; ``difficulty`` 0: large clear text on calm grounds, 1: the mix of the street."""
     plan = _plan(rng, size, difficulty)
-    canvas = Canvas(_ground(studio, rng, size, plan))
+    canvas = Canvas(_ground(context, rng, size, plan))
     room = _Room(canvas.image)
     for _ in range(plan.distractors):
-        _distract(studio, rng, canvas, size)
+        _distract(context, rng, canvas, size)
     if plan.distractors:
         room.look_again(canvas.image)
     if plan.kind == "closeup":
-        _close_up(studio, rng, canvas, room, plan)
+        _close_up(context, rng, canvas, room, plan)
     misses = 0
     for _ in range(plan.blocks):
-        misses = 0 if _add_block(studio, rng, canvas, room, plan) else misses + 1
+        misses = 0 if _add_block(context, rng, canvas, room, plan) else misses + 1
         if misses == _MISSES:
             break
     if rng.random() < 0.3 * difficulty:
-        _occlude(studio, rng, canvas)
+        _occlude(context, rng, canvas)
     harshness = float(rng.random() * (0.25 + 0.75 * difficulty))
     shot = Shot(harshness, max_blur=float(0.5 + 1.7 * difficulty * size[1] / 640))
-    exposure = studio.camera.expose(rng, canvas.image, shot)
+    exposure = context.camera.expose(rng, canvas.image, shot)
     return Scene(exposure.image, canvas.labels(exposure.image, exposure.softness))
 
 
@@ -72,9 +72,9 @@ def _plan(rng: Generator, size: tuple[int, int], difficulty: float) -> Plan:
     return Plan("street", int(rng.integers(3, 15)), lowest, highest, distractors, difficulty)
 
 
-def _ground(studio: Studio, rng: Generator, size: tuple[int, int], plan: Plan) -> Image:
+def _ground(context: RenderContext, rng: Generator, size: tuple[int, int], plan: Plan) -> Image:
     """Return the place: a photograph, at times with other photographs set in it like posters and panes."""
-    backdrops = studio.backdrops
+    backdrops = context.backdrops
     if rng.random() < 0.5 * (1 - plan.difficulty):
         image = backdrops.calm_crop(rng, size, 1.5, 4)
     else:
@@ -89,7 +89,7 @@ def _ground(studio: Studio, rng: Generator, size: tuple[int, int], plan: Plan) -
     if rng.random() < 0.1 * plan.difficulty:  # night
         return (image * np.float32(rng.uniform(0.25, 0.55))).astype(np.uint8)
     if rng.random() < 0.3 * (1 - plan.difficulty):
-        flat = studio.backdrops.sign_colour(rng)
+        flat = context.backdrops.sign_colour(rng)
         return (image * np.float32(0.2) + flat * np.float32(0.8)).astype(np.uint8)
     return image
 
@@ -160,7 +160,7 @@ def _orientation(rng: Generator, extent: tuple[int, int], difficulty: float) -> 
     )
 
 
-def _add_block(studio: Studio, rng: Generator, canvas: Canvas, room: _Room, plan: Plan) -> bool:
+def _add_block(context: RenderContext, rng: Generator, canvas: Canvas, room: _Room, plan: Plan) -> bool:
     """Set one block of text where there is room, smaller if need be; return whether there was."""
     height, width = canvas.image.shape[:2]
     wanted = float(np.exp(rng.uniform(np.log(plan.lowest), np.log(plan.highest))))
@@ -171,7 +171,7 @@ def _add_block(studio: Studio, rng: Generator, canvas: Canvas, room: _Room, plan
     chance = rng.random()
     bare = chance < 0.48
     make = bare_block if bare else board_block if chance < 0.93 else badge_block
-    block = make(studio, rng, wish)
+    block = make(context, rng, wish)
     orientation = _orientation(rng, block.extent, plan.difficulty)
     scale = wanted / block.text_height
     corners = apply(scale_by(scale, scale) @ orientation, block.outline)
@@ -188,7 +188,7 @@ def _add_block(studio: Studio, rng: Generator, canvas: Canvas, room: _Room, plan
         return False
     matrix = shift_by(*spot) @ scale_by(scale, scale) @ orientation
     room.take((corners + spot).astype(np.float32))
-    _lay(studio, rng, canvas, block, matrix)
+    _lay(context, rng, canvas, block, matrix)
     return True
 
 
@@ -220,21 +220,21 @@ def _spot(
     return None if best is None else best[1]
 
 
-def _lay(studio: Studio, rng: Generator, canvas: Canvas, block: Block, matrix: Matrix) -> None:
+def _lay(context: RenderContext, rng: Generator, canvas: Canvas, block: Block, matrix: Matrix) -> None:
     corners = apply(matrix, block.outline)
     height, width = canvas.image.shape[:2]
     x0, y0 = np.clip(corners.min(0), 0, (width - 1, height - 1)).astype(int)
     x1, y1 = np.clip(corners.max(0), 1, (width, height)).astype(int)
     ground = mean_colour(canvas.image[y0 : max(y1, y0 + 1) : 2, x0 : max(x1, x0 + 1) : 2])
-    canvas.lay(block.layer(rng, studio, ground), matrix)
+    canvas.lay(block.layer(rng, context, ground), matrix)
     for text, polygon in zip(block.texts, block.polygons, strict=True):
         canvas.add_word(text, apply(matrix, polygon))
 
 
-def _close_up(studio: Studio, rng: Generator, canvas: Canvas, room: _Room, plan: Plan) -> None:
+def _close_up(context: RenderContext, rng: Generator, canvas: Canvas, room: _Room, plan: Plan) -> None:
     """Fill most of the frame with one board, as photographs of signs, covers and packages are."""
     height, width = canvas.image.shape[:2]
-    block = poster_block(studio, rng, (height, width), plan.difficulty)
+    block = poster_block(context, rng, (height, width), plan.difficulty)
     orientation = _orientation(rng, block.extent, 0.5 * plan.difficulty)
     corners = apply(orientation, block.outline)
     low, high = corners.min(0), corners.max(0)
@@ -244,22 +244,22 @@ def _close_up(studio: Studio, rng: Generator, canvas: Canvas, room: _Room, plan:
         shift_by(*(slack * rng.uniform(0.2, 0.8, 2) - low * scale)) @ scale_by(scale, scale) @ orientation
     )
     room.take(apply(matrix, block.outline))
-    _lay(studio, rng, canvas, block, matrix)
+    _lay(context, rng, canvas, block, matrix)
 
 
-def _distract(studio: Studio, rng: Generator, canvas: Canvas, size: tuple[int, int]) -> None:
+def _distract(context: RenderContext, rng: Generator, canvas: Canvas, size: tuple[int, int]) -> None:
     rows, columns = (int(v * np.exp(rng.uniform(np.log(0.04), np.log(0.45)))) + 12 for v in size)
-    layer = draw_distractor(rng, studio.backdrops, (rows, columns))
+    layer = draw_distractor(rng, context.backdrops, (rows, columns))
     matrix = _orientation(rng, (rows, columns), 1.0)
     x, y = rng.random(2) * (size[1], size[0])
     canvas.lay(layer, shift_by(x, y) @ matrix, float(rng.uniform(0.5, 1)))
 
 
-def _occlude(studio: Studio, rng: Generator, canvas: Canvas) -> None:
+def _occlude(context: RenderContext, rng: Generator, canvas: Canvas) -> None:
     height, width = canvas.image.shape[:2]
     for _ in range(int(rng.integers(1, 4))):
         rows, columns = int(rng.uniform(0.1, 0.7) * height), int(rng.uniform(0.01, 0.12) * width) + 3
-        layer = draw_occluder(rng, studio.backdrops, (rows, columns))
+        layer = draw_occluder(rng, context.backdrops, (rows, columns))
         matrix = shift_by(*(rng.random(2) * (width, height))) @ turn_by(float(rng.normal(0, 0.5)))
         matrix = matrix @ shift_by(-columns / 2, -rows / 2)
         canvas.lay(layer, matrix)

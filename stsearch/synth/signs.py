@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from stsearch.synth.backgrounds import Colour, fractal_noise
 from stsearch.synth.canvas import Canvas, Matrix, apply, scale_by, shift_by, text_height
 from stsearch.synth.lettering import Lettering, Mask, bend_arc
-from stsearch.synth.render_context import Bends, Studio
-from stsearch.synth.text_effects import Layer, dress
+from stsearch.synth.render_context import Bends, RenderContext
+from stsearch.synth.text_effects import Layer, apply_text_effect
 from stsearch.types import Image, Polygon
 
 _BARE_BENDS = Bends(arc=0.22, wave=0.05)
@@ -42,7 +42,7 @@ class Block:
     outline: NDArray[np.float32]  # (4, 2) the part of the plane that must stay free of other text
     texts: tuple[str, ...]
     polygons: tuple[Polygon, ...]
-    layer: Callable[[Generator, Studio, Colour], Layer]
+    layer: Callable[[Generator, RenderContext, Colour], Layer]
 
     @property
     def text_height(self) -> float:
@@ -50,13 +50,13 @@ class Block:
         return max(2.0, float(np.median([text_height(p) for p in self.polygons])))
 
 
-def _lines(studio: Studio, rng: Generator, room: float, most: int) -> list[list[str]]:
+def _lines(context: RenderContext, rng: Generator, room: float, most: int) -> list[list[str]]:
     """Return lines of words, most often one or two, no wider than ``room`` text heights."""
     count = 1 + min(int(rng.geometric(0.55)) - 1, most - 1)
     lines = []
     width = int(np.clip(rng.geometric(0.4), 1, 6))
     for _ in range(count):
-        words = studio.corpus.line(rng, max(1, width + int(rng.integers(-1, 2))))
+        words = context.corpus.line(rng, max(1, width + int(rng.integers(-1, 2))))
         kept: list[str] = []
         used = 0.0
         for word in words:
@@ -72,17 +72,19 @@ def _plane_size(wanted: float) -> float:
     return float(np.clip(wanted / 0.72, 14, _TALLEST))
 
 
-def bare_block(studio: Studio, rng: Generator, wish: Wish) -> Block:
+def bare_block(context: RenderContext, rng: Generator, wish: Wish) -> Block:
     """Return lettering without a board of its own."""
-    lines = _lines(studio, rng, wish.room, 3 if rng.random() < 0.8 else 6)
+    lines = _lines(context, rng, wish.room, 3 if rng.random() < 0.8 else 6)
     align = float(rng.choice((0.0, 0.5, 0.5, 1.0)))
-    lettering = studio.letter(rng, lines, studio.font(rng), _plane_size(wish.height), align)
+    lettering = context.letter(rng, lines, context.font(rng), _plane_size(wish.height), align)
     if len(lines) == 1:
-        lettering = studio.bend(rng, lettering, _BARE_BENDS)
+        lettering = context.bend(rng, lettering, _BARE_BENDS)
     plain = 0.9 - 0.3 * wish.difficulty
 
-    def layer(rng: Generator, studio: Studio, ground: Colour) -> Layer:
-        return dress(rng, lettering, studio.inks(rng, ground, wish.weak), ground, studio.backdrops, plain)
+    def layer(rng: Generator, context: RenderContext, ground: Colour) -> Layer:
+        return apply_text_effect(
+            rng, lettering, context.inks(rng, ground, wish.weak), ground, context.backdrops, plain
+        )
 
     points = np.concatenate(lettering.polygons)
     slack = 0.15 * lettering.size
@@ -97,51 +99,51 @@ def bare_block(studio: Studio, rng: Generator, wish: Wish) -> Block:
     )
 
 
-def board_block(studio: Studio, rng: Generator, wish: Wish) -> Block:
+def board_block(context: RenderContext, rng: Generator, wish: Wish) -> Block:
     """Return a sign board or label: a plane with one or two pieces of lettering."""
     size = _plane_size(wish.height)
-    font = studio.font(rng)
+    font = context.font(rng)
     align = float(rng.choice((0.0, 0.5, 0.5, 0.5)))
-    pieces = [studio.letter(rng, _lines(studio, rng, wish.room, 5), font, size, align)]
+    pieces = [context.letter(rng, _lines(context, rng, wish.room, 5), font, size, align)]
     if len(pieces[0].polygons) < 5:
-        pieces[0] = studio.bend(rng, pieces[0], _BOARD_BENDS) if _is_one_line(pieces[0]) else pieces[0]
+        pieces[0] = context.bend(rng, pieces[0], _BOARD_BENDS) if _is_one_line(pieces[0]) else pieces[0]
     if rng.random() < 0.35:
-        other = font if rng.random() < 0.5 else studio.font(rng)
+        other = font if rng.random() < 0.5 else context.font(rng)
         small = size * float(rng.uniform(0.4, 0.9))
-        extra = studio.letter(rng, _lines(studio, rng, wish.room * size / small, 3), other, small, align)
+        extra = context.letter(rng, _lines(context, rng, wish.room * size / small, 3), other, small, align)
         pieces.insert(int(rng.integers(2)), extra)
-    return _board(studio, rng, pieces, wish.weak, 0.92 - 0.25 * wish.difficulty)
+    return _board(context, rng, pieces, wish.weak, 0.92 - 0.25 * wish.difficulty)
 
 
-def badge_block(studio: Studio, rng: Generator, wish: Wish) -> Block:
+def badge_block(context: RenderContext, rng: Generator, wish: Wish) -> Block:
     """Return a round seal: words along the upper rim, often along the lower one, and one in the middle."""
     size = min(_plane_size(wish.height), 56.0)
-    font = studio.font(rng)
-    upper = studio.letter(rng, [studio.corpus.line(rng, int(rng.integers(1, 4)))], font, size)
+    font = context.font(rng)
+    upper = context.letter(rng, [context.corpus.line(rng, int(rng.integers(1, 4)))], font, size)
     rims = [upper]
     if rng.random() < 0.6:
-        rims.append(studio.letter(rng, [studio.corpus.line(rng, int(rng.integers(1, 3)))], font, size))
+        rims.append(context.letter(rng, [context.corpus.line(rng, int(rng.integers(1, 3)))], font, size))
     longest = max(piece.mask.shape[1] for piece in rims)
     radius = max(longest / rng.uniform(1.9, 2.9), 1.6 * upper.size)
     reach = radius + upper.mask.shape[0] / 2
     side = int(2 * reach) + 2
-    colour = studio.backdrops.sign_colour(rng)
-    canvas = Canvas(_painted(studio, rng, (side, side), colour))
-    ink = studio.inks(rng, colour, wish.weak)
+    colour = context.backdrops.sign_colour(rng)
+    canvas = Canvas(_painted(context, rng, (side, side), colour))
+    ink = context.inks(rng, colour, wish.weak)
     for piece, sign in zip(rims, (1, -1), strict=False):
         bent = bend_arc(piece, sign * piece.mask.shape[1] / radius, int(rng.integers(5, 8)))
         rows, columns = bent.mask.shape
         matrix = shift_by(side / 2 - columns / 2, 0 if sign > 0 else side - rows)
-        _write(rng, studio, canvas, bent, matrix, (ink, colour))
+        _write(rng, context, canvas, bent, matrix, (ink, colour))
     if rng.random() < 0.7:
-        middle = studio.letter(rng, [studio.corpus.line(rng, 1)], font, size)
+        middle = context.letter(rng, [context.corpus.line(rng, 1)], font, size)
         low, high = _ink_box(middle)
         scale = float(
             min(1.2 * (radius - upper.size) / (high - low)[0], (radius - upper.size) / (high - low)[1], 1.5)
         )
         centre = (low + high) / 2
         matrix = shift_by(side / 2, side / 2) @ scale_by(scale, scale) @ shift_by(-centre[0], -centre[1])
-        _write(rng, studio, canvas, middle, matrix, (ink, colour))
+        _write(rng, context, canvas, middle, matrix, (ink, colour))
     mask = np.zeros((side, side), np.uint8)
     hub = (side // 2, side // 2)
     cv2.circle(mask, hub, side // 2, 255, -1, cv2.LINE_AA)
@@ -161,7 +163,7 @@ def badge_block(studio: Studio, rng: Generator, wish: Wish) -> Block:
 
 def _write(
     rng: Generator,
-    studio: Studio,
+    context: RenderContext,
     canvas: Canvas,
     piece: Lettering,
     matrix: Matrix,
@@ -169,7 +171,7 @@ def _write(
     plain: float = 0.95,
 ) -> None:
     """Lay ``piece``, ``paints`` being its ink and its ground, and note its words."""
-    canvas.lay(dress(rng, piece, *paints, studio.backdrops, plain), matrix)
+    canvas.lay(apply_text_effect(rng, piece, *paints, context.backdrops, plain), matrix)
     for text, polygon in zip(piece.texts, piece.polygons, strict=True):
         canvas.add_word(text, apply(matrix, polygon))
 
@@ -183,31 +185,33 @@ def _finished(canvas: Canvas, cut: Mask) -> Block:
     return Block((rows, columns), outline, texts, tuple(w.polygon for w in canvas.words), lambda *_: flat)
 
 
-def poster_block(studio: Studio, rng: Generator, frame: tuple[int, int], difficulty: float) -> Block:
+def poster_block(context: RenderContext, rng: Generator, frame: tuple[int, int], difficulty: float) -> Block:
     """Return a board of about the shape of ``frame`` (H, W): headlines, lines and small print."""
-    fonts = [studio.font(rng) for _ in range(int(rng.integers(1, 4)))]
+    fonts = [context.font(rng) for _ in range(int(rng.integers(1, 4)))]
     pieces: list[Lettering] = []
     width = frame[1] / max(frame) * 640
     used = 0.0
     limit = frame[0] / max(frame) * 640
     while used < limit * 0.85 and len(pieces) < 9:
         height = float(np.exp(rng.uniform(np.log(14 + 16 * (1 - difficulty)), np.log(130))))
-        lines = _lines(studio, rng, width / height * 1.3, 1 if height > 60 else 4)
-        lettering = studio.letter(
+        lines = _lines(context, rng, width / height * 1.3, 1 if height > 60 else 4)
+        lettering = context.letter(
             rng, lines, fonts[int(rng.integers(len(fonts)))], min(height, _TALLEST), 0.5
         )
         if _is_one_line(lettering) and rng.random() < 0.3:
-            lettering = studio.bend(rng, lettering, Bends(0.4, 0.05))
+            lettering = context.bend(rng, lettering, Bends(0.4, 0.05))
         pieces.append(lettering)
         used += lettering.mask.shape[0]
-    return _board(studio, rng, pieces, 0.15 * difficulty, 0.92 - 0.25 * difficulty)
+    return _board(context, rng, pieces, 0.15 * difficulty, 0.92 - 0.25 * difficulty)
 
 
 def _is_one_line(lettering: Lettering) -> bool:
     return bool(lettering.mask.shape[0] < 2.5 * lettering.size)
 
 
-def _board(studio: Studio, rng: Generator, pieces: list[Lettering], weak: float, plain: float) -> Block:
+def _board(
+    context: RenderContext, rng: Generator, pieces: list[Lettering], weak: float, plain: float
+) -> Block:
     """Lay ``pieces`` under each other on a plane of one paint."""
     boxes = [_ink_box(piece) for piece in pieces]
     gap = float(rng.uniform(0.15, 0.5)) * min(piece.size for piece in pieces)
@@ -220,17 +224,17 @@ def _board(studio: Studio, rng: Generator, pieces: list[Lettering], weak: float,
     heights = [float(high[1] - low[1]) * s for (low, high), s in zip(boxes, scales, strict=True)]
     rows = int(sum(heights) + gap * (len(pieces) - 1) + 2 * margin[1]) + 2
     columns = int(inner + 2 * margin[0]) + 2
-    colour = studio.backdrops.sign_colour(rng)
-    canvas = Canvas(_painted(studio, rng, (rows, columns), colour))
+    colour = context.backdrops.sign_colour(rng)
+    canvas = Canvas(_painted(context, rng, (rows, columns), colour))
     align = float(rng.choice((0.0, 0.5, 0.5, 0.5)))
     y = float(margin[1])
-    ink = studio.inks(rng, colour, weak)
+    ink = context.inks(rng, colour, weak)
     for piece, (low, _), scale, width, height in zip(pieces, boxes, scales, widths, heights, strict=True):
         x = margin[0] + (inner - width * scale) * align
         matrix = shift_by(x, y) @ scale_by(scale, scale) @ shift_by(-low[0], -low[1])
         if rng.random() < 0.3:
-            ink = studio.inks(rng, colour, weak)
-        _write(rng, studio, canvas, piece, matrix, (ink, colour), plain)
+            ink = context.inks(rng, colour, weak)
+        _write(rng, context, canvas, piece, matrix, (ink, colour), plain)
         y += height + gap
     _border(rng, canvas.image, ink)
     return _finished(canvas, _cut(rng, (rows, columns)))
@@ -241,7 +245,7 @@ def _ink_box(lettering: Lettering) -> tuple[NDArray[np.float32], NDArray[np.floa
     return points.min(0), points.max(0)
 
 
-def _painted(studio: Studio, rng: Generator, size: tuple[int, int], colour: Colour) -> Image:
+def _painted(context: RenderContext, rng: Generator, size: tuple[int, int], colour: Colour) -> Image:
     """Return a plane of ``colour`` with the shading and the dirt of a real one."""
     chance = rng.random()
     # Shading is soft: it is made at a third of the size and enlarged.
@@ -252,7 +256,7 @@ def _painted(studio: Studio, rng: Generator, size: tuple[int, int], colour: Colo
         shade = fractal_noise(rng, coarse, 2, int(rng.integers(1, 6)))[..., None]
         plane *= 1 + shade * np.float32(rng.uniform(0.02, 0.15))
     elif chance < 0.55:
-        piece = studio.backdrops.crop(rng, coarse).astype(np.float32)
+        piece = context.backdrops.crop(rng, coarse).astype(np.float32)
         plane += (piece - np.array(cv2.mean(piece)[:3], np.float32)) * np.float32(rng.uniform(0.1, 0.45))
     elif chance < 0.65:
         plane *= np.linspace(rng.uniform(0.6, 1), rng.uniform(0.9, 1.25), coarse[0], dtype=np.float32)[

@@ -60,7 +60,7 @@ class Stack:
         return Layer(np.clip(self._rgb, 0, 255).astype(np.uint8), cover, ink)
 
 
-def dress(
+def apply_text_effect(
     rng: Generator,
     lettering: Lettering,
     ink: Colour,

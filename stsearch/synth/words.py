@@ -9,32 +9,32 @@ from stsearch.synth.backgrounds import Colour, fractal_noise
 from stsearch.synth.camera import Shot
 from stsearch.synth.canvas import Canvas, Matrix, apply, scale_by, shift_by, text_height, turn_by
 from stsearch.synth.lettering import Lettering
-from stsearch.synth.render_context import Bends, Studio, bounded_normal, mean_colour
-from stsearch.synth.text_effects import dress
+from stsearch.synth.render_context import Bends, RenderContext, bounded_normal, mean_colour
+from stsearch.synth.text_effects import apply_text_effect
 from stsearch.text.charset import normalize
 from stsearch.types import Image, Scene
 
 _BENDS = Bends(arc=0.15, wave=0.03)
 
 
-def render_word(studio: Studio, rng: Generator, size: tuple[int, int]) -> Scene:
+def render_word(context: RenderContext, rng: Generator, size: tuple[int, int]) -> Scene:
     """Return a (H, W) picture whose first label is the main word, whole and, mostly, readable.
 
     The scene is partial when text was drawn that no label covers.
     """
     height, width = size
-    text = _main_word(studio, rng)
+    text = _main_word(context, rng)
     wanted = height * rng.uniform(0.38, 0.95)
     size_px = min(wanted / 0.72, width / (0.52 * len(text))) * 1.05
-    lettering, main = _lettering(studio, rng, text, size_px)
+    lettering, main = _lettering(context, rng, text, size_px)
     matrix = _place(rng, lettering, main, (height, width), float(wanted))
-    canvas = Canvas(_ground(studio, rng, size))
+    canvas = Canvas(_ground(context, rng, size))
     clutter = rng.random() < 0.14
     if clutter:
-        _clutter(studio, rng, canvas)
+        _clutter(context, rng, canvas)
     ground = mean_colour(canvas.image)
-    ink = studio.inks(rng, ground)
-    canvas.lay(dress(rng, lettering, ink, ground, studio.backdrops), matrix)
+    ink = context.inks(rng, ground)
+    canvas.lay(apply_text_effect(rng, lettering, ink, ground, context.backdrops), matrix)
     order = [main, *(i for i in range(len(lettering.texts)) if i != main)]
     for i in order:
         canvas.add_word(lettering.texts[i], apply(matrix, lettering.polygons[i]))
@@ -42,39 +42,39 @@ def render_word(studio: Studio, rng: Generator, size: tuple[int, int]) -> Scene:
         _streak(rng, canvas, ink)
     tall = text_height(canvas.words[0].polygon)
     shot = Shot(harshness=float(rng.random() ** 1.3), max_blur=0.105 * tall)
-    exposure = studio.camera.expose(rng, canvas.image, shot)
+    exposure = context.camera.expose(rng, canvas.image, shot)
     labels = canvas.labels(exposure.image, exposure.softness)
     return Scene(exposure.image, labels, partial=clutter)
 
 
-def _main_word(studio: Studio, rng: Generator) -> str:
+def _main_word(context: RenderContext, rng: Generator) -> str:
     for _ in range(5):
-        text = studio.corpus.word(rng)
+        text = context.corpus.word(rng)
         if normalize(text):
             return text
     return "OPEN"
 
 
-def _lettering(studio: Studio, rng: Generator, text: str, size: float) -> tuple[Lettering, int]:
+def _lettering(context: RenderContext, rng: Generator, text: str, size: float) -> tuple[Lettering, int]:
     """Set the main word, at times within a line or a paragraph; return where it stands among the words."""
     lines, row, place = [[text]], 0, 0
     if rng.random() < 0.4:
         before, after = (int(v) for v in rng.integers(0, 2, 2))
         place = before
-        lines = [[*studio.corpus.line(rng, before), text, *studio.corpus.line(rng, after)]]
+        lines = [[*context.corpus.line(rng, before), text, *context.corpus.line(rng, after)]]
     if rng.random() < 0.35:
         above, below = (int(v) for v in rng.integers(0, 2, 2))
         row = above
-        lines = [[studio.corpus.line(rng, 1)[0]] for _ in range(above)] + lines
-        lines += [studio.corpus.line(rng, int(rng.integers(1, 3))) for _ in range(below)]
-    path = studio.font(rng)
-    lettering = studio.letter(rng, lines, path, size, align=float(rng.choice((0.0, 0.5, 0.5, 1.0))))
+        lines = [[context.corpus.line(rng, 1)[0]] for _ in range(above)] + lines
+        lines += [context.corpus.line(rng, int(rng.integers(1, 3))) for _ in range(below)]
+    path = context.font(rng)
+    lettering = context.letter(rng, lines, path, size, align=float(rng.choice((0.0, 0.5, 0.5, 1.0))))
     index = sum(len(line) for line in lines[:row]) + place
     if len(lettering.texts) != sum(map(len, lines)) or not normalize(lettering.texts[index]):
         # The face could not draw some word: take one that every face can.
-        lettering, index = studio.letter(rng, [[normalize(text).upper()]], path, size), 0
+        lettering, index = context.letter(rng, [[normalize(text).upper()]], path, size), 0
     if len(lines) == 1:
-        lettering = studio.bend(rng, lettering, _BENDS)
+        lettering = context.bend(rng, lettering, _BENDS)
     return lettering, index
 
 
@@ -111,24 +111,24 @@ def _place(rng: Generator, lettering: Lettering, main: int, size: tuple[int, int
     return shift_by(*(corner - low * scale)) @ scale_by(scale, scale) @ matrix
 
 
-def _ground(studio: Studio, rng: Generator, size: tuple[int, int]) -> Image:
+def _ground(context: RenderContext, rng: Generator, size: tuple[int, int]) -> Image:
     """Return what the word stands on: a plain or shaded plane, a calm piece of a photograph, or any piece."""
     chance = rng.random()
     if chance < 0.3:
-        return studio.backdrops.calm_crop(rng, size, float(rng.uniform(0.5, 3.0)))
+        return context.backdrops.calm_crop(rng, size, float(rng.uniform(0.5, 3.0)))
     if chance < 0.45:
-        return studio.backdrops.crop(rng, size, float(rng.uniform(0.3, 2.0)))
+        return context.backdrops.crop(rng, size, float(rng.uniform(0.3, 2.0)))
     plane = np.empty((*size, 3), np.float32)
-    plane[:] = studio.backdrops.sign_colour(rng)
+    plane[:] = context.backdrops.sign_colour(rng)
     if rng.random() < 0.4:
         plane *= 1 + fractal_noise(rng, size, 2, int(rng.integers(1, 5)))[..., None] * np.float32(
             rng.uniform(0.02, 0.15)
         )
     if rng.random() < 0.25:
-        piece = studio.backdrops.crop(rng, size, 1.0).astype(np.float32)
+        piece = context.backdrops.crop(rng, size, 1.0).astype(np.float32)
         plane += (piece - piece.mean((0, 1))) * np.float32(rng.uniform(0.05, 0.35))
     if rng.random() < 0.22:
-        _edge(rng, plane, studio.backdrops.sign_colour(rng))
+        _edge(rng, plane, context.backdrops.sign_colour(rng))
     return np.clip(plane, 0, 255).astype(np.uint8)
 
 
@@ -147,18 +147,18 @@ def _edge(rng: Generator, plane: np.ndarray[tuple[int, ...], np.dtype[np.float32
         plane[:, width - thick :] = colour
 
 
-def _clutter(studio: Studio, rng: Generator, canvas: Canvas) -> None:
+def _clutter(context: RenderContext, rng: Generator, canvas: Canvas) -> None:
     """Draw other text, faintly or at the rim, as lies behind and beside the words of real crops."""
     height, width = canvas.image.shape[:2]
-    lettering = studio.letter(
-        rng, [studio.corpus.line(rng, 1)], studio.font(rng), height * rng.uniform(0.3, 0.9)
+    lettering = context.letter(
+        rng, [context.corpus.line(rng, 1)], context.font(rng), height * rng.uniform(0.3, 0.9)
     )
     rows, _columns = lettering.mask.shape
     scale = height * rng.uniform(0.6, 2.2) / rows
     x, y = rng.uniform(-0.3, 1.1) * width, rng.uniform(-0.9, 1.0) * height
     angle = turn_by(float(rng.normal(0, 0.15)))
     ground = mean_colour(canvas.image)
-    layer = dress(rng, lettering, studio.inks(rng, ground), ground, studio.backdrops, plain=0.9)
+    layer = apply_text_effect(rng, lettering, context.inks(rng, ground), ground, context.backdrops, plain=0.9)
     canvas.lay(layer, shift_by(x, y) @ angle @ scale_by(scale, scale), float(rng.uniform(0.15, 0.7)))
     canvas.ink[:] = 0
 

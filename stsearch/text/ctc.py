@@ -1,7 +1,7 @@
-"""How likely a word is, given what the reader saw column by column, and not only what it made of it.
+"""How likely a word is, given the CTC posteriors of a crop, and not only its transcript.
 
-A transcript is one guess; the class probabilities of the columns of a crop (CTC) hold all others. They are
-kept in a byte a class and column, folded to the characters of queries: at most (C, 37), class 0 the blank.
+A transcript is one guess; the class probabilities of the frames of a crop (CTC posteriors) hold all others.
+They are kept in a byte a class and frame, folded to the characters of queries: (T, 37), class 0 the blank.
 
 Source: Graves et al., Connectionist Temporal Classification, ICML 2006, section 3, with the best alignment
 instead of the sum over all.
@@ -24,15 +24,15 @@ _ANYTHING = CLASSES + 1
 _STEPS = 16  # of a byte, to a change of a probability by e
 _LEAST = 1e-5  # less is taken for this: it ranks no worse, and compresses to half the bytes
 _NEVER = 1 << 20  # a cost that no alignment reaches
-_BLANK = bytes([0] + [255] * (CLASSES - 1))  # a column in which nothing was seen
+_BLANK = bytes([0] + [255] * (CLASSES - 1))  # a frame in which nothing was seen
 _SOFTNESS = 2.0  # chosen on validation; the share in the ranking is chosen with it
 
 
-def pack_columns(logits: NDArray[np.float32], charset: Charset) -> list[bytes]:
-    """Return the columns of each crop as they are kept: (C, ``CLASSES``) uint8, costs in row order.
+def pack_posteriors(logits: NDArray[np.float32], charset: Charset) -> list[bytes]:
+    """Return the CTC posteriors of each crop as they are kept: (T, ``CLASSES``) uint8 costs, in row order.
 
     Args:
-        logits: (N, C, V) of the ``charset``, class 0 the blank.
+        logits: (N, T, V) of the ``charset``, class 0 the blank.
         charset: characters that fold to none of a query's count as blank.
     """
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
@@ -41,24 +41,24 @@ def pack_columns(logits: NDArray[np.float32], charset: Charset) -> list[bytes]:
     return [rows.tobytes() for rows in np.clip(np.rint(costs), 0, 255).astype(np.uint8)]
 
 
-def word_likelihoods(word: str, columns: Sequence[bytes]) -> NDArray[np.float32]:
+def word_likelihoods(word: str, posteriors: Sequence[bytes]) -> NDArray[np.float32]:
     """Return (N,) float32 in [0, 1]: how likely each crop shows ``word``, long words no less than short ones.
 
     Args:
         word: folded; ``*`` stands for anything, ``?`` for one character. Without any that is known, what
             counts is that there are no letters or digits but these.
-        columns: N times what ``pack_columns`` returned, of any length.
+        posteriors: N times what ``pack_posteriors`` returned, of any length.
     """
     symbols = _symbols(word)
-    return _likelihoods(_costs(columns)[:, symbols], symbols[:, np.newaxis], _known(word))
+    return _likelihoods(_costs(posteriors)[:, symbols], symbols[:, np.newaxis], _known(word))
 
 
-def pair_likelihoods(words: Sequence[str], columns: Sequence[bytes]) -> NDArray[np.float32]:
+def pair_likelihoods(words: Sequence[str], posteriors: Sequence[bytes]) -> NDArray[np.float32]:
     """Return (N,) float32: how likely each of N crops shows its own word; see :func:`word_likelihoods`."""
     found = np.empty(len(words), np.float32)
     if not words:
         return found
-    spelled, costs = [_symbols(word) for word in words], _costs(columns)
+    spelled, costs = [_symbols(word) for word in words], _costs(posteriors)
     for length in {len(symbols) for symbols in spelled}:
         at = [i for i, symbols in enumerate(spelled) if len(symbols) == length]
         symbols = np.stack([spelled[i] for i in at], axis=1)
@@ -71,12 +71,12 @@ def _known(word: str) -> int:
     return max(len(fixed_part(word)), 1)
 
 
-def _costs(columns: Sequence[bytes]) -> NDArray[np.int32]:
-    """Return (C, S, N) what each symbol costs in each column of N crops."""
-    longest = max(map(len, columns), default=0)
-    padded = (each + _BLANK * ((longest - len(each)) // CLASSES) for each in columns)
+def _costs(posteriors: Sequence[bytes]) -> NDArray[np.int32]:
+    """Return (T, S, N) what each symbol costs in each frame of N crops."""
+    longest = max(map(len, posteriors), default=0)
+    padded = (each + _BLANK * ((longest - len(each)) // CLASSES) for each in posteriors)
     packed = np.stack([np.frombuffer(each, np.uint8) for each in padded], axis=-1)
-    costs = packed.reshape(-1, CLASSES, len(columns)).astype(np.int32)
+    costs = packed.reshape(-1, CLASSES, len(posteriors)).astype(np.int32)
     any_character, anything = costs[:, 1:].min(axis=1, keepdims=True), np.zeros_like(costs[:, :1])
     return np.concatenate([costs, any_character, anything], axis=1)
 
@@ -84,7 +84,7 @@ def _costs(columns: Sequence[bytes]) -> NDArray[np.int32]:
 def _likelihoods(
     met: NDArray[np.int32], symbols: NDArray[np.int64], known: int | NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Return (N,) from the (C, 2 L + 1, N) costs ``met`` and the symbols, (2 L + 1, N or 1)."""
+    """Return (N,) from the (T, 2 L + 1, N) costs ``met`` and the symbols, (2 L + 1, N or 1)."""
     return np.asarray(np.exp(-_least_costs(met, symbols) / (_STEPS * _SOFTNESS * known)), np.float32)
 
 
@@ -105,12 +105,12 @@ def _least_costs(met: NDArray[np.int32], symbols: NDArray[np.int64]) -> NDArray[
     leaps[3::2] = (symbols[3::2] != symbols[1:-2:2]) | (symbols[3::2] == _ANY_CHARACTER)
     reached = np.full(met.shape[1:], _NEVER, np.int32)
     reached[:2] = met[0, :2]
-    for column in met[1:]:
+    for frame in met[1:]:
         before = reached
         reached = before.copy()
         np.minimum(reached[1:], before[:-1], out=reached[1:])
         np.minimum(reached[2:], np.where(leaps[2:], before[:-2], _NEVER), out=reached[2:])
-        reached += column
+        reached += frame
     return np.asarray(reached[-2:].min(axis=0), np.int32)
 
 

@@ -13,14 +13,14 @@ from stsearch.images import read_image
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Sample, TextInstance, WordLabel
 
-_WORTH_LEARNING = ProposalConfig(least_rough=0.25, same_outline=0.85)
+_WORTH_LEARNING = ProposalConfig(min_proposal_confidence=0.25, duplicate_iou=0.85)
 """More outlines than are read in use: many ways to cut out a word, none of them quite right."""
 
 _LEAST_IOU = 0.45
 _LEAST_COVER = 0.72  # of the label, by the outline
 
 
-def with_own_outlines(
+def add_detected_outlines(
     spotter: Spotter, samples: Sequence[Sample], progress: Callable[[int], None] = lambda done: None
 ) -> tuple[Sample, ...]:
     """Return ``samples``, each readable word once as it is labelled and once in every outline drawn for it.

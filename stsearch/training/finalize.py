@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from stsearch.datasets.labelled_folder import read_dataset, read_words
-from stsearch.engines.quantized import measure_tops
+from stsearch.engines.quantized import calibrate_activations
 from stsearch.engines.torch_engine import fold_batch_norms, make_fast
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.predictions import Predictions, predict
@@ -31,7 +31,7 @@ from stsearch.training.validation import (
     validate_reading,
     with_detection,
 )
-from stsearch.types import Sample
+from stsearch.types import ModelInfo, Sample
 from stsearch.weights.card import Card
 from stsearch.weights.io import load_model, save_model
 
@@ -86,17 +86,23 @@ def measure(
     if word_sets and model.recognizer is not None:
         metrics |= _measure_reading(model, word_sets)
     freeze_prompts(model)
-    info = encoder.info
-    model.config = dataclasses.replace(
-        model.config, fusion=info.fusion, likelihood=info.likelihood, calibration=table
-    )
+    _set_ranking(model, encoder.info, table)
     card = dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
     return save_model(folder, model, card), result
 
 
+def _set_ranking(model: SceneTextModel, info: ModelInfo, calibration: Table) -> None:
+    model.config = dataclasses.replace(
+        model.config,
+        transcript_weight=info.transcript_weight,
+        likelihood_weight=info.likelihood_weight,
+        calibration=calibration,
+    )
+
+
 def _note_activations(model: SceneTextModel, samples: Sequence[Sample]) -> None:
-    tops = measure_tops(make_fast(fold_batch_norms(model)), _pictures(model, samples))
-    backbone = dataclasses.replace(model.config.backbone, tops=tops)
+    activation_max = calibrate_activations(make_fast(fold_batch_norms(model)), _pictures(model, samples))
+    backbone = dataclasses.replace(model.config.backbone, activation_max=activation_max)
     model.config = dataclasses.replace(model.config, backbone=backbone)
 
 
@@ -161,7 +167,7 @@ def _by_set(
 
 
 def _measure_reading(model: SceneTextModel, word_sets: Sequence[Path]) -> Figures:
-    reports = {path.name: validate_reading(model, read_words(path)) for path in word_sets}
+    reports = {path.name: validate_reading(model, read_words(path), augment=True) for path in word_sets}
     metrics = card_metrics(joined(list(reports.values())), word_sets)
     metrics["words"]["by_set"] = {name: dataclasses.asdict(report) for name, report in reports.items()}
     return metrics

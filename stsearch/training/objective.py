@@ -60,22 +60,22 @@ def _reading_losses(
     if recognizer is None:
         raise UsageError(f"model {model.config.name} has no recognizer to train")
     losses: dict[str, Tensor] = {}
-    if weights.characters:
+    if weights.character_lm:
         if recognizer.characters is None:
             raise UsageError(f"model {model.config.name} has no character model to train: its width is 0")
-        losses["characters"] = weights.characters * recognizer.characters.loss(batch.words)
+        losses["character_lm"] = weights.character_lm * recognizer.characters.loss(batch.words)
     if not len(batch.images):
         return losses
     features = recognizer.features(batch.images)
-    if weights.upright:
+    if weights.orientation:
         upright = recognizer.upright(features).float()
         answer = (torch.arange(len(upright), device=upright.device) < len(batch.words)).float()
-        losses["upright"] = weights.upright * F.binary_cross_entropy_with_logits(upright, answer)
+        losses["orientation"] = weights.orientation * F.binary_cross_entropy_with_logits(upright, answer)
     readable = features[: len(batch.words)]
-    if weights.columns:
+    if weights.recognizer_ctc:
         classes = [recognizer.charset.encode(word) for word in batch.words]
-        losses["columns"] = weights.columns * ctc_loss(recognizer.columns(readable), classes)
-    if weights.reading:
+        losses["recognizer_ctc"] = weights.recognizer_ctc * ctc_loss(recognizer.columns(readable), classes)
+    if weights.plm:
         losses |= _spelling_losses(recognizer, readable, batch.words, stage, random)
     return losses
 
@@ -106,7 +106,7 @@ def _spelling_losses(
             loss = F.cross_entropy(branch.float().flatten(0, 2), targets, reduction="sum")
             sums[name] = sums[name] + loss if name in sums else loss
         count += int((targets != IGNORED).sum())
-    return {name: stage.weights.reading * total / count for name, total in sums.items()}
+    return {name: stage.weights.plm * total / count for name, total in sums.items()}
 
 
 def joint_loss(

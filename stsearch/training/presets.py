@@ -8,8 +8,8 @@ from pathlib import Path
 
 from stsearch.config import (
     BackboneConfig,
+    BinarizationThresholds,
     Canvas,
-    Cut,
     DetectorConfig,
     EmbedderConfig,
     LossWeights,
@@ -81,7 +81,7 @@ _SPELL = StageConfig(
     learning_rate=4e-3,
     warmup_steps=100,
     crop_share=0.15,
-    weights=LossWeights(reading=0.0, columns=0.0, upright=0.0, characters=1.0),
+    weights=LossWeights(plm=0.0, recognizer_ctc=0.0, orientation=0.0, character_lm=1.0),
     weight_decay=0.01,
     clip_norm=1.0,
     validate_every=1_000,
@@ -120,19 +120,19 @@ _CR50 = ModelConfig(
 # branch brings nothing yet.
 _TINY = ModelConfig(
     detector=DetectorConfig(
-        cuts=(
-            Cut(0.78, 0.84, 2.3),
-            Cut(0.95, 0.96, 3.0),
-            Cut(0.6, 0.75, 2.0),
-            Cut(0.9, 0.94, 2.7),
-            Cut(0.4, 0.6, 1.7),
-            Cut(0.2, 0.4, 1.5),
+        binarization=(
+            BinarizationThresholds(0.78, 0.84, 2.3),
+            BinarizationThresholds(0.95, 0.96, 3.0),
+            BinarizationThresholds(0.6, 0.75, 2.0),
+            BinarizationThresholds(0.9, 0.94, 2.7),
+            BinarizationThresholds(0.4, 0.6, 1.7),
+            BinarizationThresholds(0.2, 0.4, 1.5),
         )
     ),
-    proposals=ProposalConfig(least_rough=0.3, least_sure=0.5),
+    proposals=ProposalConfig(min_proposal_confidence=0.3, min_reading_confidence=0.5),
     scales=(1.0, 0.5, 0.3),
-    recognizer=RecognizerConfig(margin=0.2, cross_modal=False, character_model=256),
-    fusion=0.75,
+    recognizer=RecognizerConfig(margin=0.2, cross_modal=False, character_lm=256),
+    transcript_weight=0.75,
 )
 
 PRESETS: dict[str, Preset] = {
@@ -209,5 +209,5 @@ def _has_parts(model: ModelConfig, stage: StageConfig) -> bool:
     return (
         (model.prompts is not None or not stage.weights.contrastive)
         and (reader is not None or not stage.reads_crops)
-        and (bool(reader and reader.character_model) or not stage.weights.characters)
+        and (bool(reader and reader.character_lm) or not stage.weights.character_lm)
     )

@@ -23,7 +23,7 @@ from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.spotting.spotter import Spotter
 from stsearch.synth.renderer import load_assets
 from stsearch.training.batches import Batch, BatchDataset, TrainingData
-from stsearch.training.detected_outlines import with_own_outlines
+from stsearch.training.detected_outlines import add_detected_outlines
 from stsearch.training.finalize import card_metrics, measure
 from stsearch.training.objective import total_loss
 from stsearch.training.presets import load_preset, stages_called
@@ -253,7 +253,7 @@ class _Run:
                 return
 
     def _data_for(self, stage: StageConfig) -> TrainingData:
-        if not (stage.reads_crops and stage.own_outlines):
+        if not (stage.reads_crops and stage.detected_outlines):
             return self.data
         spotter, total = Spotter(self.model, Card(self.model.config).info, reads=False), len(self.data.photos)
 
@@ -263,7 +263,7 @@ class _Run:
 
         return TrainingData(
             self.data.assets,
-            with_own_outlines(spotter, self.data.photos, report),
+            add_detected_outlines(spotter, self.data.photos, report),
             self.data.crops,
             self.data.seed,
         )

@@ -19,13 +19,13 @@ from stsearch.geometry.polygons import word_size
 from stsearch.images import Resize, read_image
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.search.query_encoder import QueryEncoder
-from stsearch.spotting.proposals import keep_best
+from stsearch.spotting.proposals import suppress_overlaps
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Sample
 from stsearch.weights.card import Card
 
-FUSIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
-LIKELIHOODS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
+TRANSCRIPT_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+LIKELIHOOD_WEIGHTS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
 HEIGHTS = (8, 16, 32, 64, 128, 1280)
 """Bounds of the classes of word height, in pixels of a photograph at the size it is read at."""
 
@@ -41,8 +41,10 @@ class Validation:
     retrieval_map: float | None = None  # with our own detections; None: not run
     hmean: float | None = None  # of detection at IoU 0.5
     photos_per_s: float | None = None
-    fusion: float | None = None  # share of the transcript that ranks best, of FUSIONS
-    likelihood: float | None = None  # share of the likelihood that then ranks best, of LIKELIHOODS
+    transcript_weight: float | None = None  # share of the transcript that ranks best, of TRANSCRIPT_WEIGHTS
+    likelihood_weight: float | None = (
+        None  # share of the likelihood that then ranks best, of LIKELIHOOD_WEIGHTS
+    )
     recall_by_height: dict[str, float] | None = None  # share of labelled words detected, by class of height
 
     @property
@@ -112,18 +114,20 @@ def with_detection(result: Validation, examined: Examined) -> Validation:
         retrieval_map=report.mean_average_precision,
         hmean=report.detection.hmean,
         photos_per_s=round(report.photos_per_s, 2),
-        fusion=examined.encoder.info.fusion,
-        likelihood=examined.encoder.info.likelihood,
+        transcript_weight=examined.encoder.info.transcript_weight,
+        likelihood_weight=examined.encoder.info.likelihood_weight,
         recall_by_height=examined.recall,
     )
 
 
-def validate_reading(model: SceneTextModel, items: Sequence[tuple[Path, str]]) -> WordReport:
-    """Measure the recognizer of ``model`` on word crops and their labels."""
+def validate_reading(
+    model: SceneTextModel, items: Sequence[tuple[Path, str]], augment: bool = False
+) -> WordReport:
+    """Measure the recognizer of ``model`` on word crops and their labels, once or with augmentation."""
     spotter = Spotter(model, Card(model.config).info)
-    if spotter.reader is None:
+    if spotter.recognizer is None:
         raise UsageError(f"model {model.config.name} has no recognizer to measure")
-    return evaluate_words(spotter.reader, items)
+    return evaluate_words(spotter.recognizer, items, augment=augment)
 
 
 def query_encoder_of(model: SceneTextModel) -> QueryEncoder:
@@ -143,7 +147,7 @@ def recall_by_height(
     found: dict[str, list[bool]] = {f"{low}-{high}": [] for low, high in itertools.pairwise(HEIGHTS)}
     for sample in samples:
         plan = Resize(longer_side).plan(*read_image(sample.image).shape[:2])
-        polygons = [instance.polygon for instance in keep_best(predictions.of(sample))]
+        polygons = [instance.polygon for instance in suppress_overlaps(predictions.of(sample))]
         matched = {label for label, _ in match_detections(sample.words, polygons, sample.partial).pairs}
         for label, word in enumerate(sample.words):
             place = bisect.bisect_right(HEIGHTS, word_size(plan.scale(word.polygon))[0])
@@ -172,7 +176,9 @@ def _best_score(
             encoders, key=lambda each: mean_average_precision(relevant, rank(truth.queries, found, each))
         )
 
-    chosen = best(encoder.with_shares(fusion, 0.0) for fusion in FUSIONS)
-    if any(instance.columns for instances in found for instance in instances):
-        chosen = best(chosen.with_shares(chosen.info.fusion, share) for share in LIKELIHOODS)
+    chosen = best(encoder.with_weights(transcript_weight, 0.0) for transcript_weight in TRANSCRIPT_WEIGHTS)
+    if any(instance.ctc_posteriors for instances in found for instance in instances):
+        chosen = best(
+            chosen.with_weights(chosen.info.transcript_weight, share) for share in LIKELIHOOD_WEIGHTS
+        )
     return chosen, score(truth, predictions, chosen)

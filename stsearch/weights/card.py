@@ -17,7 +17,7 @@ from stsearch.errors import StsearchError, WeightsError
 from stsearch.types import ModelInfo
 
 CARD_FORMAT = 1
-MODEL_FILE, READER_FILE = "model.safetensors", "reader.safetensors"
+MODEL_FILE, RECOGNIZER_FILE = "model.safetensors", "recognizer.safetensors"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Card:
 
     config: ModelConfig
     sha256: str = ""  # of model.safetensors
-    reader_sha256: str = ""  # of reader.safetensors; empty without a recognizer
+    recognizer_sha256: str = ""  # of recognizer.safetensors; empty without a recognizer
     parameters: int = 0
     training: dict[str, Any] = field(default_factory=dict)  # Any: JSON; data, licences, seeds, steps
     metrics: dict[str, Any] = field(default_factory=dict)  # Any: JSON; figures with their protocol
@@ -44,16 +44,16 @@ class Card:
             c.embedder.characters,
             dim,
             c.longer_side,
-            c.fusion,
-            c.likelihood,
+            c.transcript_weight,
+            c.likelihood_weight,
             c.calibration,
         )
 
     @property
     def identity(self) -> str:
         """One checksum of all tensors: that of the only file, or of the checksums of both."""
-        both = self.sha256 + self.reader_sha256
-        return hashlib.sha256(both.encode()).hexdigest() if self.reader_sha256 else self.sha256
+        both = self.sha256 + self.recognizer_sha256
+        return hashlib.sha256(both.encode()).hexdigest() if self.recognizer_sha256 else self.sha256
 
 
 def weights_folder() -> Path:
@@ -109,7 +109,7 @@ def read_card(folder: Path) -> Card:
 def tensor_files(folder: Path, card: Card) -> dict[Path, str]:
     """Return the files of tensors in ``folder``, each with the SHA-256 that ``card`` says it has."""
     files = {folder / MODEL_FILE: card.sha256}
-    return files | {folder / READER_FILE: card.reader_sha256} if card.reader_sha256 else files
+    return files | {folder / RECOGNIZER_FILE: card.recognizer_sha256} if card.recognizer_sha256 else files
 
 
 def checked(path: Path, sha256: str) -> Path:

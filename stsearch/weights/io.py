@@ -21,9 +21,17 @@ from stsearch.dataclass_io import to_dict
 from stsearch.errors import DeviceError, UsageError, WeightsError, WriteError
 from stsearch.models.recognizer import Recognizer, build_recognizer
 from stsearch.models.scene_text import SceneTextModel, build_model
-from stsearch.weights.card import MODEL_FILE, READER_FILE, Card, checked, file_sha256, find_weights, read_card
+from stsearch.weights.card import (
+    MODEL_FILE,
+    RECOGNIZER_FILE,
+    Card,
+    checked,
+    file_sha256,
+    find_weights,
+    read_card,
+)
 
-_READER_PREFIX = "recognizer."
+_RECOGNIZER_PREFIX = "recognizer."
 
 
 def load_model(name_or_path: str = "tiny", device: str = "auto") -> tuple[SceneTextModel, Card]:
@@ -93,7 +101,7 @@ def load_recognizer(name_or_path: str = "tiny", device: str = "auto") -> Recogni
     if card.config.recognizer is None:
         raise WeightsError(f"{folder} has no recognizer: train one with stsearch train --stage read")
     recognizer = build_recognizer(card.config.recognizer)
-    tensors = _read_tensors(folder / READER_FILE, card.reader_sha256, _READER_PREFIX)
+    tensors = _read_tensors(folder / RECOGNIZER_FILE, card.recognizer_sha256, _RECOGNIZER_PREFIX)
     _load_strictly(recognizer, tensors, folder)
     return recognizer.eval().to(pick_device(device))
 
@@ -110,15 +118,15 @@ def save_model(folder: Path, model: SceneTextModel, card: Card) -> Card:
         name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous().cpu()
         for name, value in model.state_dict().items()
     }
-    reader = {name: value for name, value in tensors.items() if name.startswith(_READER_PREFIX)}
+    reader = {name: value for name, value in tensors.items() if name.startswith(_RECOGNIZER_PREFIX)}
     rest = {name: value for name, value in tensors.items() if name not in reader}
     count = sum(p.numel() for p in model.parameters())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         sha256 = _write_tensors(folder / MODEL_FILE, rest)
-        reader_sha256 = _write_tensors(folder / READER_FILE, reader) if reader else ""
+        recognizer_sha256 = _write_tensors(folder / RECOGNIZER_FILE, reader) if reader else ""
         card = dataclasses.replace(
-            card, config=model.config, sha256=sha256, reader_sha256=reader_sha256, parameters=count
+            card, config=model.config, sha256=sha256, recognizer_sha256=recognizer_sha256, parameters=count
         )
         part = folder / "card.json.part"
         part.write_text(json.dumps(to_dict(card), indent=1) + "\n", encoding="utf-8")
@@ -157,7 +165,7 @@ def pick_device(name: str) -> torch.device:
 def _read_all(folder: Path, card: Card) -> dict[str, Tensor]:
     tensors = _read_tensors(folder / MODEL_FILE, card.sha256)
     if card.config.recognizer is not None:
-        tensors |= _read_tensors(folder / READER_FILE, card.reader_sha256)
+        tensors |= _read_tensors(folder / RECOGNIZER_FILE, card.recognizer_sha256)
     return tensors
 
 

@@ -63,9 +63,11 @@ def load_spotter(folder: Path, threshold: float) -> Spotter:
 
 
 def with_threshold(model: SceneTextModel, threshold: float) -> SceneTextModel:
-    """Return ``model``, its kernels cut at ``threshold``."""
-    cuts = tuple(dataclasses.replace(cut, binarize=threshold) for cut in model.config.detector.cuts)
-    detector = dataclasses.replace(model.config.detector, cuts=cuts)
+    """Return ``model``, its kernels binarized at ``threshold``."""
+    binarization = tuple(
+        dataclasses.replace(each, binarize=threshold) for each in model.config.detector.binarization
+    )
+    detector = dataclasses.replace(model.config.detector, binarization=binarization)
     model.config = dataclasses.replace(model.config, detector=detector)
     return model
 

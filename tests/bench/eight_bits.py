@@ -35,7 +35,7 @@ def spotters(name: str) -> dict[str, Spotter]:
     """Return a spotter that computes in 8 bits, and one that does not, by the precision each names."""
     model, card = load_model(name, "cpu")
     eight = Spotter(model, card.info)
-    backbone = dataclasses.replace(model.config.backbone, tops=())
+    backbone = dataclasses.replace(model.config.backbone, activation_max=())
     model.config = dataclasses.replace(model.config, backbone=backbone)
     return {spotter.precision: spotter for spotter in (eight, Spotter(model, card.info))}
 

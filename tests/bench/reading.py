@@ -28,9 +28,9 @@ from stsearch.evaluation.scoring import score
 from stsearch.images import read_image
 from stsearch.models.recognizer import Recognizer
 from stsearch.search.query_encoder import load_query_encoder
-from stsearch.spotting.load import load_reader, load_spotter
-from stsearch.spotting.recognition import BATCH, Reader
-from stsearch.training.validation import FUSIONS, LIKELIHOODS
+from stsearch.spotting.load import load_recognizer_runner, load_spotter
+from stsearch.spotting.recognition import BATCH, RecognizerRunner
+from stsearch.training.validation import LIKELIHOOD_WEIGHTS, TRANSCRIPT_WEIGHTS
 from stsearch.types import Image, Sample
 
 WAYS = {  # whether the cross-modal branch has the last word, and how often both refine
@@ -58,7 +58,7 @@ def main() -> None:
             seconds[name] += time.perf_counter() - began
     for name, read_as in texts.items():
         print_line(name, labels, read_as, seconds[name])
-    whole = load_reader(arguments.model)
+    whole = load_recognizer_runner(arguments.model)
     print_line("as configured", labels, read(whole, pictures), 0.0)
     turned = [np.ascontiguousarray(picture[::-1, ::-1]) for picture in pictures]
     print_line("on their heads, orientation predicted", labels, read(whole, turned), 0.0)
@@ -66,11 +66,11 @@ def main() -> None:
         rank(arguments.model, [s for folder in arguments.photos for s in read_dataset(folder)])
 
 
-def each_way(model: str) -> Iterator[tuple[str, Reader]]:
+def each_way(model: str) -> Iterator[tuple[str, RecognizerRunner]]:
     """Yield a reader for every way of reading."""
     for autoregressive in (True, False):
         for name, (cross_modal, refinements) in WAYS.items():
-            reader = load_reader(model)
+            reader = load_recognizer_runner(model)
             recognizer: Recognizer = reader._recognizer
             recognizer.config = dataclasses.replace(
                 recognizer.config,
@@ -81,7 +81,7 @@ def each_way(model: str) -> Iterator[tuple[str, Reader]]:
             yield f"{name}, {'one by one' if autoregressive else 'all at once'}", reader
 
 
-def read(reader: Reader, pictures: Sequence[Image]) -> list[str]:
+def read(reader: RecognizerRunner, pictures: Sequence[Image]) -> list[str]:
     return [crop.best.text for crop in reader.read_pictures(pictures)]
 
 
@@ -96,11 +96,11 @@ def rank(model: str, samples: Sequence[Sample]) -> None:
     encoder = load_query_encoder(model)
     for name, reads in (("embedder alone", False), ("recognizer", True)):
         found: Predictions = predict(load_spotter(model, reads=reads), samples)
-        for fusion, likelihood in itertools.product(FUSIONS, LIKELIHOODS):
-            ranking = encoder.with_shares(fusion, likelihood)
+        for transcript_weight, likelihood in itertools.product(TRANSCRIPT_WEIGHTS, LIKELIHOOD_WEIGHTS):
+            ranking = encoder.with_weights(transcript_weight, likelihood)
             report = score(BENCHMARKS[FOLDER].truth(samples), found, ranking)
             print(
-                f"{name}, transcript {fusion:.2f}, likelihood {likelihood:.2f}: "
+                f"{name}, transcript {transcript_weight:.2f}, likelihood {likelihood:.2f}: "
                 f"mAP {report.mean_average_precision:.1%}, spotted {report.spotting.recall:.1%}, "
                 f"{report.photos_per_s:.2f} photos/s",
                 flush=True,

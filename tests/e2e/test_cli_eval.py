@@ -89,10 +89,10 @@ def test_eval_as_json_names_rule_weights_and_every_query(
 def fake_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``stsearch eval`` read half of any word crops right, whatever the weights."""
     reader = SimpleNamespace(device=torch.device("cpu"), config=RecognizerConfig(size=(32, 128)))
-    monkeypatch.setattr("stsearch.spotting.load.load_reader", lambda name, device: reader)
+    monkeypatch.setattr("stsearch.spotting.load.load_recognizer_runner", lambda name, device: reader)
     monkeypatch.setattr(
         "stsearch.evaluation.recognition.evaluate_words",
-        lambda reader, items: WordReport(len(list(items)), 0.5, 0.75, 9.0),
+        lambda reader, items, augment: WordReport(len(list(items)), 0.5, 0.75, 9.0, 0.6, 0.8),
     )
 
 
@@ -106,9 +106,14 @@ def test_eval_of_words_reports_accuracy_and_edit_distance(
     assert (row["accuracy"], row["ned"], len(row["weights_sha256"])) == (0.5, 0.75, 64)
     evaluate([crops], "words")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:3] == ["words: 2 crops", "reading    accuracy 50.0%, 1-NED 75.0%", "speed      9.0 words/s"]
-    assert lines[4].startswith("input      crops of 128 x 32 pixels, ")
-    assert row["conditions"]["reader"] == "stsearch tiny"
+    assert lines[:4] == [
+        "words: 2 crops",
+        "reading    accuracy 50.0%, 1-NED 75.0%; read once, as by index",
+        "augmented  accuracy 60.0%, 1-NED 80.0%; test-time augmentation, as by search --like",
+        "speed      9.0 words/s",
+    ]
+    assert lines[5].startswith("input      crops of 128 x 32 pixels, ")
+    assert row["conditions"]["system"] == "stsearch tiny"
 
 
 def test_eval_of_words_has_no_gallery_to_score_again(crops: Path) -> None:
@@ -202,7 +207,7 @@ def test_eval_of_a_baseline_measures_retrieval_and_names_the_engine(
     evaluate([labelled], baseline="tesseract", predictions=labelled / "found.npz")
     out = capsys.readouterr().out
     assert out.startswith("folder: 1 photos, 1 queries\nretrieval  mAP 100.0%\nspeed")
-    assert "\nreader     Fake 1.0\n" in out
+    assert "\nsystem     Fake 1.0\n" in out
     assert "weights" not in out
     evaluate([labelled], baseline="tesseract", predictions=labelled / "found.npz", rescore=True)
     assert without_clock(capsys.readouterr().out) == without_clock(out)

@@ -38,9 +38,9 @@ def shipped(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def with_reader(shipped: Path) -> Path:
     """Return weights with a recognizer, as far as their card says."""
     folder = shutil.copytree(shipped / "micro", shipped / "reads")
-    (folder / "reader.safetensors").write_bytes(b"tensors")
+    (folder / "recognizer.safetensors").write_bytes(b"tensors")
     card = json.loads((folder / "card.json").read_text())
-    card["reader_sha256"] = "26cc73f9fbf623d9a49bbf3f3d88f70195f2de68d7f25b5161f6700e6644cf44"
+    card["recognizer_sha256"] = "26cc73f9fbf623d9a49bbf3f3d88f70195f2de68d7f25b5161f6700e6644cf44"
     (folder / "card.json").write_text(json.dumps(card))
     return folder
 
@@ -113,11 +113,11 @@ def test_verify_names_every_file_of_whole_weights(run: Run, shipped: Path, with_
     assert [line.partition(": whole, sha256 ")[0] for line in done.out.splitlines()] == [
         str(shipped / "micro" / "model.safetensors"),
         str(with_reader / "model.safetensors"),
-        str(with_reader / "reader.safetensors"),
+        str(with_reader / "recognizer.safetensors"),
     ]
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "reader.safetensors"])
+@pytest.mark.parametrize("file", ["model.safetensors", "recognizer.safetensors"])
 def test_a_changed_byte_is_found_and_other_weights_are_still_checked(
     run: Run, with_reader: Path, file: str
 ) -> None:

@@ -18,7 +18,7 @@ from stsearch.cli import app
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import Spotted
 from stsearch.text.charset import Charset
-from stsearch.text.ctc import CLASSES, pack_columns
+from stsearch.text.ctc import CLASSES, pack_posteriors
 
 SIGNS = {
     "bar.jpg": ["BAR Roma"],
@@ -54,8 +54,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 def overlaid(path: str, *readings: str) -> Spotted:
     """Return a photograph of one word that was read in several ways, and of which nothing is sure."""
     photos = [set_in_lines(path, reading) for reading in readings]
-    seen = pack_columns(np.zeros((1, 8, CLASSES), np.float32), Charset())[0]
-    found = [replace(each, columns=seen) for photo in photos for each in photo.instances]
+    seen = pack_posteriors(np.zeros((1, 8, CLASSES), np.float32), Charset())[0]
+    found = [replace(each, ctc_posteriors=seen) for photo in photos for each in photo.instances]
     return replace(photos[0], instances=found)
 
 

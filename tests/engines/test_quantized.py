@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stsearch.config import ModelConfig, PromptConfig
 from stsearch.engines import quantized
-from stsearch.engines.quantized import QuantizedConv, measure_tops, multiplies_bytes, quantize
+from stsearch.engines.quantized import QuantizedConv, calibrate_activations, multiplies_bytes, quantize
 from stsearch.engines.torch_engine import fold_batch_norms
 from stsearch.errors import UsageError
 from stsearch.models.scene_text import SceneTextModel, build_model
@@ -86,12 +86,12 @@ def test_a_sum_is_the_rectified_one_of_both() -> None:
 
 def test_features_in_bytes_are_those_in_floats(lively_model: SceneTextModel) -> None:
     folded = fold_batch_norms(lively_model)
-    tops = measure_tops(folded, pictures(64, 96))
-    assert all(top > 0 for top in tops)
+    activation_max = calibrate_activations(folded, pictures(64, 96))
+    assert all(top > 0 for top in activation_max)
     [seen] = pictures(128)
     with torch.inference_mode():
         wanted = folded.features(seen).levels
-        quantize(folded, tops, torch.float32)
+        quantize(folded, activation_max, torch.float32)
         found = folded.features(seen).levels
     for exact, level in zip(wanted, found, strict=True):
         assert level.dtype == exact.dtype
@@ -102,7 +102,10 @@ def test_looking_at_activations_changes_no_network(lively_model: SceneTextModel)
     [seen] = pictures(64)
     with torch.inference_mode():
         before = lively_model.features(seen).levels
-        first, again = measure_tops(lively_model, [seen]), measure_tops(lively_model, [seen])
+        first, again = (
+            calibrate_activations(lively_model, [seen]),
+            calibrate_activations(lively_model, [seen]),
+        )
         after = lively_model.features(seen).levels
     assert first == again
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
@@ -114,20 +117,21 @@ def test_a_spotter_computes_in_bytes_where_it_knows_how_high_activations_rise(
     polygons = [[np.asarray(word_scene.words[0].polygon, np.float32)]]
     asked: list[tuple[float, ...]] = []
 
-    def note(model: SceneTextModel, tops: tuple[float, ...], dtype: torch.dtype) -> None:
-        asked.append(tops)
-        quantize(model, tops, dtype)
+    def note(model: SceneTextModel, activation_max: tuple[float, ...], dtype: torch.dtype) -> None:
+        asked.append(activation_max)
+        quantize(model, activation_max, dtype)
 
     monkeypatch.setattr(spotter_module, "quantize", note)
     [[exact]] = Spotter(lively_model, Card(lively_model.config).info).read([word_scene.image], polygons)
     assert not asked
-    tops = measure_tops(fold_batch_norms(lively_model), pictures(64, 96))
+    activation_max = calibrate_activations(fold_batch_norms(lively_model), pictures(64, 96))
     lively_model.config = dataclasses.replace(
-        lively_model.config, backbone=dataclasses.replace(lively_model.config.backbone, tops=tops)
+        lively_model.config,
+        backbone=dataclasses.replace(lively_model.config.backbone, activation_max=activation_max),
     )
     rounding = Spotter(lively_model, Card(lively_model.config).info)
     [[rounded]] = rounding.read([word_scene.image], polygons)
-    assert asked == [tops]
+    assert asked == [activation_max]
     assert rounding.precision.endswith(", the image tower int8")
     assert float(exact.embedding @ rounded.embedding) > 0.99
 
@@ -143,15 +147,17 @@ def test_operators_that_changed_are_not_used(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("prompts", "tops", "told"),
+    ("prompts", "activation_max", "told"),
     [
-        pytest.param(None, (1.0, 2.0), "backbone.tops must have", id="too few"),
+        pytest.param(None, (1.0, 2.0), "backbone.activation_max must have", id="too few"),
         pytest.param(PromptConfig(), (1.0,) * 17, "prompts need", id="with prompts"),
     ],
 )
 def test_activations_of_another_network_are_refused(
-    micro_config: ModelConfig, prompts: PromptConfig | None, tops: tuple[float, ...], told: str
+    micro_config: ModelConfig, prompts: PromptConfig | None, activation_max: tuple[float, ...], told: str
 ) -> None:
-    backbone = dataclasses.replace(micro_config.backbone, tops=tops, attention_pool=prompts is not None)
+    backbone = dataclasses.replace(
+        micro_config.backbone, activation_max=activation_max, attention_pool=prompts is not None
+    )
     with pytest.raises(UsageError, match=told):
         build_model(dataclasses.replace(micro_config, backbone=backbone, prompts=prompts))

@@ -48,7 +48,7 @@ def test_figures_carry_speed_hardware_input_and_weights(tmp_path: Path) -> None:
     assert re.fullmatch(r"2\.00 photos/s, [\d.]+ ms/query", figures["speed"])
     assert figures["hardware"] == "a machine, 2 cores"
     assert figures["input"] == "1280 pixels, float32; peak memory 3 MiB, 5 MiB on the GPU"
-    assert (figures["reader"], figures["weights"]) == ("stsearch tiny", "sha256 5ha")
+    assert (figures["system"], figures["weights"]) == ("stsearch tiny", "sha256 5ha")
     assert figures["queries"].startswith("every distinct tag of test.xml")
 
 

@@ -48,9 +48,12 @@ def test_the_confidence_of_each_character_is_kept_to_a_byte(catalog: Catalog) ->
 
 
 def test_columns_come_back_as_they_were_and_damage_to_them_is_found(catalog: Catalog) -> None:
-    read = dataclasses.replace(instance("abc"), columns=bytes(range(37)) * 8)
+    read = dataclasses.replace(instance("abc"), ctc_posteriors=bytes(range(37)) * 8)
     catalog.add([Spotted(PhotoFile("a.jpg", 1, 1), "sha", 48, 64, [read, instance("def")])])
-    assert [d.columns for d in catalog.details_of(catalog.instance_ids()).values()] == [read.columns, b""]
+    assert [d.ctc_posteriors for d in catalog.details_of(catalog.instance_ids()).values()] == [
+        read.ctc_posteriors,
+        b"",
+    ]
     assert list(catalog.faults(DIM)) == []
     stored = "id, content_id, polygon, score, transcript, folded, confidence, vector, characters"
     corrupt(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stsearch.geometry.reading_boxes import Frames
+from stsearch.geometry.reading_boxes import ReadingBoxes
 from stsearch.types import Polygon
 
 
@@ -19,18 +19,18 @@ def test_fragments_and_words_run_together_show_the_place_of_the_word() -> None:
     expected = np.eye(5, dtype=bool)
     for a, b in [(0, 1), (0, 2), (1, 2), (2, 3)]:
         expected[a, b] = expected[b, a] = True
-    assert (Frames.of(polygons).same_place() == expected).all()
+    assert (ReadingBoxes.of(polygons).same_place() == expected).all()
 
 
 def test_a_steep_word_lies_beside_the_next_though_their_boxes_overlap() -> None:
     steep = [box(0, 0, 100, angle=0.8), box(0, 14, 100, angle=0.8)]
-    assert not Frames.of(steep).same_place()[0, 1]
-    assert Frames.of([box(0, 0, 100, angle=0.8), box(10, 2, 30, angle=0.8)]).same_place().all()
+    assert not ReadingBoxes.of(steep).same_place()[0, 1]
+    assert ReadingBoxes.of([box(0, 0, 100, angle=0.8), box(10, 2, 30, angle=0.8)]).same_place().all()
 
 
 def test_a_word_that_is_gone_shows_no_place() -> None:
-    assert not Frames.of([box(0, 0, 60), np.full((4, 2), np.nan, np.float32)]).same_place()[0, 1]
+    assert not ReadingBoxes.of([box(0, 0, 60), np.full((4, 2), np.nan, np.float32)]).same_place()[0, 1]
 
 
 def test_no_words_show_no_places() -> None:
-    assert Frames.of([]).same_place().shape == (0, 0)
+    assert ReadingBoxes.of([]).same_place().shape == (0, 0)

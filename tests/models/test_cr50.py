@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from stsearch.models.scene_text import build_model, freeze_prompts
-from stsearch.spotting.load import load_reader
+from stsearch.spotting.load import load_recognizer_runner
 from stsearch.spotting.spotter import Spotter
 from stsearch.training.batches import collate
 from stsearch.training.crops import CropBatch
@@ -66,8 +66,8 @@ def test_the_published_recognizer_takes_a_step_is_saved_loaded_and_reads(tmp_pat
     losses = total_loss(model, batch, stage, np.random.default_rng(0))
     torch.stack(list(losses.values())).sum().backward()
     torch.optim.SGD([{"params": group["params"]} for group in groups], lr=1e-4).step()
-    assert set(losses) == {"upright", "columns", "visual", "cross"}
+    assert set(losses) == {"orientation", "recognizer_ctc", "visual", "cross"}
     save_model(tmp_path, model, Card(config))
-    reader = load_reader(str(tmp_path), "cpu")
+    reader = load_recognizer_runner(str(tmp_path), "cpu")
     [reading] = reader.read([np.asarray(images[0].permute(1, 2, 0))])
     assert 0 <= reading.best.confidence <= 1

@@ -175,10 +175,10 @@ def test_the_cross_branch_reads_the_text_that_the_visual_branch_read(
 
 @pytest.mark.slow
 def test_a_small_recognizer_learns_its_words_by_heart(
-    micro_reader_config: RecognizerConfig, crops: torch.Tensor
+    micro_recognizer_config: RecognizerConfig, crops: torch.Tensor
 ) -> None:
     torch.manual_seed(0)
-    recognizer = build_recognizer(dataclasses.replace(micro_reader_config, dropout=0.0)).train()
+    recognizer = build_recognizer(dataclasses.replace(micro_recognizer_config, dropout=0.0)).train()
     optimizer = torch.optim.AdamW(recognizer.parameters(), 3e-3)
     words = ["one", "Two2", "(3)", "a"]
     for _ in range(120):

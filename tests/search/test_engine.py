@@ -18,7 +18,7 @@ ENCODER = LetterEncoder()
 
 
 @pytest.mark.parametrize(
-    ("transcript", "fusion", "score"),
+    ("transcript", "transcript_weight", "score"),
     [
         pytest.param("coffee", 0.5, 1.0, id="equal"),
         pytest.param("CAFÉ", 1.0, 1 / 2, id="folded before it is compared"),
@@ -28,8 +28,12 @@ ENCODER = LetterEncoder()
         pytest.param("", 0.5, 0.5, id="half and half"),
     ],
 )
-def test_the_score_joins_similarity_and_edit_similarity(transcript: str, fusion: float, score: float) -> None:
-    scores = score_instances("coffee", embed("coffee"), embed("coffee")[None], [transcript], fusion)
+def test_the_score_joins_similarity_and_edit_similarity(
+    transcript: str, transcript_weight: float, score: float
+) -> None:
+    scores = score_instances(
+        "coffee", embed("coffee"), embed("coffee")[None], [transcript], transcript_weight
+    )
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, [score], rtol=1e-6)
 

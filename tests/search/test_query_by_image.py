@@ -12,7 +12,7 @@ from gallery_fixtures import MODEL, embed, make_gallery
 from stsearch.images import read_image
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.search.engine import Hit, search
-from stsearch.search.query_by_image import ask_with_picture
+from stsearch.search.query_by_image import query_by_image
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
@@ -28,8 +28,9 @@ class FixedReader:
         self.seen: list[tuple[tuple[int, ...], Polygon]] = []
 
     def read(
-        self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]]
+        self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]], augment: bool = False
     ) -> list[list[TextInstance]]:
+        assert augment  # one crop has the time
         self.seen = [(image.shape, quad) for image, [quad] in zip(images, polygons, strict=True)]
         return [
             [TextInstance(quad, 1.0, text, confidence, embed(self.looks or text))]
@@ -42,7 +43,7 @@ def blank(height: int, width: int) -> Image:
 
 
 def find(folder: Path, reader: FixedReader, picture: Image) -> list[Hit]:
-    query, encoder = ask_with_picture(reader, picture, "crop.png")
+    query, encoder = query_by_image(reader, picture, "crop.png")
     with make_gallery(folder, {"a.jpg": ["Coffee"], "b.jpg": ["bakery"]}) as gallery:
         return search(gallery, query, encoder)
 
@@ -73,7 +74,7 @@ def test_the_transcript_counts_as_far_as_it_can_be_trusted(
 @pytest.mark.parametrize("size", [(100, 400), (10, 40)])
 def test_a_picture_is_seen_at_one_size_over_its_whole_extent(size: tuple[int, int]) -> None:
     reader = FixedReader(("word", 0.5))
-    ask_with_picture(reader, blank(*size), "crop.png")
+    query_by_image(reader, blank(*size), "crop.png")
     ((shape, quad),) = reader.seen
     assert shape == (32, 128, 3)
     assert quad.tolist() == [[0, 0], [128, 0], [128, 32], [0, 32]]
@@ -81,14 +82,14 @@ def test_a_picture_is_seen_at_one_size_over_its_whole_extent(size: tuple[int, in
 
 def test_a_tall_picture_is_turned_to_where_it_is_read_surest_a_character() -> None:
     reader = FixedReader(("il", 0.4), ("coffee", 0.3), ("eeffoc", 0.1))
-    query, _ = ask_with_picture(reader, blank(80, 20), "crop.png")
+    query, _ = query_by_image(reader, blank(80, 20), "crop.png")
     assert query.words == ("coffee",)
     assert [shape for shape, _ in reader.seen] == [(128, 32, 3), (32, 128, 3), (32, 128, 3)]
 
 
 def test_the_network_embeds_a_picture_of_a_word(micro_model: SceneTextModel) -> None:
     info = ModelInfo("micro", "0" * 64, micro_model.config.embedder.characters, 64, 256)
-    query, encoder = ask_with_picture(Spotter(micro_model, info), blank(30, 90), "crop.png")
+    query, encoder = query_by_image(Spotter(micro_model, info), blank(30, 90), "crop.png")
     (embedding,) = encoder(query.words)
     assert embedding.shape == (64,)
     assert float(np.linalg.norm(embedding)) == pytest.approx(1.0, abs=1e-4)
@@ -101,5 +102,5 @@ def test_the_shipped_weights_find_the_word_a_crop_was_cut_from(
     from stsearch.spotting.load import load_spotter
 
     photo = read_image(rendered_gallery / "street-03.jpg")
-    query, _ = ask_with_picture(load_spotter(str(tiny_weights), "cpu"), photo[462:515, 45:255], "crop.png")
+    query, _ = query_by_image(load_spotter(str(tiny_weights), "cpu"), photo[462:515, 45:255], "crop.png")
     assert query.words == ("garden",)

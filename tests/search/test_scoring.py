@@ -15,7 +15,7 @@ from search_fixtures import table_of
 
 from stsearch.search.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
 from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
-from stsearch.text.ctc import CLASSES, pack_columns
+from stsearch.text.ctc import CLASSES, pack_posteriors
 from stsearch.text.wildcards import fixed_part
 
 
@@ -115,15 +115,15 @@ def test_beyond_the_limit_of_edits_nothing_matches(word: str, limit: int, found:
 def saw(word: str) -> bytes:
     """Return the columns of a crop in which nothing but ``word`` can be seen."""
     classes = [c for character in word.ljust(6) for c in (0, 1 + ALPHANUMERIC.find(character))]
-    return pack_columns(20 * np.eye(CLASSES, dtype=np.float32)[classes][None], Charset())[0]
+    return pack_posteriors(20 * np.eye(CLASSES, dtype=np.float32)[classes][None], Charset())[0]
 
 
 def test_the_likelihood_of_a_word_counts_where_columns_are_known() -> None:
     table = table_of("cqffee", "cqffee", "cqffee", "tea")
     columns = [saw("coffee"), b"", saw("cqffee"), saw("tea")]
-    info = replace(MODEL, likelihood=0.4)
+    info = replace(MODEL, likelihood_weight=0.4)
     scores = Scorer(
-        table, {"coffee": embed("coffee")}, info, columns_of=lambda rows: [columns[row] for row in rows]
+        table, {"coffee": embed("coffee")}, info, posteriors_of=lambda rows: [columns[row] for row in rows]
     ).word("coffee")
     without = Scorer(table, {"coffee": embed("coffee")}, MODEL).word("coffee")
     assert scores[0] == pytest.approx(0.6 * without[0] + 0.4, abs=0.01)
@@ -136,12 +136,14 @@ def test_of_many_instances_the_best_are_looked_at_closely() -> None:
     words = ["coffee"] * 300 + ["bakery"] * 300
     asked: list[int] = []
 
-    def columns_of(rows: Sequence[int]) -> list[bytes]:
+    def posteriors_of(rows: Sequence[int]) -> list[bytes]:
         asked.extend(rows)
         return [saw(words[row]) for row in rows]
 
-    info = replace(MODEL, likelihood=0.4)
-    scores = Scorer(table_of(*words), {"coffee": embed("coffee")}, info, columns_of=columns_of).word("coffee")
+    info = replace(MODEL, likelihood_weight=0.4)
+    scores = Scorer(table_of(*words), {"coffee": embed("coffee")}, info, posteriors_of=posteriors_of).word(
+        "coffee"
+    )
     assert asked == list(range(300))  # more than the 200 best, because all of them are good
     np.testing.assert_allclose(scores[:300], 1.0, atol=0.01)
     assert scores[300:].max() < 0.5

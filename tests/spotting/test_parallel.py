@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.spotting.parallel import SideBySide
+from stsearch.spotting.parallel import ParallelSpotter
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, ModelInfo, Scene, TextInstance
 from stsearch.weights.card import Card
@@ -53,7 +53,7 @@ def test_photographs_are_spotted_at_the_same_time_and_come_back_in_order(
 ) -> None:
     spotter = Meeting(Card(micro_model.config).info)
     before = torch.get_num_threads()
-    found = SideBySide(spotter, cores).spot(shades(8))
+    found = ParallelSpotter(spotter, cores).spot(shades(8))
     assert [instance.score for [instance] in found] == list(range(8))
     assert set(spotter.threads) == {each}
     assert torch.get_num_threads() == before
@@ -62,14 +62,14 @@ def test_photographs_are_spotted_at_the_same_time_and_come_back_in_order(
 def test_after_an_interrupt_no_other_photograph_begins(micro_model: SceneTextModel) -> None:
     spotter = Failing(Card(micro_model.config).info)
     with pytest.raises(KeyboardInterrupt):
-        SideBySide(spotter, 2).spot(shades(20))
+        ParallelSpotter(spotter, 2).spot(shades(20))
     assert len(spotter.threads) < 5
 
 
 def test_it_finds_what_the_spotter_finds(micro_model: SceneTextModel, word_scene: Scene) -> None:
     spotter = Spotter(micro_model, Card(micro_model.config).info)
     images = [word_scene.image, word_scene.image[::-1].copy(), word_scene.image]
-    together, alone = SideBySide(spotter, 2).spot(images), [spotter.spot([image])[0] for image in images]
+    together, alone = ParallelSpotter(spotter, 2).spot(images), [spotter.spot([image])[0] for image in images]
     assert [[each.transcript for each in found] for found in together] == [
         [each.transcript for each in found] for found in alone
     ]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stsearch.config import Cut
+from stsearch.config import BinarizationThresholds
 from stsearch.geometry.polygons import offset_polygon, polygon_area, polygon_iou, shrink_distance
 from stsearch.spotting.postprocess import polygons_from_map
 
@@ -26,7 +26,7 @@ def test_a_perfect_kernel_grows_back_to_its_word(angle: float) -> None:
     turn = cv2.getRotationMatrix2D((80, 80), angle, 1)
     word = np.array([[30, 65], [130, 65], [130, 95], [30, 95]], np.float32)
     word = (word @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
-    [(polygon, score)] = polygons_from_map(draw_kernel(word), Cut(), 3, 10)
+    [(polygon, score)] = polygons_from_map(draw_kernel(word), BinarizationThresholds(), 3, 10)
     assert polygon_iou(polygon, word) > 0.85
     assert score == pytest.approx(1.0, abs=0.02)
 
@@ -35,7 +35,7 @@ def test_a_bent_kernel_becomes_a_bent_polygon() -> None:
     angles = np.linspace(np.pi * 0.9, np.pi * 0.1, 7)
     circle = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
     arch = (np.concatenate([circle * 70, circle[::-1] * 48]) + np.array([80, 100])).astype(np.float32)
-    [(polygon, _)] = polygons_from_map(draw_kernel(arch), Cut(), 3, 10)
+    [(polygon, _)] = polygons_from_map(draw_kernel(arch), BinarizationThresholds(), 3, 10)
     assert len(polygon) == 14
     assert polygon_iou(polygon, arch) > 0.7
     assert polygon[0][0] < polygon[6][0]
@@ -49,13 +49,13 @@ def test_a_straight_kernel_with_ragged_edges_becomes_a_quad() -> None:
     middle = (rows.min() + rows.max()) // 2
     kernel[:middle, columns.min() : columns.max() + 1 : 2] = 0
     kernel[middle + 1 :, columns.min() + 1 : columns.max() + 1 : 2] = 0
-    [(polygon, _)] = polygons_from_map(kernel, Cut(), 3, 10)
+    [(polygon, _)] = polygons_from_map(kernel, BinarizationThresholds(), 3, 10)
     assert len(polygon) == 4
     assert polygon_iou(polygon, word) > 0.7
 
 
 def test_an_empty_map_holds_no_polygon() -> None:
-    assert polygons_from_map(np.zeros((20, 20), np.float32), Cut(), 3, 10) == []
+    assert polygons_from_map(np.zeros((20, 20), np.float32), BinarizationThresholds(), 3, 10) == []
 
 
 def test_weak_small_and_surplus_kernels_are_dropped() -> None:
@@ -64,6 +64,6 @@ def test_weak_small_and_surplus_kernels_are_dropped() -> None:
     probability[30:40, 10:60] = 0.4  # weak
     probability[50, 50] = 0.9  # small
     probability[70:80, 10:60] = 0.8
-    found = polygons_from_map(probability, Cut(), 4, 10)
+    found = polygons_from_map(probability, BinarizationThresholds(), 4, 10)
     assert [round(score, 2) for _, score in found] == [0.9, 0.8]
-    assert len(polygons_from_map(probability, Cut(), 4, 1)) == 1
+    assert len(polygons_from_map(probability, BinarizationThresholds(), 4, 1)) == 1

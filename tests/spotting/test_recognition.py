@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stsearch.models.recognizer import Recognizer
-from stsearch.spotting.recognition import BATCH, TILTS, Reader
+from stsearch.spotting.recognition import BATCH, TILTS, RecognizerRunner
 from stsearch.types import Image, TextInstance
 
 
@@ -87,7 +87,7 @@ def instance(x: float) -> TextInstance:
 def test_a_crop_reads_the_same_alone_and_among_others(
     micro_recognizer: Recognizer, crops: list[Image]
 ) -> None:
-    reader = Reader(micro_recognizer)
+    reader = RecognizerRunner(micro_recognizer)
     together = list(reader.read(crops))
     [alone] = reader.read(crops[3:4])
     assert len(together) == 5
@@ -97,23 +97,23 @@ def test_a_crop_reads_the_same_alone_and_among_others(
 
 def test_more_crops_than_a_batch_come_back_in_order(micro_recognizer: Recognizer) -> None:
     crops = [light_at_top() if i % 3 else np.zeros((32, 128, 3), np.uint8) for i in range(BATCH + 10)]
-    reader = Reader(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
+    reader = RecognizerRunner(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
     assert [r.best.text for r in reader.read(crops)] == ["up" if i % 3 else "dn" for i in range(BATCH + 10)]
 
 
 def test_nothing_to_read_is_no_error(micro_recognizer: Recognizer) -> None:
-    assert list(Reader(micro_recognizer).read([])) == []
+    assert list(RecognizerRunner(micro_recognizer).read([])) == []
 
 
 def test_a_crop_on_its_head_is_turned_when_that_reads_better(micro_recognizer: Recognizer) -> None:
-    reader = Reader(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
+    reader = RecognizerRunner(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
     up, down = reader.read([light_at_top(), light_at_top()[::-1]])
-    assert (up.best.text, up.turned) == ("up", False)
-    assert (down.best.text, down.turned) == ("up", True)
+    assert (up.best.text, up.upside_down) == ("up", False)
+    assert (down.best.text, down.upside_down) == ("up", True)
 
 
 def test_instances_are_read_from_their_own_pixels(micro_recognizer: Recognizer) -> None:
-    reader = Reader(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
+    reader = RecognizerRunner(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
     photo = np.concatenate([light_at_top(), light_at_top()[::-1]], axis=1)
     [[first, second], none] = reader.read_instances([photo, photo], [[instance(0), instance(128)], []])
     assert (first.transcript, first.score) == ("up", 0.7)
@@ -123,33 +123,39 @@ def test_instances_are_read_from_their_own_pixels(micro_recognizer: Recognizer) 
     assert none == []
 
 
-def test_what_is_read_surely_is_looked_at_once(micro_recognizer: Recognizer) -> None:
+def test_a_picture_is_read_once_without_augmentation(micro_recognizer: Recognizer) -> None:
+    scripted = ScriptedReader(micro_recognizer, [("up", 0.5)] * 8)
+    [reading] = RecognizerRunner(scripted).read_pictures([light_at_top()])  # type: ignore[arg-type]  # a stand-in
+    assert (reading.best.text, len(scripted.crops)) == ("up", 8)  # one, padded to a step
+
+
+def test_a_confident_reading_has_one_view(micro_recognizer: Recognizer) -> None:
     scripted = ScriptedReader(micro_recognizer, [("up", 0.99)] * 8)
-    [reading] = Reader(scripted).read_pictures([light_at_top()])  # type: ignore[arg-type]  # a stand-in
+    [reading] = RecognizerRunner(scripted).read_pictures([light_at_top()], augment=True)  # type: ignore[arg-type]  # a stand-in
     assert reading.best.text == "up"
-    assert len(scripted.crops) == 8  # one, filled up to a step
+    assert len(scripted.crops) == 8  # one, padded to a step
 
 
-def test_what_is_in_doubt_is_read_as_the_looks_have_it_together(micro_recognizer: Recognizer) -> None:
+def test_a_low_confidence_reading_is_decided_by_all_views(micro_recognizer: Recognizer) -> None:
     first = [("no", 0.8), ("up", 0.6), ("so", 0.999), *UNSEEN * 5]
     others = [
         [("no", 0.7), ("on", 0.9), ("NO", 0.9), ("zz", 0.3), ("zz", 0.3), ("zz", 0.3)],
         [("up", 0.5), ("dn", 0.8), ("dn", 0.9), ("up", 0.8), ("zz", 0.3), ("zz", 0.3)],
     ]
     scripted = ScriptedReader(micro_recognizer, [*first, *others[0], *others[1], *UNSEEN * 4])
-    agreed = list(Reader(scripted).read_pictures([light_at_top()] * 3))  # type: ignore[arg-type]  # a stand-in
+    agreed = list(RecognizerRunner(scripted).read_pictures([light_at_top()] * 3, augment=True))  # type: ignore[arg-type]  # a stand-in
     assert [reading.best.text for reading in agreed] == ["NO", "dn", "so"]
-    assert agreed[0].best.confidence == pytest.approx(0.9**3)  # of the look that was surest of it
+    assert agreed[0].best.confidence == pytest.approx(0.9**3)  # of the most confident view
 
 
-def test_where_looks_disagree_a_likely_word_counts_for_more(micro_recognizer: Recognizer) -> None:
-    looks = [("hxt", 0.9), ("hxt", 0.9), ("hot", 0.9), ("hot", 0.88), ("zz", 0.3), ("zz", 0.3)]
+def test_where_views_disagree_the_character_model_decides(micro_recognizer: Recognizer) -> None:
+    views = [("hxt", 0.9), ("hxt", 0.9), ("hot", 0.9), ("hot", 0.88), ("zz", 0.3), ("zz", 0.3)]
     scripted = ScriptedReader(micro_recognizer, [])
 
     def read() -> str:
-        script = [("zz", 0.3), *UNSEEN * 7, *looks, *UNSEEN * 2]
+        script = [("zz", 0.3), *UNSEEN * 7, *views, *UNSEEN * 2]
         scripted.tables = [scripted.table_of(*each) for each in script]
-        [reading] = Reader(scripted).read_pictures([light_at_top()])  # type: ignore[arg-type]  # a stand-in
+        [reading] = RecognizerRunner(scripted).read_pictures([light_at_top()], augment=True)  # type: ignore[arg-type]  # a stand-in
         return reading.best.text
 
     assert read() == "hxt"
@@ -157,14 +163,16 @@ def test_where_looks_disagree_a_likely_word_counts_for_more(micro_recognizer: Re
     assert read() == "hot"
 
 
-def test_what_is_in_doubt_in_a_photograph_is_read_as_the_likelier_word(micro_recognizer: Recognizer) -> None:
+def test_a_low_confidence_word_of_a_photograph_is_rescored_with_the_character_model(
+    micro_recognizer: Recognizer,
+) -> None:
     scripted = ScriptedReader(micro_recognizer, [])
     unsure, sure = scripted.table_of("hxt", 0.6), scripted.table_of("hxt", 0.98)
     unsure[1, scripted.charset.encode("o")[0]] = 0.3
 
     def read() -> list[str | None]:
         scripted.tables = [unsure, sure, *[sure] * 6]
-        [found] = Reader(scripted).read_instances(  # type: ignore[arg-type]  # a stand-in
+        [found] = RecognizerRunner(scripted).read_instances(  # type: ignore[arg-type]  # a stand-in
             [light_at_top()], [[instance(0), instance(0)]]
         )
         return [each.transcript for each in found]
@@ -174,16 +182,16 @@ def test_what_is_in_doubt_in_a_photograph_is_read_as_the_likelier_word(micro_rec
     assert read() == ["hot", "hxt"]
 
 
-def test_words_in_photographs_are_looked_at_once(micro_recognizer: Recognizer) -> None:
+def test_words_in_photographs_are_read_once(micro_recognizer: Recognizer) -> None:
     scripted = ScriptedReader(micro_recognizer, [("up", 0.7), ("dn", 0.1), *UNSEEN * 6])
-    reader = Reader(scripted)  # type: ignore[arg-type]  # a stand-in
+    reader = RecognizerRunner(scripted)  # type: ignore[arg-type]  # a stand-in
     [[first, second]] = reader.read_instances([light_at_top()], [[instance(0), instance(0)]])
     assert (first.transcript, second.transcript) == ("up", "dn")
 
 
-def test_a_doubted_word_is_tilted_both_ways(micro_recognizer: Recognizer) -> None:
+def test_augmentation_tilts_a_low_confidence_word_both_ways(micro_recognizer: Recognizer) -> None:
     scripted = ScriptedReader(micro_recognizer, [("up", 0.5)] * 16)
-    list(Reader(scripted).read_pictures([light_at_top()]))  # type: ignore[arg-type]  # a stand-in
+    list(RecognizerRunner(scripted).read_pictures([light_at_top()], augment=True))  # type: ignore[arg-type]  # a stand-in
     first, *tilted = scripted.crops[0], *scripted.crops[8 : 8 + len(TILTS)]
     assert (first[:, 0] == first[:, -1]).all()
     falls = [float(crop[:, -1].sum() - crop[:, 0].sum()) for crop in tilted]
@@ -192,6 +200,6 @@ def test_a_doubted_word_is_tilted_both_ways(micro_recognizer: Recognizer) -> Non
 
 
 def test_pictures_of_any_size_are_stretched(micro_recognizer: Recognizer) -> None:
-    reader = Reader(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
+    reader = RecognizerRunner(HeadReader(micro_recognizer))  # type: ignore[arg-type]  # a stand-in
     picture = np.repeat(np.repeat(light_at_top(), 3, axis=0), 2, axis=1)
     assert [crop.best.text for crop in reader.read_pictures([picture])] == ["up"]

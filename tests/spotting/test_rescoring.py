@@ -1,4 +1,4 @@
-"""agreement.py: which words the looks at one word may show, and how probable they hold each."""
+"""Which words the views of one word may show, and how probable they hold each."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stsearch.spotting.rescoring import Candidate, CropReading, candidates
+from stsearch.spotting.rescoring import CropReading, Hypothesis, hypotheses
 from stsearch.text.charset import Charset
-from stsearch.text.ctc import pack_columns
+from stsearch.text.ctc import pack_posteriors
 from stsearch.text.decoding import best_reading
 
 CHARSET = Charset("abAB!")
@@ -25,20 +25,20 @@ def table_of(*rows: dict[str, float]) -> NDArray[np.float32]:
 
 
 def look(decoded: list[dict[str, float]], seen: list[dict[str, float]] | None = None) -> CropReading:
-    """Return a look whose decoder and columns say so; the end is added, and what is left is no character."""
+    """Return a view whose decoder and CTC posteriors say so; the end is added."""
     table = table_of(*decoded, {})
     columns = table_of(*(decoded if seen is None else seen))
-    [packed] = pack_columns(np.log(np.maximum(columns, 1e-12))[None], CHARSET)
-    return CropReading(table, best_reading(table, CHARSET), packed, turned=False)
+    [packed] = pack_posteriors(np.log(np.maximum(columns, 1e-12))[None], CHARSET)
+    return CropReading(table, best_reading(table, CHARSET), packed, upside_down=False)
 
 
-def possible(looks: list[CropReading]) -> list[Candidate]:
-    [found] = candidates([looks], CHARSET)
+def possible(looks: list[CropReading]) -> list[Hypothesis]:
+    [found] = hypotheses([looks], CHARSET)
     return found
 
 
-def best(looks: list[CropReading]) -> Candidate:
-    return max(possible(looks), key=lambda candidate: candidate.support)
+def best(looks: list[CropReading]) -> Hypothesis:
+    return max(possible(looks), key=lambda candidate: candidate.score)
 
 
 def test_what_decoder_and_columns_agree_on_is_best() -> None:
@@ -48,8 +48,8 @@ def test_what_decoder_and_columns_agree_on_is_best() -> None:
 def test_a_second_guess_of_the_decoder_wins_where_the_columns_saw_it() -> None:
     found = best([look([{"a": 0.6, "b": 0.4}], [{"a": 0.1, "b": 0.9}])])
     assert found.word == "b"
-    assert found.look.best.text == "b"
-    assert found.look.best.characters == pytest.approx([0.4])
+    assert found.view.best.text == "b"
+    assert found.view.best.characters == pytest.approx([0.4])
 
 
 def test_the_decoder_outweighs_columns_that_are_hardly_of_another_mind() -> None:
@@ -59,15 +59,15 @@ def test_the_decoder_outweighs_columns_that_are_hardly_of_another_mind() -> None
 def test_spellings_of_one_word_speak_for_each_other() -> None:
     found = best([look([{"a": 0.3, "A": 0.3, "b": 0.4}], [{"a": 0.5, "b": 0.5}])])
     assert found.word == "a"
-    assert found.look.best.text in ("a", "A")
+    assert found.view.best.text in ("a", "A")
 
 
 def test_looks_are_added_up_and_the_surest_of_them_is_returned() -> None:
     unsure, sure, other = look([{"a": 0.4, "b": 0.35}]), look([{"a": 0.7}]), look([{"b": 0.8}])
     found = best([unsure, other, sure])
     assert found.word == "b"  # 0.35 + 0.8 of 0.4 + 0.7
-    assert found.look.table is other.table
-    assert best([unsure, sure]).look.table is sure.table
+    assert found.view.table is other.table
+    assert best([unsure, sure]).view.table is sure.table
 
 
 def test_every_word_is_named_once() -> None:
@@ -82,7 +82,7 @@ def test_what_a_look_holds_hardly_probable_is_no_candidate() -> None:
 
 def test_a_sign_stays_a_sign() -> None:
     found = best([look([{"!": 0.7, "b": 0.2}])])
-    assert (found.word, found.look.best.text) == ("", "!")
+    assert (found.word, found.view.best.text) == ("", "!")
 
 
 def test_a_word_that_the_columns_have_no_room_for_is_no_error() -> None:
@@ -93,9 +93,9 @@ def test_a_word_that_the_columns_have_no_room_for_is_no_error() -> None:
 def test_words_are_judged_the_same_alone_and_together() -> None:
     one = [look([{"a": 0.6, "b": 0.4}], [{"a": 0.1, "b": 0.9}]), look([{"a": 0.5, "b": 0.4}])]
     two = [look([{"a": 0.5}, {"b": 0.5}])]
-    together = candidates([one, two], CHARSET)
+    together = hypotheses([one, two], CHARSET)
     alone = [possible(one), possible(two)]
-    assert [[(c.word, c.support) for c in each] for each in together] == [
-        [(c.word, c.support) for c in each] for each in alone
+    assert [[(c.word, c.score) for c in each] for each in together] == [
+        [(c.word, c.score) for c in each] for each in alone
     ]
-    assert candidates([], CHARSET) == []
+    assert hypotheses([], CHARSET) == []

@@ -85,20 +85,22 @@ def test_a_recognizer_has_the_last_word_on_what_is_read(
     micro_model.recognizer = micro_recognizer
     spotter = Spotter(micro_model, Card(micro_model.config).info)
     [read] = spotter.spot([word_scene.image])
-    assert spotter.reader is not None
+    assert spotter.recognizer is not None
     assert spotter.decode_side == 2 * 256  # crops are cut from more pixels than words are found in
-    [again] = spotter.reader.read_instances([word_scene.image], [rough])
+    [again] = spotter.recognizer.read_instances([word_scene.image], [rough])
     assert [each.transcript for each in read] == [each.transcript for each in again]
     assert [each.confidence for each in read] != [each.confidence for each in rough]
     assert (read[0].embedding == rough[0].embedding).all()
     [unread] = Spotter(micro_model, Card(micro_model.config).info, reads=False).spot([word_scene.image])
     assert [each.transcript for each in unread] == [each.transcript for each in rough]
-    assert [each.columns for each in read] == [each.columns for each in again]
-    assert [each.columns for each in unread] == [each.columns for each in rough]  # what the embedder saw
+    assert [each.ctc_posteriors for each in read] == [each.ctc_posteriors for each in again]
+    assert [each.ctc_posteriors for each in unread] == [
+        each.ctc_posteriors for each in rough
+    ]  # what the embedder saw
     for each in (read[0], unread[0]):
-        assert each.columns
-        assert len(each.columns) % CLASSES == 0
-    assert read[0].columns != unread[0].columns
+        assert each.ctc_posteriors
+        assert len(each.ctc_posteriors) % CLASSES == 0
+    assert read[0].ctc_posteriors != unread[0].ctc_posteriors
 
 
 class FullDevice(KnowingDetector):

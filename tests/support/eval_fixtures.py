@@ -47,8 +47,8 @@ def write_house_folder(folder: Path) -> Path:
 
 
 class FakeEncoder:
-    def __init__(self, fusion: float = 0.5, likelihood: float = 0.0) -> None:
-        self.info = replace(INFO, fusion=fusion, likelihood=likelihood)
+    def __init__(self, transcript_weight: float = 0.5, likelihood_weight: float = 0.0) -> None:
+        self.info = replace(INFO, transcript_weight=transcript_weight, likelihood_weight=likelihood_weight)
 
     def __call__(self, words: Sequence[str]) -> NDArray[np.float32]:
         return np.array([embed(word) for word in words])

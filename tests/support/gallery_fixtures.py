@@ -101,7 +101,7 @@ class ColourSpotter:
         self.seen = 0
 
     def read(
-        self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]]
+        self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]], augment: bool = False
     ) -> list[list[TextInstance]]:
         return [found * len(each) for found, each in zip(self.spot(images), polygons, strict=True)]
 

@@ -1,4 +1,4 @@
-"""likelihood.py: columns of class probabilities, kept in bytes, and what words they make likely."""
+"""CTC posteriors, kept in bytes, and what words they make likely."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stsearch.text.charset import Charset
-from stsearch.text.ctc import CLASSES, pack_columns, pair_likelihoods, word_likelihoods
+from stsearch.text.ctc import CLASSES, pack_posteriors, pair_likelihoods, word_likelihoods
 
 CHARSET = Charset("aAbB!é")
 
 
-def columns_of(*rows: dict[str, float]) -> bytes:
-    """Return the columns of one crop from the probability of each character; the rest is blank."""
+def posteriors_of(*rows: dict[str, float]) -> bytes:
+    """Return the CTC posteriors of one crop from the probability of each character; the rest is blank."""
     table = np.full((1, len(rows), len(CHARSET)), 1e-12, np.float32)
     for column, row in enumerate(rows):
         table[0, column, 0] = 1 - sum(row.values()) + 1e-12
         for character, share in row.items():
             table[0, column, CHARSET.encode(character)[0]] = share
-    return pack_columns(np.log(table), CHARSET)[0]
+    return pack_posteriors(np.log(table), CHARSET)[0]
 
 
 def likelihood(word: str, columns: bytes) -> float:
@@ -32,37 +32,37 @@ def likelihood(word: str, columns: bytes) -> float:
 
 
 def test_what_was_seen_is_certain_and_what_was_not_is_not() -> None:
-    columns = columns_of({"a": 1.0}, {}, {"b": 1.0})
+    columns = posteriors_of({"a": 1.0}, {}, {"b": 1.0})
     assert likelihood("ab", columns) == pytest.approx(1.0)
     assert likelihood("aab", columns) < 0.1
     assert likelihood("ba", columns) < 0.01
 
 
 def test_a_second_guess_is_likelier_than_one_that_nobody_made() -> None:
-    columns = columns_of({"a": 0.6, "b": 0.39}, {"b": 1.0})
+    columns = posteriors_of({"a": 0.6, "b": 0.39}, {"b": 1.0})
     seen, second, none = (likelihood(word, columns) for word in ("ab", "b", "bbb"))
     assert seen == pytest.approx(0.6 ** (1 / 4), abs=0.02)
     assert seen > second > none
 
 
 def test_case_and_accents_are_folded_and_signs_are_blank() -> None:
-    columns = columns_of({"a": 0.5, "A": 0.5}, {"!": 1.0}, {"é": 1.0})
+    columns = posteriors_of({"a": 0.5, "A": 0.5}, {"!": 1.0}, {"é": 1.0})
     assert likelihood("ae", columns) == pytest.approx(1.0)
 
 
 def test_equal_characters_need_a_blank_between_them() -> None:
-    assert likelihood("aa", columns_of({"a": 1.0}, {"a": 1.0})) < 0.1
-    assert likelihood("aa", columns_of({"a": 1.0}, {}, {"a": 1.0})) == pytest.approx(1.0)
+    assert likelihood("aa", posteriors_of({"a": 1.0}, {"a": 1.0})) < 0.1
+    assert likelihood("aa", posteriors_of({"a": 1.0}, {}, {"a": 1.0})) == pytest.approx(1.0)
 
 
 def test_a_word_longer_than_the_columns_is_not_there() -> None:
-    assert likelihood("abab", columns_of({"a": 1.0}, {"b": 1.0})) == 0.0
+    assert likelihood("abab", posteriors_of({"a": 1.0}, {"b": 1.0})) == 0.0
 
 
 def test_no_letter_or_digit_is_there_where_all_is_blank() -> None:
-    assert likelihood("", columns_of({"!": 1.0}, {})) == pytest.approx(1.0)
-    assert likelihood("", columns_of({}, {"a": 0.9})) == pytest.approx(0.1**0.5, abs=0.02)
-    assert likelihood("*", columns_of({"a": 0.9})) == pytest.approx(1.0)
+    assert likelihood("", posteriors_of({"!": 1.0}, {})) == pytest.approx(1.0)
+    assert likelihood("", posteriors_of({}, {"a": 0.9})) == pytest.approx(0.1**0.5, abs=0.02)
+    assert likelihood("*", posteriors_of({"a": 0.9})) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -82,28 +82,32 @@ def test_no_letter_or_digit_is_there_where_all_is_blank() -> None:
     ],
 )
 def test_what_a_wildcard_stands_for_costs_nothing(pattern: str, is_there: bool) -> None:
-    columns = columns_of({}, {"a": 1.0}, {"b": 1.0}, {})
+    columns = posteriors_of({}, {"a": 1.0}, {"b": 1.0}, {})
     assert likelihood(pattern, columns) == pytest.approx(1.0) or not is_there
     assert is_there or likelihood(pattern, columns) < 0.1
 
 
 def test_a_star_stands_for_any_number_of_characters() -> None:
-    columns = columns_of({"a": 1.0}, {"b": 1.0}, {"b": 0.5}, {"a": 1.0})
+    columns = posteriors_of({"a": 1.0}, {"b": 1.0}, {"b": 0.5}, {"a": 1.0})
     assert likelihood("a*a", columns) == pytest.approx(1.0)
     assert likelihood("a??a", columns) == pytest.approx(likelihood("ab?a", columns) ** 1.5, abs=0.01)
 
 
 def test_crops_are_compared_at_once_as_one_by_one() -> None:
-    crops = [columns_of({"a": 0.9}, {"b": 0.3}), columns_of({"b": 0.9}, {"b": 0.3}), columns_of({}, {})]
+    crops = [
+        posteriors_of({"a": 0.9}, {"b": 0.3}),
+        posteriors_of({"b": 0.9}, {"b": 0.3}),
+        posteriors_of({}, {}),
+    ]
     one_by_one = [likelihood("ab", crop) for crop in crops]
     np.testing.assert_array_equal(word_likelihoods("ab", crops), np.array(one_by_one, np.float32))
 
 
 def test_each_crop_may_have_a_word_of_its_own() -> None:
     crops = [
-        columns_of({"a": 0.9}, {"b": 0.3}),
-        columns_of({"b": 0.9}, {"b": 0.3}),
-        columns_of({}, {"a": 0.2}),
+        posteriors_of({"a": 0.9}, {"b": 0.3}),
+        posteriors_of({"b": 0.9}, {"b": 0.3}),
+        posteriors_of({}, {"a": 0.2}),
     ]
     words = ["ab", "b", "ba"]
     one_by_one = [likelihood(*pair) for pair in zip(words, crops, strict=True)]
@@ -111,7 +115,7 @@ def test_each_crop_may_have_a_word_of_its_own() -> None:
 
 
 def test_crops_of_any_number_of_columns_are_compared() -> None:
-    short, long = columns_of({"a": 0.9}, {"b": 0.9}), columns_of({"a": 0.9}, {}, {}, {"b": 0.9})
+    short, long = posteriors_of({"a": 0.9}, {"b": 0.9}), posteriors_of({"a": 0.9}, {}, {}, {"b": 0.9})
     np.testing.assert_allclose(
         word_likelihoods("ab", [short, long]), [likelihood("ab", short), likelihood("ab", long)]
     )
@@ -135,7 +139,7 @@ def test_the_best_of_all_alignments_counts(word: str, seed: int, columns: int) -
     charset = Charset("0123456789abcdefghijklmnopqrstuvwxyz")
     logits = np.random.default_rng(seed).normal(0, 2, (1, columns, CLASSES)).astype(np.float32)
     probabilities = np.exp(logits[0]) / np.exp(logits[0]).sum(axis=1, keepdims=True)
-    (packed,) = pack_columns(logits, charset)
+    (packed,) = pack_posteriors(logits, charset)
     assert len(packed) == columns * CLASSES
     kept = slow_likelihood(word, np.maximum(probabilities, 1e-5))
     half_a_step = columns / 32 / (2 * len(word))  # of a byte in every column, at most

@@ -98,22 +98,22 @@ def test_a_batch_without_words_is_a_batch(micro_config: ModelConfig) -> None:
 def test_crops_are_cut_from_real_words(
     photo: Sample,
     micro_config: ModelConfig,
-    micro_reader_config: RecognizerConfig,
+    micro_recognizer_config: RecognizerConfig,
     real_share: float,
     crop_share: float,
     words: set[str],
 ) -> None:
     data = TrainingData(load_assets(None, None, None), (photo,), ((photo.image, "EXIT"),))
-    batch = draw_crops(data, micro_config, micro_reader_config, real_share, crop_share)
+    batch = draw_crops(data, micro_config, micro_recognizer_config, real_share, crop_share)
     assert batch.images.shape == (6, 3, 32, 128)
     assert set(batch.words) == words
 
 
 def test_crops_are_cut_from_rendered_words(
-    micro_config: ModelConfig, micro_reader_config: RecognizerConfig
+    micro_config: ModelConfig, micro_recognizer_config: RecognizerConfig
 ) -> None:
     data = TrainingData(load_assets(None, None, None))
-    one, other = (draw_crops(data, micro_config, micro_reader_config, 0.0, 0.0) for _ in range(2))
+    one, other = (draw_crops(data, micro_config, micro_recognizer_config, 0.0, 0.0) for _ in range(2))
     assert len(one.words) == 6
     assert one.words == other.words
     assert one.images.equal(other.images)

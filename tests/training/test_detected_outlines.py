@@ -1,4 +1,4 @@
-"""own_outlines.py: labelled words, also as a detector outlines them."""
+"""detected_outlines.py: labelled words, also as a detector outlines them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stsearch.config import ProposalConfig
 from stsearch.errors import ImageError
 from stsearch.geometry.polygons import box
 from stsearch.spotting.spotter import Spotter
-from stsearch.training.detected_outlines import with_own_outlines
+from stsearch.training.detected_outlines import add_detected_outlines
 from stsearch.types import Image, Polygon, Sample, TextInstance, WordLabel
 
 
@@ -29,7 +29,7 @@ class Proposer:
 
 
 def outlined(sample: Sample, *polygons: Polygon) -> list[tuple[str, list[float]]]:
-    (result,) = with_own_outlines(cast(Spotter, Proposer(*polygons)), [sample])
+    (result,) = add_detected_outlines(cast(Spotter, Proposer(*polygons)), [sample])
     return [(word.transcript, word.polygon[0].tolist()) for word in result.words]
 
 

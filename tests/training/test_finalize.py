@@ -67,9 +67,9 @@ def test_the_card_holds_the_figures_of_all_sets_together_and_of_each(
     assert validation["by_set"]["more"]["queries"] == 1
     assert 0 <= validation["calibration_error"] <= 1
     assert card.metrics["words"]["by_set"]["crops"]["words"] == 1
-    assert card.config.fusion == result.fusion
+    assert card.config.transcript_weight == result.transcript_weight
     assert len(card.config.calibration) > 0
-    assert len(card.config.backbone.tops) == 1 + 4 * sum(card.config.backbone.layers)
+    assert len(card.config.backbone.activation_max) == 1 + 4 * sum(card.config.backbone.layers)
 
 
 def test_a_calibration_is_judged_on_photographs_it_was_not_fitted_to() -> None:

@@ -19,7 +19,7 @@ STAGE = StageConfig("scenes", (), 1)
 
 def test_the_kernel_lies_inside_its_word_and_grows_back_to_it(word_scene: Scene) -> None:
     target = detection_target(word_scene, CONFIG)
-    [(polygon, _)] = polygons_from_map(target.kernel, CONFIG.cuts[0], 2, 10)
+    [(polygon, _)] = polygons_from_map(target.kernel, CONFIG.binarization[0], 2, 10)
     assert target.kernel.shape == (32, 64)
     assert polygon_iou(polygon * CONFIG.stride, word_scene.words[0].polygon) > 0.7
 

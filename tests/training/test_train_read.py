@@ -16,7 +16,7 @@ from train_fixtures import MICRO, silent
 from stsearch.config import LossWeights, ModelConfig, RecognizerConfig, StageConfig
 from stsearch.errors import UsageError, WeightsError
 from stsearch.models.scene_text import SceneTextModel, build_model
-from stsearch.spotting.load import load_reader, load_spotter
+from stsearch.spotting.load import load_recognizer_runner, load_spotter
 from stsearch.training.crops import CropBatch
 from stsearch.training.objective import total_loss
 from stsearch.training.schedule import parameter_groups
@@ -69,9 +69,9 @@ def options(crops: Path, tmp_path: Path) -> TrainOptions:
 
 
 @pytest.fixture
-def reading_model(micro_config: ModelConfig, micro_reader_config: RecognizerConfig) -> SceneTextModel:
+def reading_model(micro_config: ModelConfig, micro_recognizer_config: RecognizerConfig) -> SceneTextModel:
     torch.manual_seed(0)
-    return build_model(dataclasses.replace(micro_config, recognizer=micro_reader_config))
+    return build_model(dataclasses.replace(micro_config, recognizer=micro_recognizer_config))
 
 
 def batch() -> CropBatch:
@@ -111,25 +111,25 @@ def test_the_recognizer_is_kept_in_a_file_of_its_own(options: TrainOptions, word
     train(dataclasses.replace(options, steps=1, val_crops=()), silent)
     folder = options.out / "last"
     card = read_card(folder)
-    assert card.identity not in (card.sha256, card.reader_sha256, "")
+    assert card.identity not in (card.sha256, card.recognizer_sha256, "")
     assert card.info.sha256 == card.identity
-    [reading] = load_reader(str(folder), "cpu").read_pictures([word_scene.image])
+    [reading] = load_recognizer_runner(str(folder), "cpu").read_pictures([word_scene.image])
     assert 0 <= reading.best.confidence <= 1
-    assert load_spotter(str(folder), "cpu", reads=False).reader is None
-    content = bytearray((folder / "reader.safetensors").read_bytes())
+    assert load_spotter(str(folder), "cpu", reads=False).recognizer is None
+    content = bytearray((folder / "recognizer.safetensors").read_bytes())
     content[-1] ^= 1
-    (folder / "reader.safetensors").write_bytes(content)
-    with pytest.raises(WeightsError, match=r"reader\.safetensors does not match the checksum"):
-        load_reader(str(folder), "cpu")
-    (folder / "reader.safetensors").unlink()
-    with pytest.raises(WeightsError, match=r"reader\.safetensors is missing"):
+    (folder / "recognizer.safetensors").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"recognizer\.safetensors does not match the checksum"):
+        load_recognizer_runner(str(folder), "cpu")
+    (folder / "recognizer.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"recognizer\.safetensors is missing"):
         load_model(str(folder), "cpu")
 
 
 @pytest.mark.slow
 def test_the_spell_stage_trains_the_character_model_alone(options: TrainOptions, tmp_path: Path) -> None:
     text = (tmp_path / "reading.toml").read_text()
-    text = text.replace("decoder_heads = 2", "decoder_heads = 2\ncharacter_model = 8")
+    text = text.replace("decoder_heads = 2", "decoder_heads = 2\ncharacter_lm = 8")
     (tmp_path / "reading.toml").write_text(text)
     train(dataclasses.replace(options, steps=1, val_crops=()), silent)
     first, out = options.out / "last", options.out / "next"
@@ -150,7 +150,7 @@ def test_the_read_stage_needs_a_recognizer(options: TrainOptions, tmp_path: Path
 def test_the_spell_stage_needs_a_character_model(options: TrainOptions, tmp_path: Path) -> None:
     text = (tmp_path / "reading.toml").read_text()
     (tmp_path / "reading.toml").write_text(
-        text.replace("decoder_heads = 2", "decoder_heads = 2\ncharacter_model = 0")
+        text.replace("decoder_heads = 2", "decoder_heads = 2\ncharacter_lm = 0")
     )
     with pytest.raises(UsageError, match="no character model to train"):
         train(dataclasses.replace(options, stage="spell", steps=1, val_crops=()), silent)
@@ -161,28 +161,33 @@ def test_weights_without_a_recognizer_say_how_to_get_one(options: TrainOptions, 
     scenes = dataclasses.replace(options, config=tmp_path / "none.toml", stage="scenes", steps=1, crops=())
     train(dataclasses.replace(scenes, val_crops=()), silent)
     with pytest.raises(WeightsError, match="--stage read"):
-        load_reader(str(options.out / "last"), "cpu")
+        load_recognizer_runner(str(options.out / "last"), "cpu")
 
 
 def test_strings_without_pictures_train_the_character_model(
-    micro_config: ModelConfig, micro_reader_config: RecognizerConfig
+    micro_config: ModelConfig, micro_recognizer_config: RecognizerConfig
 ) -> None:
-    reader = dataclasses.replace(micro_reader_config, character_model=8)
+    reader = dataclasses.replace(micro_recognizer_config, character_lm=8)
     model = build_model(dataclasses.replace(micro_config, recognizer=reader))
-    stage = dataclasses.replace(STAGE, weights=LossWeights(characters=2.0))
+    stage = dataclasses.replace(STAGE, weights=LossWeights(character_lm=2.0))
     nothing = CropBatch(torch.zeros(0, 3, 0, 0, dtype=torch.uint8), ["Caf\u00e9", "24"])
     losses = total_loss(model, nothing, stage, np.random.default_rng(0))
-    assert set(losses) == {"characters"}
+    assert set(losses) == {"character_lm"}
     assert model.recognizer is not None
     assert model.recognizer.characters is not None
     expected = 2 * model.recognizer.characters.loss(["cafe", "24"])
-    assert losses["characters"].item() == pytest.approx(expected.item())
+    assert losses["character_lm"].item() == pytest.approx(expected.item())
 
 
 def test_each_term_of_reading_can_be_switched_off(reading_model: SceneTextModel) -> None:
-    assert set(losses_of(reading_model, LossWeights())) == {"upright", "columns", "visual", "cross"}
-    assert set(losses_of(reading_model, LossWeights(reading=0))) == {"upright", "columns"}
-    assert set(losses_of(reading_model, LossWeights(upright=0, columns=0))) == {"visual", "cross"}
+    assert set(losses_of(reading_model, LossWeights())) == {
+        "orientation",
+        "recognizer_ctc",
+        "visual",
+        "cross",
+    }
+    assert set(losses_of(reading_model, LossWeights(plm=0))) == {"orientation", "recognizer_ctc"}
+    assert set(losses_of(reading_model, LossWeights(orientation=0, recognizer_ctc=0))) == {"visual", "cross"}
 
 
 def test_a_share_of_the_steps_trains_the_cross_modal_branch(reading_model: SceneTextModel) -> None:
@@ -202,7 +207,7 @@ def test_words_are_cut_out_as_the_detector_outlines_them_when_the_stage_says_so(
     line = {"image": "1.jpg", "height": 64, "width": 96, "instances": [row]}
     (tmp_path / "set/annotations.jsonl").write_text(json.dumps(line))
     assert options.config is not None
-    text = options.config.read_text().replace("[stages.read]", "[stages.read]\nown_outlines = true")
+    text = options.config.read_text().replace("[stages.read]", "[stages.read]\ndetected_outlines = true")
     options.config.write_text(text)
     told: list[str] = []
     train(
@@ -227,12 +232,12 @@ def test_grouping_words_by_length_changes_no_loss(
 
 def test_the_weight_of_a_term_multiplies_it(reading_model: SceneTextModel) -> None:
     reading_model.eval()
-    once, twice = (losses_of(reading_model, LossWeights(columns=w, reading=w)) for w in (1.0, 2.0))
-    for name in ("columns", "visual", "cross"):
+    once, twice = (losses_of(reading_model, LossWeights(recognizer_ctc=w, plm=w)) for w in (1.0, 2.0))
+    for name in ("recognizer_ctc", "visual", "cross"):
         assert torch.allclose(2 * once[name], twice[name], rtol=1e-4)
 
 
-def test_crops_on_their_heads_teach_uprightness_only(reading_model: SceneTextModel) -> None:
+def test_upside_down_crops_teach_orientation_only(reading_model: SceneTextModel) -> None:
     reading_model.eval()
     other = batch()
     other.images[3:] = 255 - other.images[3:]
@@ -240,14 +245,14 @@ def test_crops_on_their_heads_teach_uprightness_only(reading_model: SceneTextMod
     one = total_loss(reading_model, batch(), stage, np.random.default_rng(0))
     two = total_loss(reading_model, other, stage, np.random.default_rng(0))
     assert torch.allclose(one["visual"], two["visual"], atol=1e-5)
-    assert not torch.equal(one["upright"], two["upright"])
+    assert not torch.equal(one["orientation"], two["orientation"])
 
 
 def test_the_first_text_layers_are_frozen_and_towers_have_rates_of_their_own(
-    micro_config: ModelConfig, micro_reader_config: RecognizerConfig
+    micro_config: ModelConfig, micro_recognizer_config: RecognizerConfig
 ) -> None:
-    text = dataclasses.replace(micro_reader_config.text, layers=2)
-    reader = dataclasses.replace(micro_reader_config, text=text, frozen_text_layers=1)
+    text = dataclasses.replace(micro_recognizer_config.text, layers=2)
+    reader = dataclasses.replace(micro_recognizer_config, text=text, frozen_text_layers=1)
     model = build_model(dataclasses.replace(micro_config, recognizer=reader))
     stage = dataclasses.replace(STAGE, backbone_rate=0.5, text_rate=0.25)
     names = {id(parameter): name for name, parameter in model.named_parameters()}

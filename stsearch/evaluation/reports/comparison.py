@@ -36,7 +36,7 @@ def comparisons_of(report: Report) -> Iterator[Comparison]:
     """Yield a table of retrieval and one of detection, where the report measures it and papers report it."""
     conditions = report.conditions
     speed = f"{report.photos_per_s:.3g}, {conditions.hardware or 'hardware not recorded'}"
-    name, remark = conditions.reader or "this run", report.truth.deviation
+    name, remark = conditions.system or "this run", report.truth.deviation
     tables = (
         (
             "retrieval",

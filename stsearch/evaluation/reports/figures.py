@@ -41,8 +41,8 @@ def figures_of_conditions(conditions: Conditions) -> Iterator[tuple[str, str]]:
     if conditions.hardware:
         yield "hardware", conditions.hardware
         yield "input", f"{conditions.input_size}, {conditions.precision}; peak memory {_memory(conditions)}"
-    if conditions.reader:
-        yield "reader", conditions.reader
+    if conditions.system:
+        yield "system", conditions.system
 
 
 def speed_of(report: Report) -> str:
