@@ -11,31 +11,25 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from stsearch import Gallery, Hit, Query, load_query_encoder, load_spotter
-from stsearch.images import read_image
-from stsearch.indexing.indexer import index_photos
-from stsearch.search.engine import SearchOptions, search
-from stsearch.types import Image
+import stsearch
 
 CELL = (300, 400)  # (height, width) of one photograph in the row
 CAPTION = 34  # pixels below it
 
 
-def main(photos: Path, text: str, out: Path, count: int = 3) -> None:
-    """Search ``photos`` for ``text`` and write the ``count`` best photographs, side by side, to ``out``."""
-    spotter = load_spotter("tiny", device="cpu")
-    with TemporaryDirectory() as folder, Gallery.create(folder, photos, spotter.info) as gallery:
-        index_photos(gallery, spotter)
-        options = SearchOptions(top=count, group="photo")
-        hits = search(gallery, Query(text), load_query_encoder("tiny"), options)
+def main(folder: Path, text: str, out: Path, count: int = 3) -> None:
+    """Search the photographs in ``folder`` and write the ``count`` best, side by side, to ``out``."""
+    with TemporaryDirectory() as gallery, stsearch.index(folder, gallery=gallery) as photos:
+        hits = photos.search(text, top=count, group="photo")
         row = np.concatenate([draw(hit) for hit in hits], axis=1)
     cv2.imwrite(str(out), row[:, :, ::-1])
 
 
-def draw(hit: Hit) -> Image:
+def draw(hit: stsearch.Hit) -> NDArray[np.uint8]:
     """Return one photograph, fitted to a cell, with the word that was found outlined and a caption."""
-    photo = read_image(hit.path)
+    photo = stsearch.read_image(hit.path)
     scale = min(CELL[0] / photo.shape[0], CELL[1] / photo.shape[1])
     fitted = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     cell = np.full((CELL[0] + CAPTION, CELL[1], 3), 255, np.uint8)

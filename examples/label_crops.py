@@ -1,6 +1,6 @@
-"""Cut the words that the shipped weights are sure of out of photographs, as labelled crops to train on.
+"""Cut the words that are read with confidence out of photographs, as labelled crops to train on.
 
-Self-training: what is read surely, and looks like what is read, is nearly always right.
+Self-training: a confident reading that agrees with the embedding of the word is nearly always right.
 
 python examples/label_crops.py PHOTOS OUT && stsearch train --stage read --crops OUT ...
 """
@@ -13,40 +13,36 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from stsearch import load_spotter
-from stsearch.datasets.labelled_folder import read_unlabelled
-from stsearch.geometry.polygons import rectify, word_size
-from stsearch.images import read_image
-from stsearch.search.query_encoder import load_query_encoder
-from stsearch.spotting.proposals import suppress_overlaps
-from stsearch.text.charset import normalize
-from stsearch.types import Image, TextInstance
+import stsearch
 
-SURE = 0.85  # the least confidence of a reading
-ALIKE = 0.5  # the least similarity of the word's picture and its reading
+MIN_CONFIDENCE = 0.85  # of a reading
+MIN_SIMILARITY = 0.5  # of a word in the photograph and the string that is read
 MARGIN = 0.08  # around a crop, of the word's height
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
-def sure_words(photos: Path) -> Iterator[tuple[Image, TextInstance]]:
-    """Yield photographs and words of two or more characters, in which reading and similarity agree."""
-    spotter, embed = load_spotter("tiny"), load_query_encoder("tiny")
-    for path in read_unlabelled(photos):
-        photo = read_image(path)
-        for word in suppress_overlaps(spotter.spot([photo])[0]):
-            text = normalize(word.transcript)
-            if len(text) > 1 and word.confidence > SURE and float(embed([text])[0] @ word.embedding) > ALIKE:
+def confident_words(folder: Path) -> Iterator[tuple[NDArray[np.uint8], stsearch.TextInstance]]:
+    """Yield photographs and words of two or more characters whose reading and embedding agree."""
+    model = stsearch.load("tiny")
+    for path in sorted(each for each in folder.rglob("*") if each.suffix.lower() in SUFFIXES):
+        photo = stsearch.read_image(path)
+        words = [word for word in model.spot(photo) if word.confidence > MIN_CONFIDENCE]
+        texts = ["".join(filter(str.isalnum, word.transcript)) for word in words]
+        for word, text in zip(words, texts, strict=True):
+            if len(text) > 1 and float(model.embed([text])[0] @ word.embedding) > MIN_SIMILARITY:
                 yield photo, word
 
 
-def main(photos: Path, out: Path) -> None:
-    """Write the crops of ``photos`` and their labels.tsv to the new folder ``out``."""
+def main(folder: Path, out: Path) -> None:
+    """Write the crops of the photographs in ``folder`` and their labels.tsv to the new folder ``out``."""
     out.mkdir(parents=True)
     lines = []
-    for number, (photo, word) in enumerate(sure_words(photos)):
-        height, width = word_size(word.polygon)
+    for number, (photo, word) in enumerate(confident_words(folder)):
+        height, width = stsearch.word_size(word.polygon)
         rows = int(np.clip(height, 16, 96))
-        crop = rectify(photo, word.polygon, (rows, max(1, round(rows * width / height))), MARGIN)
+        crop = stsearch.rectify(photo, word.polygon, (rows, max(1, round(rows * width / height))), MARGIN)
         cv2.imwrite(str(out / f"{number:05}.jpg"), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR))
         lines.append(f"{number:05}.jpg\t{word.transcript}\n")
     (out / "labels.tsv").write_text("".join(lines), encoding="utf-8")

@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stsearch.synth.renderer import Renderer, load_assets
-from stsearch.synth.writer import scene_record
+import stsearch
 
 SEED = 7
 PHOTOS = 12
@@ -33,8 +32,8 @@ WORDS = """
 
 def main(folder: Path, fonts: Path | None) -> None:
     """Render until there are enough photographs with a few words each."""
-    assets = replace(load_assets(fonts=fonts), words=tuple(WORDS), weights=np.ones(len(WORDS)))
-    renderer = Renderer(assets, SEED)
+    assets = replace(stsearch.load_assets(fonts=fonts), words=tuple(WORDS), weights=np.ones(len(WORDS)))
+    renderer = stsearch.Renderer(assets, SEED)
     scenes = (renderer.scene(i, SIZES[i % len(SIZES)], DIFFICULTY) for i in count())
     worded = (scene for scene in scenes if sum(word.legible for word in scene.words) >= 4)
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +41,7 @@ def main(folder: Path, fonts: Path | None) -> None:
         for number, scene in enumerate(islice(worded, PHOTOS), start=1):
             name = f"street-{number:02}.jpg"
             Image.fromarray(scene.image).save(folder / name, quality=88)
-            labels.write(scene_record(name, scene) + "\n")
+            labels.write(stsearch.scene_record(name, scene) + "\n")
     print(f"{PHOTOS} photographs in {folder}")
 
 

@@ -9,17 +9,13 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stsearch import Gallery, Query, load_query_encoder, load_spotter
-from stsearch.indexing.indexer import index_photos
-from stsearch.search.engine import search
+import stsearch
 
 
-def main(photos: Path, text: str) -> None:
-    """Index ``photos`` into a gallery that is thrown away, and show what it holds of ``text``."""
-    spotter = load_spotter("tiny", device="cpu")
-    with TemporaryDirectory() as folder, Gallery.create(folder, photos, spotter.info) as gallery:
-        index_photos(gallery, spotter)
-        for hit in search(gallery, Query(text), load_query_encoder("tiny")):
+def main(folder: Path, text: str) -> None:
+    """Index the photographs in ``folder`` into a temporary gallery, and show the hits for ``text``."""
+    with TemporaryDirectory() as gallery, stsearch.index(folder, gallery=gallery, progress=True) as photos:
+        for hit in photos.search(text):
             print(f"{hit.score:.2f} {hit.transcript:24} {hit.path.name}")
 
 

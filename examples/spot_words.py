@@ -8,15 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from stsearch import load_spotter
-from stsearch.images import read_image
+import stsearch
 
 
 def main(photo: Path) -> None:
     """Spot the words of ``photo`` with the shipped weights."""
-    spotter = load_spotter("tiny", device="cpu")
-    (words,) = spotter.spot([read_image(photo)])
-    for word in words:
+    for word in stsearch.load("tiny").spot(photo):
         outline = " ".join(f"{x:.0f},{y:.0f}" for x, y in word.polygon)
         print(f"{word.transcript:24} {word.score:.2f} {word.confidence:.2f} {outline}")
 

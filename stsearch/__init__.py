@@ -1,5 +1,10 @@
 """Find photographs by the words that can be read in them.
 
+>>> import stsearch
+>>> photos = stsearch.index("photos", progress=True)  # doctest: +SKIP
+>>> for hit in photos.search("garden", top=5):  # doctest: +SKIP
+...     print(hit.score, hit.transcript, hit.path)
+
 The public names load on first use, so ``import stsearch`` costs nothing and does not import torch.
 """
 
@@ -9,36 +14,71 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stsearch.gallery.gallery import Gallery
-    from stsearch.search.engine import Hit
+    from stsearch.api.jobs import evaluate, evaluate_words, index, train
+    from stsearch.api.model import ImageQuery, Model, available_models, load
+    from stsearch.api.photos import Photos, open
+    from stsearch.errors import StsearchError
+    from stsearch.geometry.polygons import rectify, word_size
+    from stsearch.images import read_image
+    from stsearch.search.engine import Hit, Match
     from stsearch.search.query import Query
-    from stsearch.search.query_encoder import load_query_encoder
-    from stsearch.spotting.load import load_spotter
-    from stsearch.spotting.spotter import Spotter
+    from stsearch.synth.renderer import Renderer, load_assets
+    from stsearch.synth.writer import scene_record
+    from stsearch.training.train import TrainOptions
     from stsearch.types import TextInstance
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Gallery",
-    "Hit",
-    "Query",
-    "Spotter",
-    "TextInstance",
-    "__version__",
-    "load_query_encoder",
-    "load_spotter",
-]
-
 _HOME = {
-    "Gallery": "stsearch.gallery.gallery",
     "Hit": "stsearch.search.engine",
+    "ImageQuery": "stsearch.api.model",
+    "Match": "stsearch.search.engine",
+    "Model": "stsearch.api.model",
+    "Photos": "stsearch.api.photos",
     "Query": "stsearch.search.query",
-    "Spotter": "stsearch.spotting.spotter",
+    "Renderer": "stsearch.synth.renderer",
+    "StsearchError": "stsearch.errors",
     "TextInstance": "stsearch.types",
-    "load_query_encoder": "stsearch.search.query_encoder",
-    "load_spotter": "stsearch.spotting.load",
+    "TrainOptions": "stsearch.training.train",
+    "available_models": "stsearch.api.model",
+    "evaluate": "stsearch.api.jobs",
+    "evaluate_words": "stsearch.api.jobs",
+    "index": "stsearch.api.jobs",
+    "load": "stsearch.api.model",
+    "load_assets": "stsearch.synth.renderer",
+    "open": "stsearch.api.photos",
+    "read_image": "stsearch.images",
+    "rectify": "stsearch.geometry.polygons",
+    "scene_record": "stsearch.synth.writer",
+    "train": "stsearch.api.jobs",
+    "word_size": "stsearch.geometry.polygons",
 }
+
+__all__ = [
+    "Hit",
+    "ImageQuery",
+    "Match",
+    "Model",
+    "Photos",
+    "Query",
+    "Renderer",
+    "StsearchError",
+    "TextInstance",
+    "TrainOptions",
+    "__version__",
+    "available_models",
+    "evaluate",
+    "evaluate_words",
+    "index",
+    "load",
+    "load_assets",
+    "open",
+    "read_image",
+    "rectify",
+    "scene_record",
+    "train",
+    "word_size",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -145,6 +145,7 @@ def run(
     weights.load_spotter = load_spotter  # type: ignore[attr-defined]  # a stand-in for the module
     monkeypatch.setitem(sys.modules, "stsearch.spotting.load", weights)
     monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda _: LetterEncoder(model[0]))
+    monkeypatch.setattr("stsearch.weights.card.find_by_sha256", lambda sha256, name: name)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 

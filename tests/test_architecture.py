@@ -95,6 +95,12 @@ print([name for name in ("torch", "open_clip", "hnswlib") if name in sys.modules
     assert done.stdout == "[]\n"
 
 
+def body_lines(function: ast.FunctionDef) -> int:
+    """Return the lines of a function below its signature and docstring."""
+    statements = function.body[1:] if ast.get_docstring(function) else function.body
+    return (function.end_lineno or 0) - statements[0].lineno + 1 if statements else 0
+
+
 def test_files_stay_under_400_lines_and_functions_under_50() -> None:
     sources = [path for folder in ("stsearch", "tests", "examples") for path in (ROOT / folder).rglob("*.py")]
     texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in sources}
@@ -103,6 +109,6 @@ def test_files_stay_under_400_lines_and_functions_under_50() -> None:
         f"{name}:{node.name}"
         for name, text in texts.items()
         for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.FunctionDef) and (node.end_lineno or node.lineno) - node.lineno >= 50
+        if isinstance(node, ast.FunctionDef) and body_lines(node) >= 50
     }
     assert (long_files, long_functions) == (set(), set())

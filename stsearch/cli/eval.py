@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,12 +16,8 @@ from stsearch.cli.output import note
 from stsearch.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
-    from stsearch.evaluation.benchmark import Benchmark, GroundTruth
-    from stsearch.evaluation.predictions import Conditions, Predictions
     from stsearch.evaluation.scoring import Report
     from stsearch.indexing.indexer import Progress
-    from stsearch.search.engine import Encoder
-    from stsearch.types import PhotoSpotter
 
 BELOW_GATE = 1
 
@@ -68,81 +63,40 @@ def evaluate(
         evaluate_words(dataset, data, model, device, as_json)
         return
     _check_files({"--predictions": predictions, "--markdown": markdown, "--html": html}, rescore)
-    benchmark = _find_benchmark(dataset, queries_min_length)
+    from stsearch.api import jobs
+    from stsearch.evaluation.catalogue import BENCHMARKS, find_benchmark
+
+    if dataset not in BENCHMARKS and not any(name.startswith(f"{dataset}-") for name in BENCHMARKS):
+        raise UsageError(
+            f"no dataset {dataset!r}; choose one of: {', '.join(sorted([*BENCHMARKS, WORDS, STR]))}"
+        )
+    benchmark = find_benchmark(dataset, queries_min_length)
     if benchmark.rule is None and (min_map is not None or baseline is not None):
         raise UsageError(f"{dataset} measures no retrieval, which --min-map and --baseline are about")
-    source = _Source(data, model, device, baseline, predictions, rescore)
-    report, unreadable = _measure(benchmark.load(data), source)
+    report = jobs.evaluate(
+        data,
+        dataset,
+        model=model,
+        device=device,
+        baseline=baseline,
+        min_query_length=queries_min_length,
+        predictions=predictions,
+        rescore=rescore,
+        progress=_show_progress,
+    )
     _write(report, markdown, html)
     print(json.dumps(_as_row(report)) if as_json else _as_text(report))
-    _exit(report, unreadable, min_map)
+    _exit(report, min_map)
 
 
-def _exit(report: Report, unreadable: Sequence[Path], min_map: float | None) -> None:
+def _exit(report: Report, min_map: float | None) -> None:
     """End with the code that says below the gate, or not everything read; return when all is well."""
-    for photo in unreadable:
+    for photo in report.unreadable:
         note(f"could not be read, and counts as without text: {photo}")
     if min_map is not None and 100 * report.mean_average_precision < min_map:
         raise typer.Exit(BELOW_GATE)
-    if unreadable:
+    if report.unreadable:
         raise typer.Exit(ImageError.exit_code)
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where what is found in photographs comes from, and is kept."""
-
-    folders: Sequence[Path]
-    model: str
-    device: str
-    baseline: str | None
-    predictions: Path | None
-    rescore: bool
-
-
-def _measure(truth: GroundTruth, source: _Source) -> tuple[Report, tuple[Path, ...]]:
-    """Return the report, and the photographs that could not be read."""
-    from stsearch.evaluation.predictions import Predictions
-    from stsearch.evaluation.scoring import score
-
-    if source.baseline is not None:
-        truth = truth.for_retrieval()
-    encoder, predict = _load(source)
-    if source.rescore and source.predictions is not None:
-        found = Predictions.load(source.predictions)
-    else:
-        found = predict(truth)
-        if source.predictions is not None:
-            found.save(source.predictions)
-    return score(truth, found, encoder), found.unreadable
-
-
-def _load(source: _Source) -> tuple[Encoder, Callable[[GroundTruth], Predictions]]:
-    """Return what embeds queries, and what finds the words of photographs."""
-    from stsearch.cli.machine import conditions_of, engine_conditions
-    from stsearch.evaluation.predictions import predict_by_indexing
-
-    def find(truth: GroundTruth, spotter: PhotoSpotter, conditions: Callable[[], Conditions]) -> Predictions:
-        found = predict_by_indexing(spotter, source.folders, truth.samples, _show_progress)
-        return dataclasses.replace(found, conditions=conditions())
-
-    if source.baseline is not None:
-        from stsearch.evaluation.baselines import EditSimilarity, load_baseline
-
-        engine = load_baseline(source.baseline)
-        return EditSimilarity(engine.info), lambda truth: find(
-            truth, engine, lambda: engine_conditions(engine.name)
-        )
-    from stsearch.search.query_encoder import load_query_encoder
-
-    def find_ours(truth: GroundTruth) -> Predictions:
-        from stsearch.spotting.load import load_spotter
-        from stsearch.spotting.parallel import parallelize
-
-        spotter = load_spotter(source.model, source.device)
-        return find(truth, parallelize(spotter), lambda: conditions_of(spotter, source.model))
-
-    return load_query_encoder(source.model), find_ours
 
 
 def _check_files(files: Mapping[str, Path | None], rescore: bool) -> None:
@@ -151,23 +105,6 @@ def _check_files(files: Mapping[str, Path | None], rescore: bool) -> None:
     for option, path in files.items():
         if path is not None and not path.parent.is_dir():
             raise UsageError(f"{option}: there is no folder {path.parent}")
-
-
-def _find_benchmark(name: str, min_length: int | None) -> Benchmark:
-    from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER, with_min_length
-
-    if name not in BENCHMARKS:
-        apart = [each for each in BENCHMARKS if each.startswith(f"{name}-")]
-        if apart:
-            raise UsageError(f"papers ask {name} in different ways; choose one of: {', '.join(apart)}")
-        raise UsageError(
-            f"no dataset {name!r}; choose one of: {', '.join(sorted([*BENCHMARKS, WORDS, STR]))}"
-        )
-    if min_length is None:
-        return BENCHMARKS[name]
-    if name != FOLDER:
-        raise UsageError(f"--queries-min-length: what {name} asks is published, and stays as it is")
-    return with_min_length(BENCHMARKS[name], min_length)
 
 
 def _show_progress(progress: Progress) -> None:

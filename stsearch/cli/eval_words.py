@@ -20,7 +20,7 @@ _Items = Callable[[], Iterable[tuple[Path | bytes, str]]]
 
 def evaluate_words(dataset: str, folders: Sequence[Path], model: str, device: str, as_json: bool) -> None:
     """Measure reading alone, and print a report a set."""
-    from stsearch.cli.machine import recognizer_conditions
+    from stsearch.evaluation.machine import recognizer_conditions
     from stsearch.evaluation.recognition import evaluate_words as evaluate
     from stsearch.spotting.load import load_recognizer_runner
     from stsearch.weights.card import find_weights, read_card

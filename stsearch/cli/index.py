@@ -21,9 +21,8 @@ from stsearch.errors import UsageError
 if TYPE_CHECKING:
     from stsearch.gallery.catalog import Failed
     from stsearch.gallery.gallery import Gallery
-    from stsearch.indexing.indexer import IndexOptions, IndexReport
+    from stsearch.indexing.indexer import IndexReport
     from stsearch.indexing.walk import WalkRules
-    from stsearch.types import PhotoSpotter
 
 FILES_FAILED = 3
 _FAILURES_SHOWN = 20
@@ -73,67 +72,68 @@ def index(
     Run it again after photos came, went or changed: only new content is read. It may be interrupted at any
     time. What .stsearchignore files name is left out. Exit code 3: done, but some files could not be read.
     """
-    from stsearch.gallery import registry
-    from stsearch.indexing.walk import WalkRules
-
     tell = (lambda _: None) if quiet else output.note
-    place = _gallery_folder(folder, index, registry.data_home(os.environ))
-    rules = WalkRules(tuple(exclude or ()), follow, _read_list(files_from, null, folder))
+    only = _read_list(files_from, null)
+    rules = _rules(folder, exclude, follow, only)  # what is wrong with them is said before anything is done
     if dry_run:
-        _print_preview(folder, place, rules, as_json, quiet)
+        _print_preview(folder, index, rules, as_json, quiet)
         return
-    from stsearch.indexing.indexer import IndexOptions
-    from stsearch.spotting.load import load_spotter
-    from stsearch.spotting.parallel import parallelize
-    from stsearch.types import PHOTO_BATCH
-    from stsearch.worker_pool import usable_cores
+    from stsearch.api.jobs import gallery_folder
+    from stsearch.api.jobs import index as index_photos
+    from stsearch.api.model import load
 
+    place = gallery_folder(folder, index)
     tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")
-    spotter = load_spotter(model, device, reads=not no_read)
-    tell(f"Device: {spotter.device} · weights: {spotter.info.name} (sha256 {spotter.info.sha256[:8]}…)")
-    threads = max(2, usable_cores())
-    batch = batch or (32 if spotter.device.type == "cuda" else PHOTO_BATCH)
-    options = IndexOptions(batch, threads, max_megapixels, photo_timeout, rules)
-    if _index(folder, place, parallelize(spotter), options, as_json, quiet).failed:
+    networks = load(model, device, read=not no_read)
+    info = networks.info
+    tell(f"Device: {networks.spotter.device} · weights: {info.name} (sha256 {info.sha256[:8]}…)")
+    warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
+    try:
+        with output.progress_bar(hidden=quiet) as progress:
+            photos = index_photos(
+                folder,
+                gallery=index,
+                model=networks,
+                batch=batch,
+                exclude=exclude or (),
+                follow=follow,
+                only=only,
+                max_megapixels=max_megapixels,
+                photo_timeout_s=photo_timeout,
+                progress=progress,
+                notify=output.note,
+            )
+    except KeyboardInterrupt:
+        _print_interrupted(place)
+        raise
+    with photos:
+        [gallery] = photos.galleries
+        if photos.report is not None:
+            _print_report(gallery, photos.report, as_json, quiet)
+        failures = gallery.catalog.failures()
+    _print_failures(failures, "could not be read")
+    if failures:
         raise typer.Exit(FILES_FAILED)
 
 
-def _index(
-    folder: Path, place: Path, spotter: PhotoSpotter, options: IndexOptions, as_json: bool, quiet: bool
-) -> IndexReport:
-    from stsearch.gallery import registry
-    from stsearch.gallery.gallery import Gallery
-    from stsearch.indexing.indexer import index_photos
+def _print_interrupted(place: Path) -> None:
+    from stsearch.api.photos import open as open_photos
 
-    warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
-    with Gallery.create(place, folder, spotter.info, output.note) as gallery:
-        registry.register(place, registry.data_home(os.environ))
-        try:
-            with output.progress_bar(hidden=quiet) as progress:
-                report = index_photos(gallery, spotter, options, progress)
-        except KeyboardInterrupt:
-            safe = gallery.catalog.counts().photos
-            output.note(f"Stopped. {output.counted(safe, 'photo')} safe. Run the same command to go on.")
-            raise
-        if as_json:
-            print(json.dumps({"type": "summary", "schema": output.JSON_SCHEMA, **asdict(report)}))
-        elif not quiet:
-            _print_summary(gallery, report)
-        _print_failures(gallery.catalog.failures(), "could not be read")
-    return report
+    with open_photos(place, notify=output.note) as photos:
+        output.note(
+            f"Stopped: {output.counted(len(photos), 'photo')} can be searched. Run the same command to go on."
+        )
 
 
-def _gallery_folder(photos: Path, index: Path | None, home: Path) -> Path:
-    from stsearch.gallery import registry
+def _print_report(gallery: Gallery, report: IndexReport, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        print(json.dumps({"type": "summary", "schema": output.JSON_SCHEMA, **asdict(report)}))
+    elif not quiet:
+        _print_summary(gallery, report)
 
-    if index is None or index.resolve() == photos.resolve():
-        return registry.place_for(photos, home)
-    return index.resolve()
 
-
-def _read_list(files_from: str | None, null: bool, photos: Path) -> tuple[str, ...] | None:
-    from stsearch.indexing.walk import listed_photos
-
+def _read_list(files_from: str | None, null: bool) -> list[str] | None:
+    """Return the paths that the file of --files-from lists; None without one."""
     if files_from is None:
         if null:
             raise UsageError("--null says how the list of --files-from is separated: give that too")
@@ -142,15 +142,25 @@ def _read_list(files_from: str | None, null: bool, photos: Path) -> tuple[str, .
         listing = sys.stdin.buffer.read() if files_from == "-" else Path(files_from).read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read the list {files_from}: {error.strerror or error}") from error
-    return listed_photos(listing, b"\0" if null else b"\n", photos)
+    return [os.fsdecode(name) for name in listing.split(b"\0" if null else b"\n") if name]
 
 
-def _print_preview(folder: Path, place: Path, rules: WalkRules, as_json: bool, quiet: bool) -> None:
+def _rules(
+    photos: Path, exclude: Sequence[str] | None, follow: bool, only: Sequence[str] | None
+) -> WalkRules:
+    from stsearch.indexing.walk import WalkRules, listed_photos
+
+    return WalkRules(tuple(exclude or ()), follow, None if only is None else listed_photos(only, photos))
+
+
+def _print_preview(folder: Path, index: Path | None, rules: WalkRules, as_json: bool, quiet: bool) -> None:
     """Print a line for each photo that a run would read or remove, then how many there are of each kind."""
+    from stsearch.api.jobs import gallery_folder
     from stsearch.gallery import registry
     from stsearch.gallery.gallery import Gallery
     from stsearch.indexing.dry_run import preview
 
+    place = gallery_folder(folder, index)
     with ExitStack() as stack:
         gallery = (
             stack.enter_context(Gallery.open(place, output.note)) if registry.is_gallery(place) else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stsearch.indexing.indexer import Progress
-    from stsearch.search.engine import Hit, Match, SearchOptions
+    from stsearch.search.engine import Hit, Match
     from stsearch.types import Polygon
 
 JSON_SCHEMA = 1
@@ -51,6 +51,14 @@ def shown_path(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a hit had to pass: its least score, and how many characters may differ (None: any)."""
+
+    min_score: float
+    fuzzy: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Style:
     """How hits are printed.
 
@@ -66,7 +74,7 @@ class Style:
     json: bool = False
     paths: bool = False
     end: bytes = b"\n"
-    explains: SearchOptions | None = None
+    explains: Limits | None = None
     names_query: bool = False
     previews: bool = False
 
@@ -110,7 +118,7 @@ def _print_paths(paths: Sequence[Path], end: bytes) -> None:
             sys.stdout.buffer.write(os.fsencode(path) + end)
 
 
-def _as_json(hit: Hit, limits: SearchOptions | None) -> dict[str, object]:
+def _as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
     match: dict[str, object] = {
         "type": "match",
         "schema": JSON_SCHEMA,
@@ -160,7 +168,7 @@ def _cells(hit: Hit, style: Style) -> dict[str, str]:
     return cells
 
 
-def _limits(options: SearchOptions) -> str:
+def _limits(options: Limits) -> str:
     edits = "" if options.fuzzy is None else f", of at most {counted(options.fuzzy, 'edit')}"
     return f"shown from {options.min_score:.2f}{edits}"
 

@@ -7,8 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,11 +16,12 @@ import typer
 from stsearch.cli import output
 from stsearch.cli.completion import weights
 from stsearch.cli.pictures import Wanted
-from stsearch.errors import GalleryNotFoundError, ImageError, UsageError, WeightsError
+from stsearch.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
-    from stsearch.gallery.gallery import Gallery
-    from stsearch.search.engine import Encoder, Hit, SearchOptions
+    from stsearch.api.model import ImageQuery
+    from stsearch.api.photos import Photos
+    from stsearch.search.engine import Hit
     from stsearch.search.photo_filter import PhotoFilter
     from stsearch.search.query import Query
 
@@ -63,7 +63,8 @@ IndexPath = Annotated[
     Option(envvar="STSEARCH_INDEX", help="Photo folder or gallery to search; default: see above."),
 ]
 Model = Annotated[
-    str, Option(help="Weights the gallery was made with: a name or a folder.", autocompletion=weights)
+    str | None,
+    Option(help="Weights that made the gallery: a folder; default: as it says.", autocompletion=weights),
 ]
 Explain = Annotated[bool, Option("--explain", help="Show why each hit was found.")]
 Preview = Annotated[bool, Option("--preview", help="Show the words as cut out; on a terminal only.")]
@@ -91,7 +92,7 @@ def search(
     since: Since = None,
     until: Until = None,
     index: IndexPath = None,
-    model: Model = "tiny",
+    model: Model = None,
     explain: Explain = False,
     preview: Preview = False,
     as_json: Json = False,
@@ -116,84 +117,94 @@ def search(
     Put the query in single quotes, so that the shell leaves it alone; after -- it may begin with a minus.
     Words are made of the letters a to z and digits; punctuation is ignored.
     """
-    asked = _ask(query, queries, like, model)
+    began = time.perf_counter()
+    asked = _parse(query, queries, like)
     only_paths = paths or nul
-    options = _options(asked.encoder, top, "photo" if only_paths else group, min_score, exact, fuzzy)
-    options = replace(options, photos=_photo_filter(path, since, until), explain=explain)
-    end = b"\0" if nul else b"\n"
-    limits = options if explain else None
-    style = output.Style(as_json, only_paths, end, limits, queries is not None, preview)
-    _search(asked, index, options, style, Wanted(save, sheet))
-
-
-def _search(
-    asked: _Asked, index: Path | None, options: SearchOptions, style: output.Style, pictures: Wanted
-) -> None:
+    options = _Options(
+        top, "photo" if only_paths else group, min_score, exact, fuzzy, path, since, until, explain
+    )
     with ExitStack() as stack:
-        galleries = _open_galleries(index, stack)
-        pictures.check(gallery.photos for gallery in galleries)
-        hits = _answer(asked.queries, _Searcher.of(galleries, asked.encoder), options, style)
+        photos = _open(index, model, stack)
+        pictures = Wanted(save, sheet)
+        pictures.check(gallery.photos for gallery in photos.galleries)
+        limits = options.limits(photos) if explain else None
+        style = output.Style(
+            as_json, only_paths, b"\0" if nul else b"\n", limits, queries is not None, preview
+        )
+        hits = _answer([_image_query(photos, like)] if like else asked, photos, options, style)
     if not (style.paths or style.json):
-        took = f"{1000 * (time.perf_counter() - asked.began):.0f} ms"
-        output.note(f"{_summary(hits, len(asked.queries), style)} · {took}")
+        took = f"{1000 * (time.perf_counter() - began):.0f} ms"
+        output.note(f"{_summary(hits, max(len(asked), 1), style)} · {took}")
     if pictures.make(hits):
         raise typer.Exit(ImageError.exit_code)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is asked for, since when, and what embeds it."""
+class _Options:
+    """How hits are chosen, as ``Photos.search`` takes it."""
 
-    queries: list[Query]
-    encoder: Encoder
-    began: float
+    top: int
+    group: Literal["word", "photo"]
+    min_score: float | None
+    exact: bool
+    fuzzy: int | None
+    globs: list[str] | None
+    since: str | None
+    until: str | None
+    explain: bool
+
+    def __post_init__(self) -> None:
+        if self.exact and self.fuzzy:
+            raise UsageError(f"--exact allows no edit, --fuzzy {self.fuzzy} does: give one of them")
+
+    @property
+    def photos(self) -> PhotoFilter | None:
+        from stsearch.api.photos import photo_filter
+
+        return photo_filter(self.globs or (), self.since, self.until)
+
+    def limits(self, photos: Photos) -> output.Limits:
+        """Return what a hit has to pass, for --explain."""
+        from stsearch.api.photos import resolve_min_score
+
+        edits = 0 if self.exact else self.fuzzy
+        [(_, encoder), *_others] = photos.searchable
+        return output.Limits(resolve_min_score(self.min_score, edits, encoder.info), edits)
+
+    def search(self, photos: Photos, query: Query | ImageQuery) -> list[Hit]:
+        return photos.search(
+            query,
+            top=self.top,
+            group=self.group,
+            min_score=self.min_score,
+            exact=self.exact,
+            fuzzy=self.fuzzy,
+            paths=self.globs or (),
+            since=self.since,
+            until=self.until,
+            explain=self.explain,
+        )
+
+    def best(self, photos: Photos, query: Query | ImageQuery) -> list[Hit]:
+        """Return the best hit, whatever its score."""
+        return photos.search(
+            query, top=1, min_score=0.0, paths=self.globs or (), since=self.since, until=self.until
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class _Searcher:
-    """Galleries, open, and what embeds queries for them."""
+def _open(index: Path | None, model: str | None, stack: ExitStack) -> Photos:
+    """Open the gallery that is named, else the nearest, else every registered one; say which on stderr."""
+    from stsearch.api.photos import open as open_photos
 
-    galleries: Sequence[Gallery]
-    encoder: Encoder
-
-    @classmethod
-    def of(cls, galleries: Sequence[Gallery], encoder: Encoder) -> _Searcher:
-        """Keep the galleries made with these weights; of several, the others are passed over with a note."""
-        kept = []
-        for gallery in galleries:
-            try:
-                gallery.check_model(encoder.info)
-                kept.append(gallery)
-            except WeightsError as error:
-                if len(galleries) == 1:
-                    raise
-                output.note(f"passed over: {error}")
-        return cls(kept, encoder)
-
-    def hits(self, query: Query, options: SearchOptions) -> list[Hit]:
-        from stsearch.search.engine import merge_hits, search
-
-        found = [search(gallery, query, self.encoder, options) for gallery in self.galleries]
-        return merge_hits(found, options.top)
-
-    def say_why_none(self, query: Query, photos: PhotoFilter | None, subject: str) -> None:
-        from stsearch.search.engine import SearchOptions
-
-        best = self.hits(query, SearchOptions(top=1, photos=photos))
-        if best:
-            (hit,) = best
-            found = f"{hit.score:.2f}: {output.printable(hit.transcript)!r} in {output.shown_path(hit.path)}"
-            output.note(f"{subject} (best was {found}). Try a lower --min-score, or a higher --fuzzy.")
-        elif photos and not any(gallery.all_photos(photos.admits) for gallery in self.galleries):
-            output.note(f"{subject}: there are no such photos. Try without --path, --since or --until.")
-        elif any(gallery.catalog.counts().words for gallery in self.galleries):
-            output.note(f"{subject}. Try the words alone, without quotes and without -word.")
-        else:
-            output.note(f"{subject}: no words were found in the photos.")
+    named = () if index is None else (index,)
+    photos = stack.enter_context(open_photos(*named, model=model, notify=output.note))
+    if index is None:
+        output.note("Searching " + ", ".join(output.shown_path(each.photos) for each in photos.galleries))
+    return photos
 
 
 def _answer(
-    queries: list[Query], searcher: _Searcher, options: SearchOptions, style: output.Style
+    queries: Sequence[Query | ImageQuery], photos: Photos, options: _Options, style: output.Style
 ) -> list[Hit]:
     """Print the hits of every query, and return them.
 
@@ -202,7 +213,7 @@ def _answer(
     """
     found: list[Hit] = []
     for query in queries:
-        hits = searcher.hits(query, options)
+        hits = options.search(photos, query)
         if hits:
             output.print_hits(hits, style, already={hit.path for hit in found})
             if style.previews and sys.stdout.isatty() and not (style.json or style.paths):
@@ -212,10 +223,26 @@ def _answer(
             found += hits
         else:
             subject = f"{output.printable(query.text)}: No match" if style.names_query else "No match"
-            searcher.say_why_none(query, options.photos, subject)
+            _say_why_none(photos, query, options, subject)
     if not found:
         raise typer.Exit(NO_MATCH)
     return found
+
+
+def _say_why_none(photos: Photos, query: Query | ImageQuery, options: _Options, subject: str) -> None:
+    best = options.best(photos, query)
+    chosen = options.photos
+    galleries = [gallery for gallery, _ in photos.searchable]
+    if best:
+        (hit,) = best
+        found = f"{hit.score:.2f}: {output.printable(hit.transcript)!r} in {output.shown_path(hit.path)}"
+        output.note(f"{subject} (best was {found}). Try a lower --min-score, or a higher --fuzzy.")
+    elif chosen and not any(gallery.all_photos(chosen.admits) for gallery in galleries):
+        output.note(f"{subject}: there are no such photos. Try without --path, --since or --until.")
+    elif any(gallery.catalog.counts().words for gallery in galleries):
+        output.note(f"{subject}. Try the words alone, without quotes and without -word.")
+    else:
+        output.note(f"{subject}: no words were found in the photos.")
 
 
 def _summary(hits: Sequence[Hit], queries: int, style: output.Style) -> str:
@@ -226,35 +253,29 @@ def _summary(hits: Sequence[Hit], queries: int, style: output.Style) -> str:
     return f"{summary} · {matched} of {queries} queries matched" if style.names_query else summary
 
 
-def _ask(text: str | None, file: Path | None, picture: Path | None, model: str) -> _Asked:
-    """Return the query that was typed, those in ``file``, or that for the word in ``picture``."""
+def _parse(text: str | None, file: Path | None, picture: Path | None) -> list[Query]:
+    """Return the query that was typed, or those in ``file``; none yet where a ``picture`` is asked for."""
     from stsearch.search.query import Query
 
-    began = time.perf_counter()
     if sum(each is not None for each in (text, file, picture)) != 1:
         raise UsageError(
             "give either a query, as in stsearch search coffee, or --queries FILE with one a line,"
             " or --like PICTURE of a word"
         )
     if picture is not None:
-        return _Asked(*_ask_with_picture(picture, model), began)
-    queries = _read_queries(file) if text is None else [Query(text)]
-    return _Asked(queries, _load_encoder(model), began)
+        return []
+    return _read_queries(file) if text is None else [Query(text)]
 
 
-def _ask_with_picture(picture: Path, model: str) -> tuple[list[Query], Encoder]:
-    from stsearch.images import read_image
-    from stsearch.search.query_by_image import query_by_image
-    from stsearch.spotting.load import load_spotter
-
+def _image_query(photos: Photos, picture: Path) -> ImageQuery:
     try:
-        image = read_image(picture)
+        asked = photos.image_query(picture, os.fspath(picture))
     except ImageError as error:
         raise UsageError(f"--like needs a picture of a word: {output.printable(str(error))}") from error
-    query, encoder = query_by_image(load_spotter(model), image, os.fspath(picture))
-    read = f"read {query.words[0]!r}" if query.words[0] else "not read; its looks alone count"
-    output.note(f"Searching for what {output.shown_path(picture)} shows: {read}")
-    return [query], encoder
+    word = asked.query.words[0]
+    read = f"read {word!r}" if word else "nothing is read in it; only its similarity counts"
+    output.note(f"Searching for the word in {output.shown_path(picture)}: {read}")
+    return asked
 
 
 def _read_queries(file: Path | None) -> list[Query]:
@@ -281,60 +302,3 @@ def _lines(file: Path | None) -> list[str]:
         raise UsageError(f"cannot read the queries in {file}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"the queries in {file} are not UTF-8 ({error}): convert the file") from error
-
-
-def _edit_limit(exact: bool, fuzzy: int | None) -> int | None:
-    if exact and fuzzy:
-        raise UsageError(f"--exact leaves no character to differ, --fuzzy {fuzzy} does: give one of them")
-    return 0 if exact else fuzzy
-
-
-def _options(
-    encoder: Encoder,
-    top: int,
-    group: Literal["word", "photo"],
-    min_score: float | None,
-    exact: bool,
-    fuzzy: int | None,
-) -> SearchOptions:
-    from stsearch.search.calibration import default_min_score
-    from stsearch.search.engine import SearchOptions
-
-    limit = _edit_limit(exact, fuzzy)
-    if min_score is None:
-        # A limit of edits has chosen already.
-        least = default_min_score(encoder.info.calibration) if limit is None else 1e-6
-        return SearchOptions(top, group, least, limit)
-    return SearchOptions(top, group, min_score, limit, blank=group == "photo" and min_score == 0)
-
-
-def _photo_filter(globs: list[str] | None, since: str | None, until: str | None) -> PhotoFilter | None:
-    from stsearch.search.photo_filter import PhotoFilter, span
-
-    if not (globs or since or until):
-        return None
-    first = span(since)[0] if since else datetime.min
-    return PhotoFilter(tuple(globs or ()), first, span(until)[1] if until else datetime.max)
-
-
-def _open_galleries(index: Path | None, stack: ExitStack) -> list[Gallery]:
-    """Open the gallery that is named, else the nearest, else every registered one; say which on stderr."""
-    from stsearch.gallery import registry
-    from stsearch.gallery.gallery import Gallery
-
-    home = registry.data_home(os.environ)
-    if index is not None:
-        return [stack.enter_context(Gallery.open(registry.find(index, home), output.note))]
-    nearest = registry.nearest(Path.cwd())
-    folders = [nearest] if nearest else registry.registered(home)
-    if not folders:
-        raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")
-    galleries = [stack.enter_context(Gallery.open(folder, output.note)) for folder in folders]
-    output.note("Searching " + ", ".join(output.shown_path(gallery.photos) for gallery in galleries))
-    return galleries
-
-
-def _load_encoder(model: str) -> Encoder:
-    from stsearch.search.query_encoder import load_query_encoder
-
-    return load_query_encoder(model)

@@ -18,6 +18,7 @@ from stsearch.datasets.text_labels import (
     read_td500,
     read_total_text,
 )
+from stsearch.errors import UsageError
 from stsearch.evaluation import query_rules as queries
 from stsearch.evaluation.benchmark import Benchmark
 from stsearch.evaluation.query_rules import LABELLED_WORDS, ListedRule, ListedWordRule, WordRule
@@ -237,3 +238,25 @@ BENCHMARKS: Mapping[str, Benchmark] = {benchmark.name: benchmark for benchmark i
 def with_min_length(benchmark: Benchmark, min_length: int) -> Benchmark:
     """Return a benchmark of labelled words that asks for words of ``min_length`` or more characters."""
     return replace(benchmark, rule=replace(LABELLED_WORDS, min_length=min_length))
+
+
+def find_benchmark(name: str, min_query_length: int | None = None) -> Benchmark:
+    """Return the benchmark called ``name``.
+
+    Args:
+        name: one of ``BENCHMARKS``.
+        min_query_length: characters; shorter words are no queries. None: as the benchmark says.
+
+    Raises:
+        UsageError: there is none of that name, or what it asks is published and stays as it is.
+    """
+    if name not in BENCHMARKS:
+        variants = [each for each in BENCHMARKS if each.startswith(f"{name}-")]
+        if variants:
+            raise UsageError(f"papers ask {name} in different ways; choose one of: {', '.join(variants)}")
+        raise UsageError(f"no dataset {name!r}; choose one of: {', '.join(sorted(BENCHMARKS))}")
+    if min_query_length is None:
+        return BENCHMARKS[name]
+    if name != FOLDER:
+        raise UsageError(f"the shortest query of {name} is published, and stays as it is")
+    return with_min_length(BENCHMARKS[name], min_query_length)

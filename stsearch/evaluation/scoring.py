@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -45,6 +46,7 @@ class Report:
     photos_per_s: float  # speed of finding text, decoding included
     ms_per_query: float  # embedding it and ranking the whole gallery
     conditions: Conditions
+    unreadable: tuple[Path, ...] = ()  # photographs that count as without text
 
     @property
     def benchmark(self) -> str:
@@ -123,6 +125,7 @@ def score(
         photos_per_s=predictions.photos_per_s,
         ms_per_query=1000 * seconds / max(len(queries), 1),
         conditions=predictions.conditions,
+        unreadable=predictions.unreadable,
     )
 
 

@@ -102,22 +102,20 @@ def walk_photos(root: Path, rules: WalkRules = WalkRules()) -> Walk:
     return walker.walk
 
 
-def listed_photos(listing: bytes, separator: bytes, photos: Path) -> tuple[str, ...]:
-    r"""Return the paths in ``listing``, relative to the folder ``photos``; the folder itself is passed over.
+def listed_photos(names: Iterable[str], photos: Path) -> tuple[str, ...]:
+    r"""Return the paths ``names``, relative to the folder ``photos``; the folder itself is passed over.
 
     Args:
-        listing: paths as the file system spells them, absolute or relative to the current folder.
-        separator: what ends a path, ``b"\n"`` or ``b"\0"``.
+        names: absolute, or relative to the current folder.
         photos: the folder of the photographs.
 
     Raises:
-        UsageError: a path lies outside ``photos``, or a line holds what should have been the separator.
+        UsageError: a path lies outside ``photos``, or holds a NUL character.
     """
     root = photos.resolve()
     folders: dict[Path, str | None] = {}
     relative = []
-    for line in filter(None, listing.split(separator)):
-        name = os.fsdecode(line)
+    for name in filter(None, names):
         if "\0" in name:
             raise UsageError("the list of photos is separated by NUL characters: add --null")
         path = Path(name).absolute()

@@ -62,9 +62,9 @@ class TrainOptions:
     words: Path | None = None
     max_minutes: float | None = None
     steps: int | None = None  # instead of the stage's own number
-    workers: int = 1
+    workers: int = 2
     device: str = "auto"
-    seed: int = 0
+    seed: int = 1
     compile: bool = False  # the backbone, by torch.compile: minutes to start, for long runs on a GPU
 
 

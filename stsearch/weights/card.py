@@ -83,6 +83,23 @@ def find_weights(name_or_path: str) -> Path:
     )
 
 
+def find_by_sha256(sha256: str, name: str) -> str:
+    """Return the name of the installed weights with the checksum ``sha256``; those called ``name`` first.
+
+    Raises:
+        WeightsError: none are; the message says what is installed under that name.
+    """
+    names = available()
+    for each in sorted(names, key=lambda each: each != name):
+        if read_card(find_weights(each)).identity == sha256:
+            return each
+    installed = ", ".join(names) or "none"
+    raise WeightsError(
+        f"the weights {name} (sha256 {sha256[:12]}) are not installed, only: {installed};"
+        " give their folder with --model (in Python: model=), or index again into another gallery"
+    )
+
+
 def read_card(folder: Path) -> Card:
     """Read ``folder``/card.json.
 

@@ -169,7 +169,7 @@ def test_eval_names_the_rules_of_a_set_that_papers_ask_in_different_ways(folder:
 
 
 def test_eval_leaves_published_rules_as_they_are(folder: Path) -> None:
-    with pytest.raises(UsageError, match="what svt asks is published"):
+    with pytest.raises(UsageError, match="the shortest query of svt is published"):
         evaluate([folder], dataset="svt", queries_min_length=2)
     with pytest.raises(UsageError, match="td500 measures no retrieval, which"):
         evaluate([folder], dataset="td500", min_map=1.0)

@@ -57,7 +57,7 @@ def test_an_interrupted_index_says_what_is_safe_and_ends_with_130(
     monkeypatch.setattr(ColourSpotter, "spot", interrupt)
     done = run("index", photos)
     assert done.code == 130
-    assert "Stopped. 0 photos safe. Run the same command to go on." in done.err
+    assert "Stopped: 0 photos can be searched. Run the same command to go on." in done.err
 
 
 def test_index_with_and_without_the_recognizer(
@@ -187,7 +187,7 @@ def test_search_for_the_word_that_a_picture_shows(run: Run, photos: Path, tmp_pa
         str(photos / "door.png"),
         "exit",
     )
-    assert f"Searching for what {tmp_path / 'crop.png'} shows: read 'exit'\n" in done.err
+    assert f"Searching for the word in {tmp_path / 'crop.png'}: read 'exit'\n" in done.err
 
 
 def test_search_with_a_picture_that_is_none_ends_with_2(run: Run, photos: Path, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ Run = Callable[..., Done]
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Run ``stsearch search`` in this process, in a folder of photographs of text set in lines."""
     monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda _: LetterEncoder())
+    monkeypatch.setattr("stsearch.weights.card.find_by_sha256", lambda sha256, name: name)
     make_set_gallery(tmp_path, SIGNS).close()
     monkeypatch.chdir(tmp_path)
 
@@ -107,7 +108,7 @@ def test_no_match_ends_with_1_and_says_what_to_try(run: Run, arguments: list[str
         pytest.param(
             ["--like", "absent.png"], "--like needs a picture of a word: absent.png: No such", id="no picture"
         ),
-        pytest.param(["tea", "--exact", "--fuzzy", "1"], "--exact leaves no character", id="exact and fuzzy"),
+        pytest.param(["tea", "--exact", "--fuzzy", "1"], "--exact allows no edit", id="exact and fuzzy"),
         pytest.param(["tea", "--fuzzy", "3"], "--fuzzy", id="too fuzzy"),
         pytest.param(["tea", "--since", "2024-13"], "'2024-13' is no date", id="no such month"),
         pytest.param(["чай"], "'ч' in 'чай' cannot be searched for", id="another script"),

@@ -212,12 +212,17 @@ def test_a_list_holds_paths_from_the_current_folder_and_from_the_root(
     listing = os.fsencode(
         f"a.jpg\n../b.jpg\n{root}/c\u00e9.jpg\n\n{tmp_path}/alias/sub/x/../d.jpg\n../../photos\n"
     )
-    assert listed_photos(listing, b"\n", root) == ("sub/a.jpg", "b.jpg", "c\u00e9.jpg", "sub/d.jpg")
+    assert listed_photos(map(os.fsdecode, listing.split(b"\n")), root) == (
+        "sub/a.jpg",
+        "b.jpg",
+        "c\u00e9.jpg",
+        "sub/d.jpg",
+    )
 
 
 def test_a_list_separated_by_nul_holds_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names = listed_photos(b"a\nb.jpg\0\xe9.jpg\0", b"\0", tmp_path)
+    names = listed_photos(["a\nb.jpg", os.fsdecode(b"\xe9.jpg"), ""], tmp_path)
     assert [os.fsencode(name) for name in names] == [b"a\nb.jpg", b"\xe9.jpg"]
 
 
@@ -230,10 +235,10 @@ def test_a_listed_path_outside_the_folder_is_a_usage_error_that_names_it(
     (root / "out").symlink_to(tmp_path / "other" / "deep")
     monkeypatch.chdir(root)
     with pytest.raises(UsageError) as caught:
-        listed_photos(os.fsencode(name), b"\n", root)
+        listed_photos([name], root)
     assert str(caught.value).startswith(f"{name!r} lies outside ")
 
 
 def test_a_list_separated_by_nul_and_read_by_line_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="add --null"):
-        listed_photos(b"a.jpg\0b.jpg\0", b"\n", tmp_path)
+        listed_photos(["a.jpg\0b.jpg\0"], tmp_path)

@@ -1,0 +1,244 @@
+"""Long jobs: indexing photographs, training weights, measuring them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stsearch.api.model import Model, load
+from stsearch.api.photos import Photos, warn
+from stsearch.api.progress import shown
+from stsearch.errors import UsageError
+from stsearch.gallery import registry
+from stsearch.gallery.gallery import Gallery, Notify
+from stsearch.images import MAX_MEGAPIXELS
+from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, Progress, index_photos
+from stsearch.indexing.walk import WalkRules, listed_photos
+from stsearch.search import query_encoder
+from stsearch.types import PHOTO_BATCH
+from stsearch.worker_pool import usable_cores
+
+if TYPE_CHECKING:
+    from stsearch.evaluation.predictions import Predictions
+    from stsearch.evaluation.recognition import WordReport
+    from stsearch.evaluation.scoring import Report
+    from stsearch.search.engine import Encoder
+    from stsearch.training.train import Progress as TrainProgress
+    from stsearch.training.train import TrainOptions
+    from stsearch.types import Sample
+    from stsearch.weights.card import Card
+
+    Callback = Callable[[Progress], None]
+    _Predict = Callable[[Sequence[Path], Sequence[Sample], Callback], Predictions]
+
+_GPU_BATCH = 32  # photographs at once
+
+
+def index(
+    folder: Path | str,
+    *,
+    gallery: Path | str | None = None,
+    model: str | Model = "tiny",
+    device: str = "auto",
+    read: bool = True,
+    batch: int | None = None,
+    exclude: Sequence[str] = (),
+    follow: bool = False,
+    only: Sequence[Path | str] | None = None,
+    max_megapixels: float = MAX_MEGAPIXELS,
+    photo_timeout_s: float = PHOTO_TIMEOUT_S,
+    progress: bool | Callable[[Progress], None] = False,
+    notify: Notify = warn,
+) -> Photos:
+    """Read the words in the photographs of a folder, so that they can be searched.
+
+    Only new content is read, so call it again after photographs came, went or changed. Whatever ends it, what
+    was finished is kept, and the same call goes on from there.
+
+    Args:
+        folder: of photographs.
+        gallery: folder for the gallery; None: ``folder``/.stsearch, or in the user's data if read-only.
+        model: an installed name, a folder of weights, or what :func:`load` returned.
+        device: auto, cpu or cuda[:N].
+        read: whether the recognizer reads what is found; without it, faster and with rougher transcripts.
+        batch: photographs at once; None: 4, on a GPU 32.
+        exclude: patterns of what to leave out, as lines of .stsearchignore.
+        follow: whether symbolic links to folders and files are followed.
+        only: photographs to look at; None: all.
+        max_megapixels: larger photographs are refused without decoding them.
+        photo_timeout_s: seconds of decoding after which a photograph is given up.
+        progress: True shows a bar (tqdm, in notebooks too); or a callable that is told how far the run is.
+        notify: is told in one sentence when something is slower or less than it could be.
+
+    Returns:
+        The photographs, open for searching, with the report of this run.
+
+    Raises:
+        GalleryLockedError: another process is writing to the gallery.
+        WeightsError, DeviceError: as :func:`load`; WeightsError also where other weights made the gallery.
+        WriteError: the gallery cannot be written to.
+    """
+    from stsearch.spotting.parallel import parallelize
+
+    photos = Path(folder)
+    if not photos.is_dir():
+        raise UsageError(f"{folder} is no folder of photographs")
+    place = gallery_folder(photos, gallery)
+    networks = load(model, device, read) if isinstance(model, str) else model
+    on_gpu = networks.spotter.device.type == "cuda"
+    options = IndexOptions(
+        batch or (_GPU_BATCH if on_gpu else PHOTO_BATCH),
+        max(2, usable_cores()),
+        max_megapixels,
+        photo_timeout_s,
+        WalkRules(tuple(exclude), follow, None if only is None else _relative(only, photos)),
+    )
+    bar = shown(progress, "photo", _state)
+    with Gallery.create(place, photos, networks.info, notify) as writable, bar as callback:
+        registry.register(place, registry.data_home(os.environ))
+        report = index_photos(writable, parallelize(networks.spotter), options, callback)
+    return Photos([Gallery.open(place, notify)], networks.name, notify, report)
+
+
+def _relative(paths: Sequence[Path | str], photos: Path) -> tuple[str, ...]:
+    return listed_photos([os.fspath(path) for path in paths], photos)
+
+
+def _state(now: Progress) -> tuple[int, int, str]:
+    return now.done, now.total, f"{now.words} words"
+
+
+def gallery_folder(photos: Path | str, gallery: Path | str | None = None) -> Path:
+    """Return the folder in which :func:`index` keeps the gallery of the folder ``photos``."""
+    photos = Path(photos)
+    if gallery is None or Path(gallery).resolve() == photos.resolve():
+        return registry.place_for(photos, registry.data_home(os.environ))
+    return Path(gallery).resolve()
+
+
+def train(options: TrainOptions, progress: bool | Callable[[TrainProgress], None] = False) -> Card:
+    """Train a network; what is done is kept in checkpoints that can be searched with.
+
+    Args:
+        options: what is trained, on what, and where checkpoints go.
+        progress: True shows a bar (tqdm, in notebooks too); or a callable that is told how far the run is.
+
+    Returns:
+        The card of the best checkpoint.
+
+    Raises:
+        UsageError, DataError: options, configuration or data cannot be used.
+        TrainingError: a loss is no longer finite.
+        WriteError: a checkpoint cannot be written; what was written before is intact.
+    """
+    from stsearch.training.train import train as run
+
+    def state(now: TrainProgress) -> tuple[int, int, str]:
+        return now.step, now.steps, " ".join(f"{name} {loss:.3f}" for name, loss in now.losses.items())
+
+    with shown(progress, "step", state) as callback:
+        return run(options, callback)
+
+
+def evaluate(
+    data: Sequence[Path | str],
+    dataset: str = "folder",
+    *,
+    model: str = "tiny",
+    device: str = "auto",
+    baseline: str | None = None,
+    min_query_length: int | None = None,
+    predictions: Path | None = None,
+    rescore: bool = False,
+    progress: bool | Callable[[Progress], None] = False,
+) -> Report:
+    """Measure retrieval, detection and reading on labelled photographs, through the code that search uses.
+
+    Args:
+        data: folders of labelled photographs.
+        dataset: benchmark whose rules apply, such as svt.
+        model: an installed name, or a folder of weights.
+        device: auto, cpu or cuda[:N].
+        baseline: measure this OCR engine instead: rapidocr or tesseract.
+        min_query_length: characters; shorter words are no queries. None: as the benchmark says.
+        predictions: keep what was found in this .npz file.
+        rescore: score ``predictions``, and find nothing anew.
+        progress: True shows a bar (tqdm, in notebooks too); or a callable that is told how far the run is.
+
+    Raises:
+        UsageError: there is no such benchmark or engine, or the options contradict each other.
+        DataError: labels are missing, incomplete or malformed.
+        WeightsError, DeviceError: as :func:`load`.
+    """
+    from stsearch.evaluation.catalogue import find_benchmark
+    from stsearch.evaluation.predictions import Predictions
+    from stsearch.evaluation.scoring import score
+
+    if rescore and predictions is None:
+        raise UsageError("rescore needs predictions, as an earlier run kept them")
+    folders = [Path(each) for each in data]
+    benchmark = find_benchmark(dataset, min_query_length)
+    truth = benchmark.load(folders)
+    if baseline is not None:
+        truth = truth.for_retrieval()
+    encoder, predict = _system(model, device, baseline)
+    if rescore and predictions is not None:
+        found = Predictions.load(predictions)
+    else:
+        with shown(progress, "photo", _state) as callback:
+            found = predict(folders, truth.samples, callback)
+        if predictions is not None:
+            found.save(predictions)
+    return score(truth, found, encoder)
+
+
+def _system(model: str, device: str, baseline: str | None) -> tuple[Encoder, _Predict]:
+    """Return what embeds queries, and what finds the words of photographs: weights or an OCR engine."""
+    from stsearch.evaluation.machine import conditions_of, engine_conditions
+    from stsearch.evaluation.predictions import predict_by_indexing
+
+    if baseline is not None:
+        from stsearch.evaluation.baselines import EditSimilarity, load_baseline
+
+        engine = load_baseline(baseline)
+
+        def predict_baseline(
+            folders: Sequence[Path], samples: Sequence[Sample], callback: Callback
+        ) -> Predictions:
+            found = predict_by_indexing(engine, folders, samples, callback)
+            return replace(found, conditions=engine_conditions(engine.name))
+
+        return EditSimilarity(engine.info), predict_baseline
+
+    def predict(folders: Sequence[Path], samples: Sequence[Sample], callback: Callback) -> Predictions:
+        from stsearch.spotting.parallel import parallelize
+
+        spotter = load(model, device).spotter
+        found = predict_by_indexing(parallelize(spotter), folders, samples, callback)
+        return replace(found, conditions=conditions_of(spotter, model))
+
+    return query_encoder.load_query_encoder(model), predict
+
+
+def evaluate_words(
+    items: Iterable[tuple[Path | bytes, str]], *, model: str = "tiny", device: str = "auto"
+) -> WordReport:
+    """Measure reading alone, on word crops: each read once, as :func:`index` does, and with augmentation.
+
+    Args:
+        items: crops, as files or their bytes, and their labels.
+        model: an installed name, or a folder of weights.
+        device: auto, cpu or cuda[:N].
+
+    Raises:
+        DataError: no label holds a letter or digit.
+        ImageError: a crop cannot be read.
+        WeightsError, DeviceError: as :func:`load`; WeightsError also where there is no recognizer.
+    """
+    from stsearch.evaluation.recognition import evaluate_words as measure
+    from stsearch.spotting.load import load_recognizer_runner
+
+    return measure(load_recognizer_runner(model, device), items, augment=True)

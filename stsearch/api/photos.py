@@ -1,0 +1,218 @@
+"""Indexed photographs, open for searching."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from stsearch.api.model import ImageQuery, Picture, decode, load
+from stsearch.errors import GalleryNotFoundError, UsageError, WeightsError
+from stsearch.gallery import registry
+from stsearch.gallery.gallery import Gallery, Notify
+from stsearch.indexing.indexer import IndexReport
+from stsearch.search import query_encoder
+from stsearch.search.calibration import default_min_score
+from stsearch.search.engine import Encoder, Hit, SearchOptions, merge_hits, search
+from stsearch.search.photo_filter import PhotoFilter, span
+from stsearch.search.query import Query
+from stsearch.search.ranking import Group
+from stsearch.types import ModelInfo
+from stsearch.weights import card
+
+
+def warn(message: str) -> None:
+    """Tell the caller of the library something that is no error."""
+    warnings.warn(message, stacklevel=3)
+
+
+class Photos:
+    """Indexed photographs, in one gallery or several; :func:`index` and :func:`open` return them.
+
+    Attributes:
+        galleries: open, for reading.
+        report: what the run that indexed them did; None where none did.
+    """
+
+    def __init__(
+        self,
+        galleries: Sequence[Gallery],
+        model: str | None = None,
+        notify: Notify = warn,
+        report: IndexReport | None = None,
+    ) -> None:
+        self.galleries = tuple(galleries)
+        self.report = report
+        self._model = model
+        self._notify = notify
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """Return how many photographs there are."""
+        return sum(gallery.catalog.counts().photos for gallery in self.galleries)
+
+    def close(self) -> None:
+        """Close the files of the galleries."""
+        for gallery in self.galleries:
+            gallery.close()
+
+    def search(
+        self,
+        query: str | Query | ImageQuery,
+        *,
+        top: int = 20,
+        group: Group = "word",
+        min_score: float | None = None,
+        exact: bool = False,
+        fuzzy: int | None = None,
+        paths: Sequence[str] = (),
+        since: str | None = None,
+        until: str | None = None,
+        explain: bool = False,
+    ) -> list[Hit]:
+        """Return the hits for ``query``, best first.
+
+        Args:
+            query: words, a "phrase", patterns such as ``RE16*``, ``-unwanted``, ``OR``; see README.
+            top: how many hits at most.
+            group: "word" gives one hit a word or phrase, "photo" one a photograph.
+            min_score: hits that are less probable are left out; None: 0.2, or any with ``fuzzy``. With 0 and
+                ``group="photo"``, photographs without such a word are ranked too.
+            exact: only words that are read exactly so; the same as ``fuzzy=0``.
+            fuzzy: only words that are read so but for this many characters.
+            paths: globs; only photographs of such a path in their folder, or below it.
+            since: YYYY, YYYY-MM or YYYY-MM-DD; only photographs taken then or later.
+            until: only photographs taken then or before, that day or year included.
+            explain: gather what else was read where the hits are.
+
+        Raises:
+            UsageError: the query or an option cannot be used.
+            WeightsError: the weights that made the gallery are not here.
+        """
+        if exact and fuzzy:
+            raise UsageError(f"exact allows no edit, fuzzy allows {fuzzy}: give one of them")
+        options = SearchOptions(
+            top=top,
+            group=group,
+            fuzzy=0 if exact else fuzzy,
+            blank=group == "photo" and min_score == 0,
+            photos=photo_filter(paths, since, until),
+            explain=explain,
+        )
+        if isinstance(query, str):
+            query = Query(query)
+        text = query.query if isinstance(query, ImageQuery) else query
+        found = []
+        for gallery, encoder in self.searchable:
+            if isinstance(query, ImageQuery):
+                encoder = query.encoder
+            limit = resolve_min_score(min_score, options.fuzzy, encoder.info)
+            found.append(search(gallery, text, encoder, replace(options, min_score=limit)))
+        return merge_hits(found, top)
+
+    def image_query(self, picture: Picture, name: str = "picture", device: str = "auto") -> ImageQuery:
+        """Return the query for the word that fills ``picture``, read by the weights that made the gallery.
+
+        Raises:
+            ImageError: it cannot be read.
+            WeightsError: the weights that made the gallery are not here.
+        """
+        pixels = decode(picture, None).image
+        [(gallery, _), *_others] = self.searchable
+        return load(self._model or _weights_of(gallery), device).query(pixels, name)
+
+    @cached_property
+    def searchable(self) -> list[tuple[Gallery, Encoder]]:
+        """The galleries whose weights are here, each with what embeds queries for it.
+
+        Of several galleries, those that cannot be searched are passed over with a note.
+
+        Raises:
+            WeightsError: no gallery can be searched.
+        """
+        encoders: dict[str, Encoder] = {}
+        found: list[tuple[Gallery, Encoder]] = []
+        for gallery in self.galleries:
+            try:
+                name = self._model or _weights_of(gallery)
+                if name not in encoders:
+                    encoders[name] = query_encoder.load_query_encoder(name)
+                gallery.check_model(encoders[name].info)
+                found.append((gallery, encoders[name]))
+            except WeightsError as error:
+                if len(self.galleries) == 1:
+                    raise
+                self._notify(f"passed over: {error}")
+        return found
+
+
+def resolve_min_score(min_score: float | None, fuzzy: int | None, info: ModelInfo) -> float:
+    """Return the least score of a hit: ``min_score``, else what suits the weights and the limit of edits."""
+    if min_score is not None:
+        return min_score
+    # A limit of edits has chosen already.
+    return default_min_score(info.calibration) if fuzzy is None else 1e-6
+
+
+def photo_filter(paths: Sequence[str], since: str | None, until: str | None) -> PhotoFilter | None:
+    """Return what chooses photographs by path and date; None where all are meant.
+
+    Raises:
+        UsageError: a date is none.
+    """
+    if not (paths or since or until):
+        return None
+    first = span(since)[0] if since else datetime.min
+    return PhotoFilter(tuple(paths), first, span(until)[1] if until else datetime.max)
+
+
+def _weights_of(gallery: Gallery) -> str:
+    """Return the name of the installed weights that made ``gallery``.
+
+    Raises:
+        WeightsError: they are not installed.
+    """
+    try:
+        return card.find_by_sha256(gallery.model.sha256, gallery.model.name)
+    except WeightsError as error:
+        raise WeightsError(f"{gallery.folder}: {error}") from error
+
+
+def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) -> Photos:
+    """Open indexed photographs for searching.
+
+    Args:
+        folders: of photographs, or their galleries; several are searched together. Without any: the gallery
+            of the current folder or the nearest above it, else all that were indexed and are still there.
+        model: weights that made the galleries; None: the installed ones that the galleries name.
+        notify: is told in one sentence when something is slower or less than it could be.
+
+    Raises:
+        GalleryNotFoundError: nothing is indexed there.
+        GalleryDamagedError: a gallery is damaged, or of a newer format.
+    """
+    home = registry.data_home(os.environ)
+    places = [registry.find(Path(folder), home) for folder in folders]
+    if not folders:
+        nearest = registry.nearest(Path.cwd())
+        places = [nearest] if nearest else registry.registered(home)
+    if not places:
+        raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")
+    with ExitStack() as stack:
+        galleries = [stack.enter_context(Gallery.open(place, notify)) for place in places]
+        stack.pop_all()
+    return Photos(galleries, model, notify)

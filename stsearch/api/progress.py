@@ -1,0 +1,35 @@
+"""Progress bars of library calls, for terminals and notebooks (tqdm)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@contextmanager
+def shown(
+    progress: bool | Callable[[T], None], unit: str, state: Callable[[T], tuple[int, int, str]]
+) -> Iterator[Callable[[T], None]]:
+    """Yield the callable that a job tells how far it is.
+
+    Args:
+        progress: True shows a bar, False nothing; a callable is yielded as it is.
+        unit: of what is counted.
+        state: returns how much is done, of how much, and what else to show.
+    """
+    if not isinstance(progress, bool):
+        yield progress
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(unit=unit, disable=not progress) as bar:
+
+        def update(now: T) -> None:
+            done, bar.total, more = state(now)
+            bar.set_postfix_str(more, refresh=False)
+            bar.update(done - bar.n)
+
+        yield update

@@ -1,0 +1,152 @@
+"""From a folder of photographs to hits, in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, LetterEncoder, make_gallery, photo_bytes
+
+import stsearch
+from stsearch.errors import GalleryNotFoundError, UsageError, WeightsError
+from stsearch.gallery.gallery import Gallery
+from stsearch.indexing.indexer import Progress
+from stsearch.types import ModelInfo
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all weights be those of the letter model."""
+    monkeypatch.setattr(
+        "stsearch.spotting.load.load_spotter", lambda *_, reads=True: ColourSpotter(MODEL, reads)
+    )
+    monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda _: LetterEncoder(MODEL))
+
+
+@pytest.fixture
+def signs(tmp_path: Path, letters: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of two photographs that are indexed."""
+    monkeypatch.setattr("stsearch.weights.card.find_by_sha256", lambda sha256, name: name)
+    (tmp_path / "signs").mkdir()
+    make_gallery(tmp_path / "signs", {"a.jpg": ["Coffee", "Bar"], "b.jpg": ["bakery"]}).close()
+    return tmp_path / "signs"
+
+
+def words(hits: Sequence[stsearch.Hit]) -> list[str]:
+    return [hit.transcript for hit in hits]
+
+
+def test_a_folder_is_indexed_and_searched_in_a_few_lines(tmp_path: Path, letters: None) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(photo_bytes("exit"))
+    steps: list[Progress] = []
+    with stsearch.index(tmp_path / "photos", progress=steps.append) as photos:
+        [hit, *_others] = photos.search("exit", top=5)
+    assert (hit.transcript, hit.path.name) == ("exit", "a.png")
+    assert photos.report is not None
+    assert (photos.report.new, steps[-1].done) == (1, 1)
+
+
+def test_progress_true_shows_a_bar(tmp_path: Path, letters: None, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.png").write_bytes(photo_bytes("exit"))
+    stsearch.index(tmp_path, progress=True).close()
+    assert "1/1" in capsys.readouterr().err
+
+
+def test_what_is_no_folder_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nowhere is no folder of photographs"):
+        stsearch.index(tmp_path / "nowhere")
+
+
+def test_only_the_photographs_that_are_named_are_indexed(tmp_path: Path, letters: None) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(photo_bytes("exit"))
+    with stsearch.index(tmp_path, only=[tmp_path / "b.png"]) as photos:
+        assert [hit.path.name for hit in photos.search("exit")] == ["b.png"]
+
+
+def test_an_open_folder_answers_text_and_queries_alike(signs: Path) -> None:
+    with stsearch.open(signs) as photos:
+        assert len(photos) == 2
+        assert words(photos.search("coffee")) == words(photos.search(stsearch.Query("coffee"))) == ["Coffee"]
+
+
+def test_options_are_keywords(signs: Path) -> None:
+    with stsearch.open(signs) as photos:
+        assert words(photos.search("coffee OR bakery", top=1, min_score=0.5)) == ["Coffee"]
+        assert [hit.path.name for hit in photos.search("bakery", group="photo", min_score=0)] == [
+            "b.jpg",
+            "a.jpg",
+        ]
+        assert words(photos.search("cofee", fuzzy=1)) == ["Coffee"]
+        assert words(photos.search("cofee", exact=True)) == []
+        assert words(photos.search("bakery", exact=True, paths=["a*"])) == []
+
+
+def test_options_that_contradict_each_other_are_refused(signs: Path) -> None:
+    with (
+        stsearch.open(signs) as photos,
+        pytest.raises(UsageError, match="exact allows no edit, fuzzy allows 1"),
+    ):
+        photos.search("coffee", exact=True, fuzzy=1)
+
+
+def test_several_galleries_are_searched_together(signs: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    make_gallery(tmp_path / "more", {"c.jpg": ["coffee"]}).close()
+    with stsearch.open(signs, tmp_path / "more") as photos:
+        assert {hit.path.name for hit in photos.search("coffee")} == {"a.jpg", "c.jpg"}
+
+
+def test_without_a_name_the_nearest_gallery_is_opened(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (signs / "sub").mkdir()
+    monkeypatch.chdir(signs / "sub")
+    with stsearch.open() as photos:
+        assert photos.galleries[0].photos == signs
+
+
+def test_nothing_indexed_is_an_error_that_says_how_to_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GalleryNotFoundError, match="stsearch index FOLDER"):
+        stsearch.open()
+    with pytest.raises(GalleryNotFoundError, match="stsearch index"):
+        stsearch.open(tmp_path / "nowhere")
+
+
+def test_the_weights_that_a_gallery_names_must_be_installed(tmp_path: Path) -> None:
+    make_gallery(tmp_path, {"a.jpg": ["exit"]}).close()
+    with (
+        stsearch.open(tmp_path) as photos,
+        pytest.raises(WeightsError, match=r"letters .*not installed, only: tiny"),
+    ):
+        photos.search("exit")
+
+
+def test_of_several_galleries_those_of_other_weights_are_passed_over(signs: Path, tmp_path: Path) -> None:
+    def gallery_of(model: ModelInfo) -> Path:
+        folder = tmp_path / model.name
+        folder.mkdir()
+        Gallery.create(folder / ".stsearch", folder, model).close()
+        return folder
+
+    notes: list[str] = []
+    with stsearch.open(signs, gallery_of(OTHER_MODEL), notify=notes.append) as photos:
+        assert words(photos.search("coffee")) == ["Coffee"]
+    assert len(notes) == 1
+    assert notes[0].startswith("passed over: ")
+
+
+def test_a_picture_of_a_word_is_a_query(signs: Path) -> None:
+    with stsearch.open(signs) as photos:
+        asked = photos.image_query(photo_bytes("coffee"), "crop.png")
+        assert asked.text == "crop.png"
+        assert words(photos.search(asked))[0] == "Coffee"
+
+
+def test_an_array_that_is_no_picture_is_refused(signs: Path) -> None:
+    with stsearch.open(signs) as photos, pytest.raises(UsageError, match=r"float32 of shape \(4, 4\)"):
+        photos.image_query(np.zeros((4, 4), np.float32))
