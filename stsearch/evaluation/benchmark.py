@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stsearch.datasets.layout import Layout
 from stsearch.errors import DataError
 from stsearch.evaluation.query_rules import QueryRule, Relevance
+from stsearch.search.query import Query
 from stsearch.types import Sample
 
 
@@ -86,6 +87,12 @@ class GroundTruth:
     def queries(self) -> list[str]:
         """Return the queries in the order of the rows of ``relevance``."""
         return list(self.relevant)
+
+    @property
+    def search_queries(self) -> list[Query | None]:
+        """Return the queries as they are searched for, in the same order; None where one folds to nothing."""
+        rule = self.benchmark.rule
+        return [rule.parse(query) for query in self.relevant] if rule else []
 
     def relevance(self) -> NDArray[np.bool_]:
         """Return (Q, N) bool: photograph n answers query q."""

@@ -80,7 +80,7 @@ _ALL = (
         read_svt,
         WordRule(
             "every distinct tag of test.xml in lower case, short ones and those with punctuation too; a"
-            " photograph is relevant when it carries the tag, as TDSL asks",
+            " photograph is relevant when it carries the tag, as TDSL asks" + queries.ALL_WORDS,
             lambda tag: [tag.lower()],
         ),
         photos=249,
@@ -93,7 +93,11 @@ _ALL = (
             "https://cvit.iiit.ac.in (IIIT Scene Text Retrieval, STR)",
         ),
         read_gallery,
-        ListedRule("the queries of data.mat in lower case, with the photographs it lists", read_iiit_queries),
+        ListedRule(
+            "the queries of data.mat in lower case, with the photographs it lists" + queries.ALL_WORDS,
+            read_iiit_queries,
+            queries.all_words,
+        ),
         photos=10_000,
         asked=50,
     ),
@@ -193,7 +197,11 @@ _ALL = (
         "fdp-phrases",
         _PHRASES,
         read_gallery,
-        ListedRule("the phrases of FDP with the photographs it lists", read_query_lists),
+        ListedRule(
+            "the phrases of FDP with the photographs it lists" + queries.AS_PHRASE,
+            read_query_lists,
+            queries.phrase,
+        ),
         photos=1_080,
         asked=36,
     ),
@@ -201,7 +209,13 @@ _ALL = (
         "mqtr",
         _PHRASES,
         read_gallery,
-        ListedRule("the listed queries with the listed photographs, as MSTAR asks", read_query_lists),
+        ListedRule(
+            "the listed queries with the listed photographs, as MSTAR asks"
+            + queries.AS_PHRASE
+            + ", also where its words need not be neighbours, which the list does not tell",
+            read_query_lists,
+            queries.phrase,
+        ),
     ),
     Benchmark(
         "icdar13",

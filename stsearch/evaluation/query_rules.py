@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Protocol
 
 from stsearch.errors import DataError
+from stsearch.search.query import Query
 from stsearch.text.charset import split_words
 from stsearch.types import Sample
+
+ALL_WORDS = "; a query of several words asks for photographs with all of them"
+AS_PHRASE = '; a query of several words is searched for as a phrase, as in "open 24 hours"'
+"""How queries of several words are searched for, to be said in the text of a rule."""
 
 Relevance = Mapping[str, frozenset[Path]]
 """The photographs that answer each query."""
@@ -26,6 +31,9 @@ class QueryRule(Protocol):
     @property
     def text(self) -> str:
         """State the rule in words."""
+
+    def parse(self, query: str) -> Query | None:
+        """Return ``query`` as a user would search for it; None where it folds to nothing."""
 
     def ask(self, samples: Sequence[Sample], parts: Sequence[Path]) -> Relevance:
         """Return the queries, sorted, with the photographs that answer them.
@@ -65,6 +73,10 @@ class WordRule:
             min_length=self.min_length, min_instances=self.min_instances, most=self.most
         )
 
+    def parse(self, query: str) -> Query | None:
+        """Return the search for all words of ``query``; None where it folds to nothing."""
+        return all_words(query)
+
     def ask(self, samples: Sequence[Sample], parts: Sequence[Path] = ()) -> Relevance:
         """Return the queries, sorted, with the photographs whose labels hold them.
 
@@ -96,10 +108,12 @@ class ListedRule:
     Attributes:
         text: the rule in words.
         read: the file, the first part of the layout: file names by query.
+        parse: from a listed query to the search for it; None where it folds to nothing.
     """
 
     text: str
     read: Callable[[Path], Mapping[str, Sequence[str]]]
+    parse: Callable[[str], Query | None]
 
     def ask(self, samples: Sequence[Sample], parts: Sequence[Path]) -> Relevance:
         """Return the listed queries; file names are compared, not places in a list.
@@ -131,6 +145,10 @@ class ListedWordRule:
     read: Callable[[Path], Sequence[str]]
     words: Callable[[str], Sequence[str]]
 
+    def parse(self, query: str) -> Query | None:
+        """Return the search for all words of ``query``; None where it folds to nothing."""
+        return all_words(query)
+
     def ask(self, samples: Sequence[Sample], parts: Sequence[Path]) -> Relevance:
         """Return the listed queries, those that no label holds too.
 
@@ -139,6 +157,19 @@ class ListedWordRule:
         """
         held = WordRule(self.text, self.words).ask(samples)
         return {query: held.get(query, frozenset()) for query in sorted(set(self.read(parts[0])))}
+
+
+def all_words(text: str) -> Query | None:
+    """Return the search for photographs that show all words of ``text``; None where it folds to nothing.
+
+    What has a meaning in the query language, such as a leading minus, is punctuation here.
+    """
+    return Query(" ".join(words)) if (words := split_words(text)) else None
+
+
+def phrase(text: str) -> Query | None:
+    """Return the search for ``text`` as a phrase, as if in quotes; None where it folds to nothing."""
+    return Query(f'"{" ".join(words)}"') if (words := split_words(text)) else None
 
 
 def alphanumeric(transcript: str) -> list[str]:

@@ -15,18 +15,19 @@ from stsearch.errors import DataError
 from stsearch.evaluation import metrics
 from stsearch.evaluation.benchmark import Benchmark, GroundTruth
 from stsearch.evaluation.predictions import Conditions, Predictions
-from stsearch.gallery.records import InstanceTable
-from stsearch.search.engine import Encoder
-from stsearch.search.scoring import Scorer
+from stsearch.search.candidates import InMemoryCandidates
+from stsearch.search.engine import Encoder, score_photos
+from stsearch.search.query import Query
 from stsearch.spotting.proposals import suppress_overlaps
-from stsearch.text.charset import normalize, split_words
+from stsearch.text.charset import normalize
 from stsearch.types import Sample, TextInstance
 
 Measure = Literal["retrieval", "detection", "reading"]
 
 RETRIEVAL_RULE = (
     "mAP is the mean over queries of average precision over the whole gallery, ties sharing a threshold; "
-    "a photograph scores as its best instance, 0 without any or at a negative similarity"
+    "a photograph scores as in stsearch search --group photo, but is ranked whatever it scores, 0 without an"
+    " answer; a query without letter or digit counts and finds nothing"
 )
 DETECTION_RULE = "Detection: one to one at IoU > 0.5, as in ICDAR 2015"
 READING_RULE = "Spotted: readable words detected and read exactly, in 36 characters"
@@ -104,7 +105,7 @@ def score(
     samples, queries = truth.samples, truth.queries
     found = [predictions.of(sample) for sample in samples]
     started = clock()
-    scores = rank(queries, found, encoder)
+    scores = photo_scores(truth.search_queries, found, encoder)
     seconds = clock() - started
     measures = measures_of(truth.benchmark)
     # Retrieval ranks by every way to read a word; a label is answered by one.
@@ -139,34 +140,23 @@ def measures_of(benchmark: Benchmark) -> frozenset[Measure]:
     return frozenset(measure for measure, allows in allowed.items() if allows)
 
 
-def rank(
-    queries: Sequence[str], found: Sequence[Sequence[TextInstance]], encoder: Encoder
+def photo_scores(
+    queries: Sequence[Query | None], found: Sequence[Sequence[TextInstance]], encoder: Encoder
 ) -> NDArray[np.float32]:
-    """Return (Q, N) float32: how well each photograph answers each query.
+    """Return (Q, N) float32: how well each photograph answers each query, as ``stsearch search`` scores it.
 
-    A photograph scores as its best instance for a word, 0 without any; as the mean over the words of a query.
-    Dissimilar instances score 0 as well, never less than nothing. A query without letter or digit scores 0.
-
-    Source: TDSL section 3.4; MSTAR for queries of several words.
+    Args:
+        queries: Q parsed queries; all photographs score 0 for None, a query that folds to nothing.
+        found: The text instances of each of N photographs.
+        encoder: Embeds the queries, with the weights that found the instances.
     """
-    words = sorted({word for query in queries for word in split_words(query)})
-    owners = np.repeat(np.arange(len(found)), [len(instances) for instances in found])
-    instances = [instance for some in found for instance in some]
-    best = {word: np.zeros(len(found), np.float32) for word in words}
-    if instances and words:
-        table = InstanceTable.of(instances, owners)
-        embedding_of = dict(zip(words, encoder(words), strict=True))
-        scorer = Scorer(
-            table,
-            embedding_of,
-            encoder.info,
-            posteriors_of=lambda rows: [instances[row].ctc_posteriors for row in rows],
-        )
-        for word in words:
-            np.maximum.at(best[word], owners, scorer.word(word))
-    nothing = np.zeros(len(found), np.float32)
-    rows = [[best[word] for word in split_words(query)] or [nothing] for query in queries]
-    return np.array([np.mean(row, axis=0) for row in rows], np.float32).reshape(len(queries), len(found))
+    scores = np.zeros((len(queries), len(found)), np.float32)
+    asked = {row: query for row, query in enumerate(queries) if query is not None}
+    candidates = InMemoryCandidates.of(found, encoder.info.dim)
+    answers = score_photos(list(asked.values()), candidates, encoder)
+    for row, score_of in zip(asked, answers, strict=True):
+        scores[row, list(score_of)] = list(score_of.values())
+    return scores
 
 
 def _match(sample: Sample, found: Sequence[TextInstance]) -> metrics.Matching:

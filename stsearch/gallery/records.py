@@ -94,14 +94,14 @@ class InstanceTable:
     embeddings: NDArray[np.float32]
 
     @classmethod
-    def of(cls, instances: Sequence[TextInstance], contents: NDArray[np.int64]) -> InstanceTable:
-        """Return one or more instances that no catalog holds, numbered in order."""
+    def of(cls, instances: Sequence[TextInstance], contents: NDArray[np.int64], dim: int) -> InstanceTable:
+        """Return instances that no catalog holds, numbered in order; embeddings have the length ``dim``."""
         return cls(
             np.arange(len(instances)),
             contents,
             tuple(each.transcript for each in instances),
             np.array([each.confidence for each in instances], np.float32),
-            np.array([each.embedding for each in instances], np.float32),
+            np.array([each.embedding for each in instances], np.float32).reshape(len(instances), dim),
         )
 
     def within(self, contents: Iterable[int]) -> InstanceTable:

@@ -5,7 +5,7 @@ The score of a text instance is made in ``scoring``, that of a phrase in ``phras
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, compress, islice, takewhile
 from pathlib import Path
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import Detail
 from stsearch.geometry.reading_boxes import ReadingBoxes
+from stsearch.search.candidates import Candidates, GalleryCandidates
 from stsearch.search.photo_filter import PhotoFilter
 from stsearch.search.query import Query
 from stsearch.search.ranking import Group, Ranking, Row
 from stsearch.search.scoring import Scorer, edit_distances
 from stsearch.text.wildcards import fixed_part
-from stsearch.types import ModelInfo, Polygon, Quad
+from stsearch.types import Embedding, ModelInfo, Polygon, Quad
 
 _CANDIDATES = 1000
 """Most similar instances to score for each word of a query, in a gallery too large to score all."""
@@ -31,7 +32,6 @@ _ALTERNATIVES = 4  # ways to read one word that are told, beside the first
 _AT_ONCE = 64  # rows whose outlines are fetched together
 
 _NOWHERE: Polygon = np.zeros((0, 2), np.float32)
-_GONE: Polygon = np.full((4, 2), np.nan, np.float32)
 
 
 class Encoder(Protocol):
@@ -156,10 +156,14 @@ def search(
     Raises:
         WeightsError: the encoder belongs to other weights than the gallery.
     """
+    gallery.check_model(encoder.info)
     photos = None if options.photos is None else dict(gallery.all_photos(options.photos.admits))
-    ranking = _prepare(gallery, query, encoder, options, photos)
+    embeddings = _embed_words([query], encoder)
+    candidates = _candidates(gallery, query, embeddings, options, photos)
+    scorer = Scorer(candidates, embeddings, encoder.info, options.fuzzy)
+    ranking = Ranking(query, scorer, options.group, options.min_score)
     wanted = takewhile(lambda row: row.score >= options.min_score, ranking.rows())
-    apart = _one_a_place(wanted, ranking.polygons_of) if options.group == "word" else wanted
+    apart = _one_a_place(wanted, candidates) if options.group == "word" else wanted
     rows = list(islice(apart, options.top))
     found = _hits(gallery, ranking, rows, options.explain)
     hits = [hit for hit in found if photos is None or hit.path in photos]
@@ -174,13 +178,11 @@ def search(
     return merge_hits([hits], options.top)
 
 
-def _one_a_place(
-    rows: Iterator[Row], polygons_of: Callable[[Sequence[int]], Sequence[Polygon]]
-) -> Iterator[Row]:
+def _one_a_place(rows: Iterator[Row], candidates: Candidates) -> Iterator[Row]:
     """Yield ``rows``, best first, without those that show what a better one of the photograph shows."""
     shown: dict[int, list[Polygon]] = {}
     while some := list(islice(rows, _AT_ONCE)):
-        polygons = iter(polygons_of([at for row in some for _, at in row.shown]))
+        polygons = iter(candidates.polygons([at for row in some for _, at in row.shown]))
         for row in some:
             before, here = shown.setdefault(row.content, []), [next(polygons) for _ in row.shown]
             if not ReadingBoxes.of([*before, *here]).same_place()[len(before) :, : len(before)].any():
@@ -194,57 +196,49 @@ def merge_hits(groups: Iterable[Sequence[Hit]], top: int) -> list[Hit]:
     return [replace(hit, rank=rank) for rank, hit in enumerate(ordered[:top], start=1)]
 
 
-def rank_photos(gallery: Gallery, query: Query, encoder: Encoder) -> list[tuple[Path, float]]:
-    """Return every photograph with its score, best first, equal scores by path; 0 for one without words.
+def score_photos(
+    queries: Sequence[Query], candidates: Candidates, encoder: Encoder
+) -> Iterator[dict[int, float]]:
+    """Yield, for each query, the score of every photograph that answers it, by content id.
 
-    Every text instance is scored, however large the gallery: evaluation ranks by this.
+    The scores are those of ``search`` with ``group="photo"``, without a minimum and a number of hits; a
+    photograph that is not there scores 0. Evaluation ranks by this.
 
-    Raises:
-        WeightsError: the encoder belongs to other weights than the gallery.
+    Args:
+        queries: parsed.
+        candidates: all text instances of the photographs.
+        encoder: of the weights that found them.
     """
-    ranking = _prepare(gallery, query, encoder, SearchOptions(group="photo", blank=True))
-    best = {row.content: row.score for row in ranking.rows()}
-    photos = gallery.all_photos()
-    return sorted(
-        ((path, best.get(content, 0.0)) for path, content in photos), key=lambda item: (-item[1], item[0])
-    )
+    embeddings = _embed_words(queries, encoder)
+    for query in queries:
+        ranking = Ranking(query, Scorer(candidates, embeddings, encoder.info), "photo", min_score=0.0)
+        yield {row.content: row.score for row in ranking.rows()}
 
 
-def _prepare(
+def _embed_words(queries: Iterable[Query], encoder: Encoder) -> dict[str, Embedding]:
+    """Return the embedding (D,) of the fixed part of every word, and of words run together, by that part."""
+    runs = (run for query in queries for term in query.terms() for run in term.runs().values())
+    words = list(dict.fromkeys(map(fixed_part, runs)))
+    return dict(zip(words, encoder(words), strict=True))
+
+
+def _candidates(
     gallery: Gallery,
     query: Query,
-    encoder: Encoder,
+    embeddings: Mapping[str, Embedding],
     options: SearchOptions,
-    photos: Mapping[Path, int] | None = None,
-) -> Ranking:
-    """Embed the words of ``query`` and read the text instances, of ``photos``, that may answer it."""
-    gallery.check_model(encoder.info)
-    runs = [run for term in query.terms() for run in term.runs().values()]
-    words = list(dict.fromkeys(map(fixed_part, runs)))
-    embeddings = encoder(words)
+    photos: Mapping[Path, int] | None,
+) -> GalleryCandidates:
+    """Return the text instances, of ``photos``, that may answer ``query``."""
     if photos is not None:
         table = gallery.instances().within(photos.values())
     elif query.has_words_only and options.fuzzy is None and not options.blank:
         # What is not similar is no answer; any other query may be answered by any transcript.
-        table = gallery.candidates(embeddings, words, max(_CANDIDATES, 10 * options.top))
+        vectors = np.stack(list(embeddings.values()))
+        table = gallery.candidates(vectors, embeddings, max(_CANDIDATES, 10 * options.top))
     else:
         table = gallery.instances()
-    embedding_of = dict(zip(words, embeddings, strict=True))
-
-    def details_of(instances: Sequence[int]) -> list[Detail | None]:
-        ids = table.ids[list(instances)].tolist()
-        details = gallery.details_of(ids)
-        return [details.get(one) for one in ids]  # None: another process has just removed it
-
-    def polygons_of(instances: Sequence[int]) -> list[Polygon]:
-        # What was removed is nowhere, and beside nothing.
-        return [_GONE if detail is None else detail.polygon for detail in details_of(instances)]
-
-    def posteriors_of(instances: Sequence[int]) -> list[bytes]:
-        return [b"" if detail is None else detail.ctc_posteriors for detail in details_of(instances)]
-
-    scorer = Scorer(table, embedding_of, encoder.info, options.fuzzy, posteriors_of)
-    return Ranking(query, scorer, polygons_of, options.group, options.min_score)
+    return GalleryCandidates(gallery, table)
 
 
 def _hits(gallery: Gallery, ranking: Ranking, rows: Sequence[Row], explain: bool) -> Iterator[Hit]:

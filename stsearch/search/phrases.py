@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,15 +88,12 @@ def _extents(
     return low, high
 
 
-def find_phrase(
-    term: Term, scorer: Scorer, polygons_of: Callable[[Sequence[int]], Sequence[Polygon]], least: float = 0.0
-) -> tuple[Scores, dict[int, tuple[Run, ...]]]:
+def find_phrase(term: Term, scorer: Scorer, least: float = 0.0) -> tuple[Scores, dict[int, tuple[Run, ...]]]:
     """Find the chains of neighbours that read ``term``; words of it may be run together in one instance.
 
     Args:
         term: of at least two words.
-        scorer: of a table of N instances.
-        polygons_of: takes rows of the table.
+        scorer: of N candidates.
         least: photographs in which no chain can score so much are not looked at.
 
     Returns:
@@ -109,7 +106,7 @@ def find_phrase(
     found = np.full(len(photo), NO_MATCH, np.float32)
     chains: dict[int, tuple[Run, ...]] = {}
     rows_of = _rows_of(photo, _possible(len(term.words), scores, photo, least))
-    polygons = iter(polygons_of([row for rows in rows_of for row in rows.tolist()]))
+    polygons = iter(scorer.candidates.polygons([row for rows in rows_of for row in rows.tolist()]))
     for rows in rows_of:
         follows = successors([next(polygons) for _ in rows])
         here = {span: run[rows] for span, run in scores.items()}

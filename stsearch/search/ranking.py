@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from typing import Literal
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from stsearch.search.phrases import Run, find_phrase
 from stsearch.search.query import Alternative, Query, Term
 from stsearch.search.scoring import NO_MATCH, Scorer, Scores
-from stsearch.types import Polygon
 
 _LEAST_SHARE = 0.1
 """Of several words none may score less than this share of the score that is asked for: it is not there."""
@@ -52,12 +51,11 @@ class _Answers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranking:
-    """One query on one table of text instances.
+    """One query on one set of candidates.
 
     Attributes:
         query: what is asked for.
-        scorer: scores its words on the table.
-        polygons_of: takes rows of the table.
+        scorer: scores its words on the candidates.
         group: a row for every text instance or phrase, or for every photograph.
         min_score: of interest; 0 for all. Photographs leave where an unwanted term scores so much, and never
             for less than what the weights advise where it is 0.
@@ -65,7 +63,6 @@ class Ranking:
 
     query: Query
     scorer: Scorer
-    polygons_of: Callable[[Sequence[int]], Sequence[Polygon]]
     group: Group
     min_score: float
 
@@ -104,7 +101,7 @@ class Ranking:
         word = term.words[0]
         if len(term.words) == 1:
             return _Answers(_cut(self.scorer.word(word), least), word, {})
-        scores, chains = find_phrase(term, self.scorer, self.polygons_of, least)
+        scores, chains = find_phrase(term, self.scorer, least)
         return _Answers(_cut(scores, least), word, chains)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +12,7 @@ from rapidfuzz.distance import Levenshtein
 
 from stsearch.gallery.records import InstanceTable
 from stsearch.search.calibration import default_min_score, match_probability
+from stsearch.search.candidates import Candidates
 from stsearch.text.charset import normalize
 from stsearch.text.ctc import word_likelihoods
 from stsearch.text.wildcards import fixed_part, is_pattern
@@ -23,16 +24,11 @@ NO_MATCH = -1.0
 _fold = lru_cache(maxsize=1 << 17)(normalize)  # signs repeat, and every query sees the same transcripts
 
 Scores = NDArray[np.float32]
-ColumnsOf = Callable[[Sequence[int]], Sequence[bytes]]
 
 _BEST = 200
 _GOOD = 0.6
 """The likelihood is looked at for so many of the best instances, and for all that score so much without it.
 On the validation photographs it ranks the 50 best as well as all."""
-
-
-def _unknown(rows: Sequence[int]) -> list[bytes]:
-    return [b""] * len(rows)
 
 
 def score_instances(
@@ -120,30 +116,33 @@ def _pattern_distances(pattern: str, folded: Sequence[str]) -> NDArray[np.int64]
 
 
 class Scorer:
-    """Scores words, with or without wildcards, on one table of text instances."""
+    """Scores words, with or without wildcards, on the candidates of one query.
+
+    Attributes:
+        candidates: the text instances.
+        table: theirs.
+    """
 
     def __init__(
         self,
-        table: InstanceTable,
+        candidates: Candidates,
         embeddings: Mapping[str, Embedding],
         info: ModelInfo,
         fuzzy: int | None = None,
-        posteriors_of: ColumnsOf = _unknown,
     ) -> None:
         """Take what is to be scored, and how.
 
         Args:
-            table: the text instances.
+            candidates: the text instances.
             embeddings: (D,) of the fixed part of every word.
             info: the shares of what a score is made of, and what it means.
             fuzzy: the limit of edits, if there is one.
-            posteriors_of: returns the CTC posteriors of some rows of the table, empty where not known.
         """
-        self.table = table
+        self.candidates = candidates
+        self.table = candidates.table
         self._embeddings = embeddings
         self._info = info
         self._fuzzy = fuzzy
-        self._columns_of = posteriors_of
 
     @property
     def default_min_score(self) -> float:
@@ -188,10 +187,10 @@ class Scorer:
 
     def likelihood(self, word: str, instance: int) -> float | None:
         """Return how likely an instance, a row of the table, shows ``word``; None where that is not known."""
-        (columns,) = self._columns_of([instance])
-        if not columns or not word:
+        (posteriors,) = self.candidates.posteriors([instance])
+        if not posteriors or not word:
             return None
-        return float(word_likelihoods(word, [columns])[0])
+        return float(word_likelihoods(word, [posteriors])[0])
 
     def _with_likelihood(self, raw: Scores, word: str) -> Scores:
         """Return ``raw`` with the likelihood of ``word`` in it, where it can matter."""
@@ -200,12 +199,12 @@ class Scorer:
             return raw
         best = np.argpartition(-raw, _BEST)[:_BEST] if len(raw) > _BEST else np.arange(len(raw))
         rows = np.union1d(best, np.flatnonzero(raw >= _GOOD))
-        columns = self._columns_of(rows.tolist())
-        known = np.array([bool(each) for each in columns], bool)
+        posteriors = self.candidates.posteriors(rows.tolist())
+        known = np.array([bool(each) for each in posteriors], bool)
         scores = (1 - share) * raw
         scores[rows[~known]] = raw[rows[~known]]
         if known.any():
-            scores[rows[known]] += share * word_likelihoods(word, [each for each in columns if each])
+            scores[rows[known]] += share * word_likelihoods(word, [each for each in posteriors if each])
         return np.asarray(scores, np.float32)
 
     def _limited(self, scores: Scores, word: str, limit: int) -> Scores:

@@ -14,7 +14,7 @@ from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.metrics import match_detections, mean_average_precision
 from stsearch.evaluation.predictions import Predictions, predict
 from stsearch.evaluation.recognition import WordReport, evaluate_words
-from stsearch.evaluation.scoring import Report, rank, score
+from stsearch.evaluation.scoring import Report, photo_scores, score
 from stsearch.geometry.polygons import word_size
 from stsearch.images import Resize, read_image
 from stsearch.models.scene_text import SceneTextModel
@@ -173,7 +173,10 @@ def _best_score(
 
     def best(encoders: Iterable[QueryEncoder]) -> QueryEncoder:
         return max(
-            encoders, key=lambda each: mean_average_precision(relevant, rank(truth.queries, found, each))
+            encoders,
+            key=lambda each: mean_average_precision(
+                relevant, photo_scores(truth.search_queries, found, each)
+            ),
         )
 
     chosen = best(encoder.with_weights(transcript_weight, 0.0) for transcript_weight in TRANSCRIPT_WEIGHTS)

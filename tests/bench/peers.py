@@ -28,7 +28,7 @@ from stsearch.evaluation.baselines import BASELINES, EditSimilarity, load_baseli
 from stsearch.evaluation.benchmark import GroundTruth
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER, with_min_length
 from stsearch.evaluation.metrics import mean_average_precision
-from stsearch.evaluation.scoring import rank
+from stsearch.evaluation.scoring import photo_scores
 from stsearch.images import read_image
 from stsearch.search.engine import Encoder
 from stsearch.types import Sample, TextInstance
@@ -56,7 +56,7 @@ class Engine:
 
     def mean_ap(self, truth: GroundTruth) -> float:
         found = [self.found[sample.image] for sample in truth.samples]
-        scores = rank(truth.queries, found, self.encoder)
+        scores = photo_scores(truth.search_queries, found, self.encoder)
         return mean_average_precision(truth.relevance(), scores)
 
 

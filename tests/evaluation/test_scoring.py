@@ -9,27 +9,53 @@ import pytest
 from eval_fixtures import FOUND, SAMPLES, FakeEncoder, instance, label
 
 from stsearch.errors import DataError
+from stsearch.evaluation.benchmark import GroundTruth
 from stsearch.evaluation.catalogue import BENCHMARKS, with_min_length
 from stsearch.evaluation.metrics import DetectionCounts
-from stsearch.evaluation.scoring import rank, score
-from stsearch.types import Sample
+from stsearch.evaluation.scoring import photo_scores, score
+from stsearch.search.query import Query
+from stsearch.types import Sample, TextInstance
 
 FOLDER_RULES = BENCHMARKS["folder"]
 TRUTH = FOLDER_RULES.truth(SAMPLES)
 
 
+def rank(name: str, queries: list[str], found: list[list[TextInstance]]) -> list[list[float]]:
+    """Return the scores of photographs for the queries of a benchmark, the transcript alone deciding."""
+    photos = {query: frozenset[Path]() for query in queries}
+    truth = GroundTruth(BENCHMARKS[name], [], photos)
+    return photo_scores(truth.search_queries, found, FakeEncoder(1.0)).tolist()  # type: ignore[no-any-return]
+
+
 def test_a_photograph_scores_as_its_best_instance_and_zero_without_any() -> None:
     found = [[instance("abcd"), instance("exit")], [instance("exif")], []]
-    assert rank(["exit"], found, FakeEncoder(1.0)).tolist() == [[1.0, 0.75, 0.0]]
+    assert rank("folder", ["exit"], found) == [[1.0, 0.75, 0.0]]
+
+
+@pytest.mark.parametrize("name", ["fdp-phrases", "mqtr"])
+def test_a_query_of_the_phrase_sets_asks_for_neighbours_in_reading_order(name: str) -> None:
+    neighbours = [instance("open"), instance("24", 12)]
+    apart = [instance("open"), instance("24", 90)]
+    backwards = [instance("24"), instance("open", 12)]
+    assert rank(name, ["Open 24!", "24"], [neighbours, apart, backwards]) == [
+        [1.0, 0.0, 0.0],
+        [1.0, 1.0, 1.0],
+    ]
+
+
+def test_what_means_something_in_the_query_language_is_punctuation_in_a_benchmark() -> None:
+    found = [[instance("24"), instance("or", 50)], [instance("ex", 50)]]
+    assert rank("svt", ['-24 "or', "e*x"], found)[0] == [1.0, 0.0]
+    assert rank("svt", ["e*x"], found)[0][1] == 1.0
 
 
 def test_a_query_of_two_words_scores_as_their_mean() -> None:
     found = [[instance("exit"), instance("open")], [instance("exit")]]
-    assert rank(["exit open"], found, FakeEncoder(1.0)).tolist() == [[1.0, 0.5]]
+    assert rank("svt", ["exit open"], found) == [[1.0, 0.5]]
 
 
 def test_rank_without_any_instance_is_zero() -> None:
-    assert rank(["exit"], [[], []], FakeEncoder(0.5)).tolist() == [[0.0, 0.0]]
+    assert rank("folder", ["exit"], [[], []]) == [[0.0, 0.0]]
 
 
 def test_report_counts_retrieval_detection_and_reading() -> None:
@@ -65,7 +91,7 @@ def test_a_word_that_can_be_read_in_two_ways_is_detected_once_and_answers_both()
     truth = FOLDER_RULES.truth([photo])
     once, twice = (score(truth, found, FakeEncoder()) for found in (FOUND, more))
     assert once.detection == twice.detection
-    assert rank(["ex"], [more.of(photo)], FakeEncoder(1.0)).tolist() == [[1.0]]
+    assert rank("folder", ["ex"], [list(more.of(photo))]) == [[1.0]]
 
 
 def test_predictions_of_other_weights_are_refused() -> None:
@@ -81,12 +107,13 @@ def test_a_photograph_without_predictions_is_named() -> None:
 
 def test_a_query_without_letter_or_digit_counts_and_finds_nothing() -> None:
     found = [[instance("exit")], []]
-    assert rank(["&", "exit"], found, FakeEncoder(1.0)).tolist() == [[0.0, 0.0], [1.0, 0.0]]
+    assert rank("svt", ["&", "exit"], found) == [[0.0, 0.0], [1.0, 0.0]]
+    assert rank("mqtr", ["&"], found) == [[0.0, 0.0]]
 
 
 def test_a_dissimilar_instance_scores_no_less_than_a_photograph_without_any() -> None:
     opposite = dataclasses.replace(instance("zzzz"), embedding=-FakeEncoder()(["exit"])[0])
-    assert rank(["exit"], [[opposite], []], FakeEncoder(0.0)).tolist() == [[0.0, 0.0]]
+    assert photo_scores([Query("exit")], [[opposite], []], FakeEncoder(0.0)).tolist() == [[0.0, 0.0]]
 
 
 def test_ranking_asks_the_clock_for_the_time_of_a_query() -> None:

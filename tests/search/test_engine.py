@@ -10,7 +10,7 @@ from gallery_fixtures import OTHER_MODEL, LetterEncoder, embed, instance, make_g
 
 from stsearch.errors import UsageError, WeightsError
 from stsearch.gallery.catalog import PhotoFile, Spotted
-from stsearch.search.engine import SearchOptions, box_around, merge_hits, rank_photos, search
+from stsearch.search.engine import SearchOptions, box_around, merge_hits, search
 from stsearch.search.query import Query
 from stsearch.search.scoring import score_instances
 
@@ -140,13 +140,6 @@ def test_other_weights_than_the_gallery_was_made_with_are_refused(tmp_path: Path
         pytest.raises(WeightsError, match=r"letters .* others .* --model, or index again"),
     ):
         search(gallery, Query("coffee"), LetterEncoder(OTHER_MODEL))
-
-
-def test_every_photo_is_ranked_also_those_without_words(tmp_path: Path) -> None:
-    with make_gallery(tmp_path, {"z.jpg": ["coffee", "tea"], "b.jpg": [], "a.jpg": []}) as gallery:
-        ranked = rank_photos(gallery, Query("coffee"), ENCODER)
-    assert [path.name for path, _ in ranked] == ["z.jpg", "a.jpg", "b.jpg"]
-    assert [score for _, score in ranked] == pytest.approx([1.0, 0.0, 0.0], abs=1e-3)
 
 
 def test_hits_of_several_galleries_are_ranked_together(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gallery_fixtures import MODEL, embed
 from numpy.typing import NDArray
-from search_fixtures import table_of
+from search_fixtures import candidates_of, table_of
 
 from stsearch.search.phrases import find_phrase, successors
 from stsearch.search.query import Term
@@ -78,8 +78,8 @@ def find(phrase: str, words: dict[str, Polygon], fuzzy: int | None = None, least
     table.contents[:] = 1
     term, outlines = Term(tuple(phrase.split())), list(words.values())
     embeddings = {fixed_part(run): embed(fixed_part(run)) for run in term.runs().values()}
-    scorer = Scorer(table, embeddings, MODEL, fuzzy)
-    scores, chains = find_phrase(term, scorer, lambda rows: [outlines[row] for row in rows], least)
+    scorer = Scorer(candidates_of(table, outlines=outlines), embeddings, MODEL, fuzzy)
+    scores, chains = find_phrase(term, scorer, least)
     return scores, [list(chain) for chain in chains.values()]
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gallery_fixtures import MODEL, LetterEncoder, make_set_gallery
+from gallery_fixtures import MODEL, LetterEncoder, make_set_gallery, set_in_lines
 
 from stsearch.gallery.gallery import Gallery
-from stsearch.search.engine import Hit, SearchOptions, rank_photos, search
+from stsearch.search.candidates import GalleryCandidates, InMemoryCandidates
+from stsearch.search.engine import Hit, SearchOptions, score_photos, search
 from stsearch.search.query import Query
 
 SIGNS = {
@@ -163,8 +164,22 @@ def test_photos_that_leave_are_not_ranked_as_blank(gallery: Gallery) -> None:
     assert {hit.path.name for hit in hits} == set(SIGNS) - {"cafe.jpg"}
 
 
-@pytest.mark.parametrize("text", ["coffee", "open 24", '"open 24 hours"', "re16* OR roma"])
-def test_ranked_photos_score_as_in_a_search(gallery: Gallery, text: str) -> None:
-    ranked = {path.name: score for path, score in rank_photos(gallery, Query(text), LetterEncoder())}
-    hits = find(gallery, text, SearchOptions(group="photo", blank=True))
-    assert ranked == {hit.path.name: hit.score for hit in hits}
+@pytest.mark.parametrize("text", ["coffee", "open 24", '"open 24 hours"', "re16* OR roma", "open -fresh"])
+def test_photos_in_memory_score_as_in_a_search(gallery: Gallery, text: str) -> None:
+    in_memory = InMemoryCandidates.of(
+        [set_in_lines(path, *lines).instances for path, lines in SIGNS.items()], MODEL.dim
+    )
+    [scores] = score_photos([Query(text)], in_memory, LetterEncoder())
+    hits = find(gallery, text, SearchOptions(group="photo"))
+    by_name = {list(SIGNS)[photo]: score for photo, score in scores.items()}
+    assert by_name == pytest.approx({hit.path.name: hit.score for hit in hits}, abs=1e-3)
+
+
+def test_several_queries_are_scored_one_after_the_other(gallery: Gallery) -> None:
+    candidates = GalleryCandidates(gallery, gallery.instances())
+    best = [
+        max(scores, key=scores.__getitem__)
+        for scores in score_photos([Query("roma"), Query('"cold storage"')], candidates, LetterEncoder())
+    ]
+    names = {content: path.name for path, content in gallery.all_photos()}
+    assert [names[content] for content in best] == ["bar.jpg", "store.jpg"]

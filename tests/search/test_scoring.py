@@ -11,8 +11,9 @@ from gallery_fixtures import MODEL, embed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
-from search_fixtures import table_of
+from search_fixtures import candidates_of, table_of
 
+from stsearch.search.candidates import InMemoryCandidates
 from stsearch.search.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
 from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
 from stsearch.text.ctc import CLASSES, pack_posteriors
@@ -107,25 +108,24 @@ def test_where_nothing_was_read_a_pattern_scores_the_similarity_of_what_is_known
 )
 def test_beyond_the_limit_of_edits_nothing_matches(word: str, limit: int, found: set[str]) -> None:
     table = table_of("Coffee", "cofee", "coffers", "tea", "up", "")
-    scores = Scorer(table, {fixed_part(word): embed(word)}, MODEL, limit).word(word)
+    scores = Scorer(candidates_of(table), {fixed_part(word): embed(word)}, MODEL, limit).word(word)
     assert {text for text, score in zip(table.transcripts, scores, strict=True) if score >= 0} == found
     assert set(scores[scores < 0].tolist()) <= {NO_MATCH}
 
 
 def saw(word: str) -> bytes:
-    """Return the columns of a crop in which nothing but ``word`` can be seen."""
+    """Return the CTC posteriors of a crop in which nothing but ``word`` can be seen."""
     classes = [c for character in word.ljust(6) for c in (0, 1 + ALPHANUMERIC.find(character))]
     return pack_posteriors(20 * np.eye(CLASSES, dtype=np.float32)[classes][None], Charset())[0]
 
 
-def test_the_likelihood_of_a_word_counts_where_columns_are_known() -> None:
+def test_the_likelihood_of_a_word_counts_where_posteriors_are_known() -> None:
     table = table_of("cqffee", "cqffee", "cqffee", "tea")
-    columns = [saw("coffee"), b"", saw("cqffee"), saw("tea")]
+    posteriors = [saw("coffee"), b"", saw("cqffee"), saw("tea")]
     info = replace(MODEL, likelihood_weight=0.4)
-    scores = Scorer(
-        table, {"coffee": embed("coffee")}, info, posteriors_of=lambda rows: [columns[row] for row in rows]
-    ).word("coffee")
-    without = Scorer(table, {"coffee": embed("coffee")}, MODEL).word("coffee")
+    candidates = candidates_of(table, posteriors)
+    scores = Scorer(candidates, {"coffee": embed("coffee")}, info).word("coffee")
+    without = Scorer(candidates, {"coffee": embed("coffee")}, MODEL).word("coffee")
     assert scores[0] == pytest.approx(0.6 * without[0] + 0.4, abs=0.01)
     assert scores[1] == without[1]
     assert scores[2] == pytest.approx(0.6 * without[2], abs=0.2)
@@ -136,22 +136,22 @@ def test_of_many_instances_the_best_are_looked_at_closely() -> None:
     words = ["coffee"] * 300 + ["bakery"] * 300
     asked: list[int] = []
 
-    def posteriors_of(rows: Sequence[int]) -> list[bytes]:
-        asked.extend(rows)
-        return [saw(words[row]) for row in rows]
+    class Watched(InMemoryCandidates):
+        def posteriors(self, rows: Sequence[int]) -> list[bytes]:
+            asked.extend(rows)
+            return super().posteriors(rows)
 
     info = replace(MODEL, likelihood_weight=0.4)
-    scores = Scorer(table_of(*words), {"coffee": embed("coffee")}, info, posteriors_of=posteriors_of).word(
-        "coffee"
-    )
+    candidates = Watched(table_of(*words), [], list(map(saw, words)))
+    scores = Scorer(candidates, {"coffee": embed("coffee")}, info).word("coffee")
     assert asked == list(range(300))  # more than the 200 best, because all of them are good
     np.testing.assert_allclose(scores[:300], 1.0, atol=0.01)
     assert scores[300:].max() < 0.5
 
 
 def test_within_the_limit_of_edits_a_word_scores_as_without_one() -> None:
-    table, embeddings = table_of("Coffee", "cofee"), {"coffee": embed("coffee")}
+    candidates, embeddings = candidates_of(table_of("Coffee", "cofee")), {"coffee": embed("coffee")}
     np.testing.assert_array_equal(
-        Scorer(table, embeddings, MODEL, 1).word("coffee"),
-        Scorer(table, embeddings, MODEL, None).word("coffee"),
+        Scorer(candidates, embeddings, MODEL, 1).word("coffee"),
+        Scorer(candidates, embeddings, MODEL, None).word("coffee"),
     )
