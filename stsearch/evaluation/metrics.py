@@ -59,27 +59,6 @@ def mean_average_precision(relevant: NDArray[np.bool_], scores: NDArray[np.float
     )
 
 
-def precision_at_k(relevant: NDArray[np.bool_], scores: NDArray[np.floating], k: int) -> float:
-    """Return the share of relevant photographs among the best ``k``; places that do not exist are misses.
-
-    Where a tie straddles place ``k``, the mean over all orders of the tied photographs is returned.
-
-    Args:
-        relevant: (N,) bool.
-        scores: (N,) float, higher is better.
-        k: 1 or more.
-
-    >>> precision_at_k(np.array([True, False, False]), np.array([0.5, 0.5, 0.1]), k=1)
-    0.5
-    """
-    if len(scores) <= k:
-        return float(np.sum(relevant) / k)
-    cut = np.partition(scores, -k)[-k]
-    above, tied = scores > cut, scores == cut
-    places = k - np.count_nonzero(above)
-    return float((np.sum(relevant[above]) + places * np.mean(relevant[tied])) / k)
-
-
 @dataclass(frozen=True, slots=True)
 class Matching:
     """Which detections of one photograph stand for which labels.

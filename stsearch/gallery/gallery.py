@@ -325,7 +325,7 @@ class Gallery:
                 " name another gallery with --index, or delete this one"
             )
 
-    def _load_store(self) -> VectorStore | None:
+    def _load_store(self) -> HnswStore | None:
         """Return the saved store if it is what the manifest says; else tell, and return None."""
         record = self._manifest.store
         if record is None:

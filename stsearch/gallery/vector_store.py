@@ -55,13 +55,6 @@ class VectorStore(Protocol):
     def search(self, queries: Vectors, k: int) -> list[Neighbours]:
         """Return up to ``k`` neighbours for each of ``queries`` (Q, D), unit rows."""
 
-    def save(self, path: Path) -> None:
-        """Write the store to one file.
-
-        Raises:
-            WriteError: the file is not whole.
-        """
-
 
 class FlatStore:
     """The exact store: compares a query with every vector."""
@@ -92,19 +85,6 @@ class FlatStore:
     def _best(self, similarities: Vectors, k: int) -> Neighbours:
         order = np.lexsort((self._ids, -similarities))[:k]
         return Neighbours(self._ids[order], similarities[order])
-
-    def save(self, path: Path) -> None:
-        """Write ids and vectors as an uncompressed numpy archive."""
-        with path.open("wb") as file:
-            np.savez(file, ids=self._ids, vectors=self._vectors)
-
-    @classmethod
-    def load(cls, path: Path, dim: int) -> FlatStore:
-        """Read the file that ``save`` wrote."""
-        store = cls(dim)
-        with np.load(path, allow_pickle=False) as arrays:
-            store.add(arrays["ids"], arrays["vectors"])
-        return store
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,6 @@ def polygon_perimeter(polygon: Polygon) -> float:
     return float(np.hypot(*np.diff(polygon, axis=0, append=polygon[:1]).T).sum())
 
 
-def polygon_iou(a: Polygon, b: Polygon) -> float:
-    """Return the intersection over union of two polygons, 0 when either is degenerate."""
-    first, second, shared = overlap_areas([a], [b])
-    union = float(first[0] + second[0] - shared[0, 0])
-    return float(shared[0, 0]) / union if union > 0 else 0.0
-
-
 def overlap_areas(
     a: Sequence[Polygon], b: Sequence[Polygon]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -133,16 +133,17 @@ def measure(name: str, vectors: Vectors, queries: Vectors, wanted: Sequence[set[
 
 
 def build_own(store: VectorStore, vectors: Vectors, file: Path) -> Built:
-    """Fill one of the stores of a gallery as a gallery does, and save it."""
+    """Fill one of the stores of a gallery as a gallery does, and save the one that can be saved."""
     for ids in chunks(len(vectors)):
         store.add(ids, vectors[ids])
-    store.save(file)
+    if isinstance(store, HnswStore):
+        store.save(file)
 
     def search(query: Vectors, k: int) -> NDArray[np.int64]:
         (found,) = store.search(query[None], k)
         return found.ids
 
-    return Built(search, file.stat().st_size)
+    return Built(search, file.stat().st_size if file.is_file() else vectors.nbytes)
 
 
 def build_numpy(vectors: Vectors, _file: Path) -> Built:

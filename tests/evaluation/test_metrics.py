@@ -86,23 +86,6 @@ def test_mean_average_precision_without_queries_is_zero() -> None:
     assert metrics.mean_average_precision(np.zeros((0, 3), bool), np.zeros((0, 3))) == 0.0
 
 
-@pytest.mark.parametrize(
-    ("relevant", "scores", "k", "expected"),
-    [
-        pytest.param([1, 0, 1], [3, 2, 1], 1, 1.0, id="first"),
-        pytest.param([1, 0, 1], [3, 2, 1], 2, 0.5, id="two"),
-        pytest.param([1, 1], [2, 1], 5, 0.4, id="k beyond the gallery"),
-        pytest.param([], [], 3, 0.0, id="empty gallery"),
-        pytest.param([1, 0, 0], [1, 1, 1], 1, 1 / 3, id="tie across the cut"),
-        pytest.param([1, 1, 0], [2, 1, 1], 2, 0.75, id="tie below a hit"),
-    ],
-)
-def test_precision_at_k(relevant: list[int], scores: list[float], k: int, expected: float) -> None:
-    assert metrics.precision_at_k(np.array(relevant, bool), np.array(scores, float), k) == pytest.approx(
-        expected
-    )
-
-
 def box(x: float, width: float = 10.0) -> Polygon:
     """Return a box of height 10 at ``x``."""
     return np.array([[x, 0], [x + width, 0], [x + width, 10], [x, 10]], np.float32)

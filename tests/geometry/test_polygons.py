@@ -14,7 +14,6 @@ from stsearch.geometry.polygons import (
     overlap_areas,
     polygon_area,
     polygon_edges,
-    polygon_iou,
     polygon_perimeter,
     rectify,
     region_edges,
@@ -38,19 +37,21 @@ def test_perimeter_closes_the_outline() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shift", "iou"),
+    ("shift", "shared"),
     [
-        pytest.param((0, 0), 1.0, id="same"),
-        pytest.param((20, 0), 1 / 3, id="half over"),
-        pytest.param((100, 0), 0.0, id="apart"),
+        pytest.param((0, 0), 400, id="same"),
+        pytest.param((20, 0), 200, id="half over"),
+        pytest.param((100, 0), 0, id="apart"),
     ],
 )
-def test_iou(shift: tuple[int, int], iou: float) -> None:
-    assert polygon_iou(RECTANGLE, RECTANGLE + np.array(shift, np.float32)) == pytest.approx(iou)
+def test_areas_and_shared_area(shift: tuple[int, int], shared: float) -> None:
+    areas = overlap_areas([RECTANGLE], [RECTANGLE + np.array(shift, np.float32)])
+    assert [float(each.item()) for each in areas] == pytest.approx([400, 400, shared])
 
 
-def test_iou_of_a_degenerate_polygon_is_zero() -> None:
-    assert polygon_iou(np.zeros((4, 2), np.float32), np.zeros((4, 2), np.float32)) == 0.0
+def test_a_degenerate_polygon_has_no_area() -> None:
+    point = np.zeros((4, 2), np.float32)
+    assert [each.item() for each in overlap_areas([point], [point])] == [0, 0, 0]
 
 
 def test_word_size_is_height_then_width_along_reading() -> None:

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from polygon_fixtures import polygon_iou
 
 from stsearch.config import BinarizationThresholds
-from stsearch.geometry.polygons import offset_polygon, polygon_area, polygon_iou, shrink_distance
+from stsearch.geometry.polygons import offset_polygon, polygon_area, shrink_distance
 from stsearch.spotting.postprocess import polygons_from_map
 
 

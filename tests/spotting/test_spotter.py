@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from polygon_fixtures import polygon_iou
 from torch import Tensor, nn
 
 from stsearch.errors import DeviceError
-from stsearch.geometry.polygons import polygon_iou
 from stsearch.models.detector import DetectionMaps
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel

@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from polygon_fixtures import polygon_iou
 
 from stsearch.config import DetectorConfig, EmbedderConfig, StageConfig
-from stsearch.geometry.polygons import polygon_iou
 from stsearch.spotting.postprocess import polygons_from_map
 from stsearch.training.targets import detection_target, region_targets
 from stsearch.types import Scene, WordLabel
