@@ -83,10 +83,12 @@ class Predictions:
                     transcripts=np.array([instance.transcript for instance in found], dtype=np.str_),
                     confidences=np.array([instance.confidence for instance in found], dtype=np.float64),
                     embeddings=np.array([instance.embedding for instance in found], dtype=np.float32),
-                    column_counts=np.array(
+                    ctc_posterior_bytes=np.array(
                         [len(instance.ctc_posteriors) for instance in found], dtype=np.int64
                     ),
-                    columns=np.frombuffer(b"".join(instance.ctc_posteriors for instance in found), np.uint8),
+                    ctc_posteriors=np.frombuffer(
+                        b"".join(instance.ctc_posteriors for instance in found), np.uint8
+                    ),
                     weights_sha256=np.array(self.weights_sha256),
                     seconds=np.array(self.seconds),
                     conditions=np.array(json.dumps(asdict(self.conditions))),
@@ -110,10 +112,10 @@ class Predictions:
                     arrays["transcripts"].tolist(),
                     arrays["confidences"].tolist(),
                 )
-                ends = np.cumsum(arrays["column_counts"])[:-1]
-                columns = [each.tobytes() for each in np.split(arrays["columns"], ends)]
+                ends = np.cumsum(arrays["ctc_posterior_bytes"])[:-1]
+                posteriors = [each.tobytes() for each in np.split(arrays["ctc_posteriors"], ends)]
                 unspelled = itertools.repeat(())
-                found = map(TextInstance, polygons, *fields, arrays["embeddings"], unspelled, columns)
+                found = map(TextInstance, polygons, *fields, arrays["embeddings"], unspelled, posteriors)
                 instances = {
                     Path(photo): [next(found) for _ in range(count)]
                     for photo, count in zip(

@@ -155,7 +155,7 @@ class Catalog:
                 self._polygon(row[2]),
                 row[3],
                 tuple(byte / 255 for byte in row[8]),
-                self._unpacked(row[9]),
+                self._unpack(row[9]),
             )
             for row in self._database.among("instances", "id", ids)
         }
@@ -249,8 +249,8 @@ class Catalog:
 
     def _array_faults(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
         if table == "instances":
-            number, _, polygon, _, transcript, _, _, vector, characters, columns = row
-            for fault in array_faults(polygon, transcript, vector, characters, columns, dim):
+            number, _, polygon, _, transcript, _, _, vector, characters, posteriors = row
+            for fault in array_faults(polygon, transcript, vector, characters, posteriors, dim):
                 yield f"instance {number}: {fault}"
 
     def _add_one(self, record: Record) -> None:
@@ -305,11 +305,11 @@ class Catalog:
         )
         return content
 
-    def _unpacked(self, columns: bytes) -> bytes:
+    def _unpack(self, posteriors: bytes) -> bytes:
         try:
-            return zlib.decompress(columns) if columns else b""
+            return zlib.decompress(posteriors) if posteriors else b""
         except zlib.error as error:
-            raise self._database.damaged("stored columns cannot be unpacked") from error
+            raise self._database.damaged("stored CTC posteriors cannot be unpacked") from error
 
     def _polygon(self, blob: bytes) -> Polygon:
         return self._array(blob, np.float32, (-1, 2)).astype(np.float32)

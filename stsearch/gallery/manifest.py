@@ -13,7 +13,7 @@ from stsearch.gallery.atomic_files import replacing
 from stsearch.types import ModelInfo
 
 FILE_NAME = "manifest.json"
-FORMAT = 2  # 2: a store names its metric, weights and generation
+FORMAT = 1
 SPACE = "ip"  # the metric of every store: the inner product, which is the cosine of unit vectors
 
 
@@ -115,8 +115,6 @@ class Manifest:
                 )
             if body.pop("checksum") != _checksum(body):
                 raise ValueError("its checksum does not match")
-            if body["store"] and body["format"] == 1:
-                body["store"] |= {"model": body["model"]["sha256"], "generation": body["generation"]}
             store = StoreRecord(**body["store"]) if body["store"] else None
             return cls(body["photos"], ModelInfo(**body["model"]), body["generation"], store)
         except (FileNotFoundError, NotADirectoryError) as error:

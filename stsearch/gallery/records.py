@@ -155,7 +155,7 @@ def row_checksum(*values: object) -> int:
 
 
 def array_faults(
-    polygon: bytes, transcript: str, vector: bytes, characters: bytes, columns: bytes, dim: int | None
+    polygon: bytes, transcript: str, vector: bytes, characters: bytes, ctc_posteriors: bytes, dim: int | None
 ) -> Iterator[str]:
     """Yield what is wrong with the arrays of an instance, whose checksum holds.
 
@@ -164,7 +164,7 @@ def array_faults(
         transcript: what was read.
         vector: (dim,) float16, unit length, as stored.
         characters: a byte each, or none at all.
-        columns: compressed, or nothing at all.
+        ctc_posteriors: compressed, or nothing at all.
         dim: length of an embedding, None when it is not known.
     """
     if len(polygon) % 8 or len(polygon) < 24 or not np.isfinite(np.frombuffer(polygon, np.float32)).all():
@@ -176,7 +176,7 @@ def array_faults(
     if len(characters) not in (0, len(transcript)):
         yield f"it has {len(characters)} confidences for {len(transcript)} characters"
     try:
-        if columns and not zlib.decompress(columns):
-            yield "its columns hold nothing"
+        if ctc_posteriors and not zlib.decompress(ctc_posteriors):
+            yield "its CTC posteriors are empty"
     except zlib.error:
-        yield "its columns cannot be unpacked"
+        yield "its CTC posteriors cannot be unpacked"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-_TALLY = """
-    INSERT INTO totals SELECT '{0}', count(*), coalesce(sum(checksum), 0) FROM {0};
+_TOTALS = """
+    INSERT INTO totals VALUES ('{0}', 0, 0);
     CREATE TRIGGER {0}_added AFTER INSERT ON {0} BEGIN
         UPDATE totals SET rows = rows + 1, checksums = checksums + NEW.checksum WHERE name = '{0}';
     END;
@@ -20,7 +20,10 @@ MIGRATIONS = (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         sha256 TEXT NOT NULL UNIQUE,
         height INTEGER NOT NULL,       -- pixels, as displayed
-        width INTEGER NOT NULL
+        width INTEGER NOT NULL,
+        taken TEXT,                    -- by the clock of the camera, in ISO 8601; NULL: not known
+        files INTEGER NOT NULL DEFAULT 0, -- rows of images with this content; not in the checksum
+        checksum INTEGER NOT NULL
     );
     CREATE TABLE images (              -- a file
         path BLOB PRIMARY KEY,         -- relative to the folder of photographs, as the file system spells it
@@ -29,6 +32,7 @@ MIGRATIONS = (
         status TEXT NOT NULL CHECK (status IN ('ok', 'failed')),
         content_id INTEGER REFERENCES contents (id),
         reason TEXT,                   -- why it failed
+        checksum INTEGER NOT NULL,
         CHECK ((status = 'ok') = (content_id IS NOT NULL) AND (status = 'failed') = (reason IS NOT NULL))
     );
     CREATE INDEX images_content ON images (content_id);
@@ -36,36 +40,26 @@ MIGRATIONS = (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
         polygon BLOB NOT NULL,         -- (P, 2) float32, pixels as displayed
-        score REAL NOT NULL,
+        score REAL NOT NULL,           -- of detection
         transcript TEXT NOT NULL,
         folded TEXT NOT NULL,          -- the transcript as queries are folded
         confidence REAL NOT NULL,
-        vector BLOB NOT NULL           -- (D,) float16, unit length
+        vector BLOB NOT NULL,          -- the embedding, (D,) float16, unit length
+        characters BLOB NOT NULL,      -- a byte each: 255 times its confidence; empty: not known
+        ctc_posteriors BLOB NOT NULL,  -- as text/ctc.py packs them, compressed; empty: not known
+        checksum INTEGER NOT NULL
     );
     CREATE INDEX instances_content ON instances (content_id);
     CREATE INDEX instances_folded ON instances (folded);
-    """,
-    # A byte for each character of the transcript, its confidence times 255; empty when it is not known
-    "ALTER TABLE instances ADD COLUMN characters BLOB NOT NULL DEFAULT x''",
-    """
-    CREATE TABLE head (                -- what the manifest says, to remake it from; one row
+    CREATE TABLE head (                -- the part of the manifest that it can be remade from; one row
         body TEXT NOT NULL,
         checksum INTEGER NOT NULL
     );
-    CREATE TABLE totals (              -- what a whole table must come to
+    CREATE TABLE totals (              -- of a whole table, so that a lost row is noticed
         name TEXT PRIMARY KEY,
         rows INTEGER NOT NULL,
         checksums INTEGER NOT NULL     -- their sum
     );
-    ALTER TABLE contents ADD COLUMN files INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE contents ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0; -- of the row, without files
-    ALTER TABLE images ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE instances ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
-    UPDATE contents SET files = (SELECT count(*) FROM images WHERE content_id = contents.id),
-        checksum = row_checksum(id, sha256, height, width);
-    UPDATE images SET checksum = row_checksum(path, size, mtime_ns, status, content_id, reason);
-    UPDATE instances SET checksum = row_checksum(
-        id, content_id, polygon, score, transcript, folded, confidence, vector, characters);
     CREATE TRIGGER file_added AFTER INSERT ON images BEGIN
         UPDATE contents SET files = files + 1 WHERE id = NEW.content_id;
     END;
@@ -77,21 +71,7 @@ MIGRATIONS = (
         UPDATE contents SET files = files - 1 WHERE id = OLD.content_id;
     END;
     """
-    + "".join(_TALLY.format(table) for table in ("contents", "images", "instances")),
-    # When a photograph was taken, in ISO 8601; NULL: not known. A wrong checksum stays as wrong as it was.
-    """
-    ALTER TABLE contents ADD COLUMN taken TEXT;
-    UPDATE contents SET checksum = checksum
-        - row_checksum(id, sha256, height, width) + row_checksum(id, sha256, height, width, taken);
-    """,
-    # What was seen of a word, column by column, as likelihood.py packs it, compressed; empty: not known
-    """
-    ALTER TABLE instances ADD COLUMN columns BLOB NOT NULL DEFAULT x'';
-    UPDATE instances SET checksum = checksum
-        - row_checksum(id, content_id, polygon, score, transcript, folded, confidence, vector, characters)
-        + row_checksum(
-            id, content_id, polygon, score, transcript, folded, confidence, vector, characters, columns);
-    """,
+    + "".join(_TOTALS.format(table) for table in ("contents", "images", "instances")),
 )
 """One script a format; a catalog of format n has run the first n of them."""
 
@@ -99,8 +79,8 @@ COLUMNS = {
     "contents": "id, sha256, height, width, taken, checksum",
     "images": "path, size, mtime_ns, status, content_id, reason, checksum",
     "instances": (
-        "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, columns,"
+        "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, ctc_posteriors,"
         " checksum"
     ),
 }
-"""Every column that counts, the checksum last."""
+"""The columns of each table that its checksums cover, in their order, and the checksum last."""

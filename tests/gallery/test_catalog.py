@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import sqlite3
 import stat
@@ -16,9 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stsearch.errors import GalleryDamagedError, GalleryLockedError
-from stsearch.gallery import catalog as catalog_module
 from stsearch.gallery.catalog import Catalog
-from stsearch.gallery.records import Counts, DatedPhoto, Failed, Linked, PhotoFile, Spotted, row_checksum
+from stsearch.gallery.records import Counts, Failed, Linked, PhotoFile, Spotted
 from stsearch.gallery.schema import MIGRATIONS
 
 
@@ -47,7 +45,7 @@ def test_the_confidence_of_each_character_is_kept_to_a_byte(catalog: Catalog) ->
     assert detail.characters == pytest.approx((1.0, 0.5, 0.0), abs=0.003)
 
 
-def test_columns_come_back_as_they_were_and_damage_to_them_is_found(catalog: Catalog) -> None:
+def test_ctc_posteriors_come_back_as_they_were_and_damage_to_them_is_found(catalog: Catalog) -> None:
     read = dataclasses.replace(instance("abc"), ctc_posteriors=bytes(range(37)) * 8)
     catalog.add([Spotted(PhotoFile("a.jpg", 1, 1), "sha", 48, 64, [read, instance("def")])])
     assert [d.ctc_posteriors for d in catalog.details_of(catalog.instance_ids()).values()] == [
@@ -55,94 +53,14 @@ def test_columns_come_back_as_they_were_and_damage_to_them_is_found(catalog: Cat
         b"",
     ]
     assert list(catalog.faults(DIM)) == []
-    stored = "id, content_id, polygon, score, transcript, folded, confidence, vector, characters"
+    stored = "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, x'00ff'"
     corrupt(
         catalog,
-        f"UPDATE instances SET columns = x'00ff', checksum = row_checksum({stored}, x'00ff') WHERE id = 1",
+        f"UPDATE instances SET ctc_posteriors = x'00ff', checksum = row_checksum({stored}) WHERE id = 1",
     )
-    assert "instance 1: its columns cannot be unpacked" in list(catalog.faults(DIM))
+    assert "instance 1: its CTC posteriors cannot be unpacked" in list(catalog.faults(DIM))
     with pytest.raises(GalleryDamagedError):
         catalog.details_of([1])
-
-
-def make_old(path: Path, format_number: int) -> None:
-    """Write a catalog of an older format with one photograph under two names, as its version did."""
-    polygon, vector = instance("Exit").polygon.tobytes(), embed("Exit").astype(np.float16).tobytes()
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.create_function("row_checksum", -1, row_checksum, deterministic=True)
-        database.executescript(
-            f"{'; '.join(MIGRATIONS[:format_number])}; PRAGMA user_version = {format_number}"
-        )
-        database.execute("INSERT INTO contents (id, sha256, height, width) VALUES (1, 'sha', 48, 64)")
-        database.execute(
-            "INSERT INTO instances (content_id, polygon, score, transcript, folded, confidence, vector)"
-            " VALUES (1, ?, 0.5, 'Exit', 'exit', 0.9, ?)",
-            (polygon, vector),
-        )
-        for name in (b"a.jpg", b"b.jpg"):
-            database.execute(
-                "INSERT INTO images (path, size, mtime_ns, status, content_id) VALUES (?, 1, 1, 'ok', 1)",
-                (name,),
-            )
-        if format_number > 2:
-            for table, columns in checked_in(format_number).items():
-                database.execute(f"UPDATE {table} SET checksum = row_checksum({columns})")
-        database.commit()
-
-
-def checked_in(format_number: int) -> dict[str, str]:
-    """Return what the checksums of a format covered."""
-    return {
-        "contents": "id, sha256, height, width" + (", taken" if format_number > 3 else ""),
-        "images": "path, size, mtime_ns, status, content_id, reason",
-        "instances": "id, content_id, polygon, score, transcript, folded, confidence, vector, characters",
-    }
-
-
-@pytest.mark.parametrize("format_number", range(1, len(MIGRATIONS)))
-def test_a_catalog_of_an_older_format_keeps_everything_and_gets_its_checksums(
-    tmp_path: Path, format_number: int
-) -> None:
-    make_old(tmp_path / "old", format_number)
-    with contextlib.closing(Catalog(tmp_path / "old")) as catalog:
-        assert catalog.instances(DIM).transcripts == ("Exit",)
-        assert catalog.paths_of([1]) == {1: ["a.jpg", "b.jpg"]}
-        assert list(catalog.faults(DIM)) == []
-        catalog.add([spotted("c.jpg", "taxi")])
-        assert list(catalog.faults(DIM)) == []
-
-
-@pytest.mark.parametrize("format_number", range(1, len(MIGRATIONS)))
-def test_a_catalog_of_an_older_format_does_not_say_when_photographs_were_taken(
-    tmp_path: Path, format_number: int
-) -> None:
-    make_old(tmp_path / "old", format_number)
-    with contextlib.closing(Catalog(tmp_path / "old")) as catalog:
-        assert catalog.dated_photos() == [
-            DatedPhoto(PhotoFile("a.jpg", 1, 1), 1, None),
-            DatedPhoto(PhotoFile("b.jpg", 1, 1), 1, None),
-        ]
-
-
-def test_damage_to_a_catalog_of_an_older_format_is_still_found_in_the_new_one(tmp_path: Path) -> None:
-    make_old(tmp_path / "old", 3)
-    with contextlib.closing(sqlite3.connect(tmp_path / "old")) as database:
-        database.execute("UPDATE contents SET width = 99")
-        database.commit()
-    with contextlib.closing(Catalog(tmp_path / "old")) as catalog:
-        assert "row 1 of contents does not match its checksum" in list(catalog.faults(DIM))
-
-
-def test_a_migration_that_fails_leaves_the_old_catalog_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "old"
-    make_old(path, 2)
-    before = path.read_bytes()
-    monkeypatch.setattr(catalog_module, "MIGRATIONS", (*MIGRATIONS[:2], "DELETE FROM images; no statement"))
-    with pytest.raises(GalleryDamagedError):
-        Catalog(path)
-    assert path.read_bytes() == before
 
 
 def corrupt(catalog: Catalog, statement: str) -> None:

@@ -218,27 +218,11 @@ def test_what_another_process_removed_meanwhile_is_no_damage(large: Gallery) -> 
         assert found(reader, "exit", 8) == {*WORDS, "museum"} - {"hotel"}
 
 
-def test_a_manifest_of_the_first_format_knows_its_store(tmp_path: Path) -> None:
-    store = {"file": "vectors-7.hnsw", "sha256": "ef" * 32, "dim": 36, "count": 10, "last_id": 12}
-    body = {
-        "format": 1,
-        "photos": "..",
-        "model": dataclasses.asdict(MODEL),
-        "generation": 7,
-        "store": store,
-    }
-    checksum = manifest_module._checksum(body)
-    (tmp_path / "manifest.json").write_text(json.dumps({**body, "checksum": checksum}))
-    manifest = Manifest.read(tmp_path)
-    assert manifest.store is not None
-    assert manifest.store.misfit(manifest) is None
-
-
 def test_an_old_catalog_beside_a_newer_manifest_is_not_migrated(tmp_path: Path) -> None:
     make_gallery(tmp_path, {}).close()
     folder = tmp_path / ".stsearch"
     with contextlib.closing(sqlite3.connect(folder / "catalog.sqlite3")) as database:
-        database.execute("PRAGMA user_version = 1")
+        database.execute("PRAGMA user_version = 0")
     (folder / "manifest.json").write_text('{"format": 99}')
     before = (folder / "catalog.sqlite3").read_bytes()
     with pytest.raises(NewerFormatError):
