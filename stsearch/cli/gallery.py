@@ -36,6 +36,8 @@ def status(
     with Gallery.open(_folder(index), output.note) as gallery:
         facts = _facts(gallery)
         failures = gallery.catalog.failures() if failed else []
+        if remark := gallery.vector_file_remark():
+            output.note(remark)
     if as_json:
         print(json.dumps({"type": "status", "schema": output.JSON_SCHEMA, **facts}))
         for failure in failures:
@@ -61,7 +63,7 @@ def verify(
 
     folder = _folder(index)
     whole = True
-    for finding in find(folder, deep):
+    for finding in find(folder, deep, output.note):
         whole = False
         if as_json:
             line = {"type": "damage", "schema": output.JSON_SCHEMA, "file": os.fspath(finding.file)}

@@ -19,18 +19,22 @@ from stsearch.errors import (
     UsageError,
     WeightsError,
 )
-from stsearch.gallery import registry
-from stsearch.gallery.atomic_files import Lock, file_sha256, make_private_folder, replacing
+from stsearch.gallery import registry, vector_file
+from stsearch.gallery.atomic_files import Lock, make_private_folder
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.manifest import FILE_NAME, Manifest, StoreRecord
 from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Record
-from stsearch.gallery.vector_store import FlatStore, HnswStore, MissingHnswlibError, VectorStore
+from stsearch.gallery.vector_store import (
+    FlatStore,
+    HnswStore,
+    MissingHnswlibError,
+    VectorStore,
+)
 from stsearch.types import ModelInfo, Polygon
 
 EXACT_LIMIT = 50_000
-"""Up to so many words every one is compared with the query: 0.1 s on one core, and no store to keep."""
-
-_CHUNK = 10_000  # instances read from the catalog at a time while a store is built
+"""Up to so many words every one is compared with the query, which takes 0.1 s on one core; the vector file,
+written from the first word on, is searched beyond."""
 
 Notify = Callable[[str], None]
 
@@ -194,6 +198,10 @@ class Gallery:
         """The head of the gallery."""
         return self._manifest
 
+    def vector_file_remark(self) -> str | None:
+        """Return in one sentence that the vector file is missing or not used, None where it is as usual."""
+        return vector_file.remark(self._manifest, self.catalog.words())
+
     @property
     def model(self) -> ModelInfo:
         """The weights that filled the gallery."""
@@ -230,25 +238,31 @@ class Gallery:
         """
         known = self.catalog.paths()
         chosen = {name for path in paths for name in self._below(path, known)}
+        self._set_store(None)  # first: a kill in between leaves no vector of what was forgotten
+        vector_file.remove_others(self.folder, None)
         self.remove(chosen)
         self.catalog.wipe()
         self.finish(anew=True)
         return len(chosen)
 
     def finish(self, anew: bool = False) -> None:
-        """Save the vector store where the gallery is large enough to need one, and begin a new generation.
+        """Bring the vector file up to date with the catalog; that begins a new generation.
 
-        Until then readers find what was added by reading the catalog, so nothing is lost without it.
+        Until then readers find what was added by reading the catalog, so nothing is lost without it. Where
+        nothing changed and the file is undamaged, it stays.
 
         Args:
-            anew: make the store from the catalog alone, not from the saved one.
+            anew: make the file from the catalog alone, not from the saved one, in any case.
         """
-        store = self._save_store(anew)
-        self._manifest = replace(self._manifest, generation=self._manifest.generation + 1, store=store)
+        ids = self.catalog.instance_ids()
+        if anew or not self._is_saved(ids):
+            self._set_store(self._save_store(ids, anew))
+        vector_file.remove_others(self.folder, self._manifest.store)
+
+    def _set_store(self, store: StoreRecord | None) -> None:
+        generation = self._manifest.generation + 1
+        self._manifest = replace(self._manifest, generation=generation, store=store)
         self._manifest.write(self.folder)
-        for file in self.folder.glob("vectors-*.hnsw"):
-            if store is None or file.name != store.file:
-                file.unlink()
 
     def instances(self) -> InstanceTable:
         """Return all text instances; read once and kept."""
@@ -325,65 +339,48 @@ class Gallery:
                 " name another gallery with --index, or delete this one"
             )
 
-    def _load_store(self) -> HnswStore | None:
-        """Return the saved store if it is what the manifest says; else tell, and return None."""
-        record = self._manifest.store
-        if record is None:
+    def _is_saved(self, ids: NDArray[np.int64]) -> bool:
+        """Return whether the vector file holds the instances ``ids``, and nothing is wrong with it."""
+        if not vector_file.is_complete(self._manifest.store, ids):
+            return False
+        return self._manifest.store is None or vector_file.fault(self.folder, self._manifest) is None
+
+    def _save_store(self, ids: NDArray[np.int64], anew: bool) -> StoreRecord | None:
+        if len(ids) == 0:
             return None
-        path = self.folder / record.file
         try:
-            if misfit := record.misfit(self._manifest):
-                raise ValueError(misfit)
-            if file_sha256(path) != record.sha256:
-                raise ValueError("it does not match its checksum")
-            return HnswStore.load(path, record.dim)
-        except (OSError, ValueError, MissingHnswlibError) as error:
-            self._notify(
-                f"{path} cannot be used ({error}); every word is compared instead, which is slower;"
-                f" remake it with: stsearch rebuild --index {self.folder}"
-            )
+            saved = None if anew or self._manifest.store is None else self._load_store("it is made anew")
+            return vector_file.write(self.folder, self._manifest, self.catalog, ids, saved)
+        except MissingHnswlibError as error:
+            self._notify(f"no vector file is written, and searching {EXACT_LIMIT:,} words is slow: {error}")
+            return None
+
+    def _load_store(self, otherwise: str) -> HnswStore | None:
+        """Return the saved store; where it cannot be used, say so and what is done instead, and return None.
+
+        Raises:
+            MissingHnswlibError: hnswlib is not installed.
+        """
+        try:
+            return vector_file.load(self.folder, self._manifest)
+        except ValueError as error:
+            record = self._manifest.store
+            path = self.folder / record.file if record else self.folder
+            self._notify(f"{path} cannot be used ({error}); {otherwise}")
             return None
 
     def _open_store(self) -> _OpenStore:
         """Return a store to search: the saved one, else all vectors in memory."""
-        store, record = self._load_store(), self._manifest.store
+        record, store = self._manifest.store, None
+        if record is not None:
+            instead = "every word is compared instead, which is slower; "
+            try:
+                store = self._load_store(f"{instead}remake it with: stsearch rebuild --index {self.folder}")
+            except MissingHnswlibError as error:
+                self._notify(f"{instead}{error}")
         if store is not None and record is not None:
             return _OpenStore(store, record.last_id, record.count)
         ids = self.catalog.instance_ids()
-        flat = self._fill(FlatStore(self.model.dim), ids)
+        flat = vector_file.fill(FlatStore(self.model.dim), self.catalog, ids, self.model.dim)
         self._expect(len(flat.ids()) == len(ids), "instances are missing")
         return _OpenStore(flat, int(ids[-1]) if len(ids) else 0, len(ids))
-
-    def _save_store(self, anew: bool) -> StoreRecord | None:
-        alive = self.catalog.instance_ids()
-        if len(alive) <= EXACT_LIMIT:
-            return None
-        try:
-            store = (None if anew else self._load_store()) or HnswStore(self.model.dim)
-        except MissingHnswlibError as error:
-            self._notify(f"{error}; until then searching this gallery is slow")
-            return None
-        gone = np.setdiff1d(store.ids(), alive)
-        if len(gone) > len(alive) // 2:  # removed nodes cost time and memory
-            store, gone = HnswStore(self.model.dim), gone[:0]
-        store.remove(gone)
-        self._fill(store, np.setdiff1d(alive, store.ids()))
-        generation = self._manifest.generation + 1
-        file = f"vectors-{generation}.hnsw"
-        with replacing(self.folder / file) as beside:
-            store.save(beside)
-            return StoreRecord(
-                file,
-                file_sha256(beside),
-                self.model.dim,
-                len(alive),
-                int(alive[-1]),
-                self.model.sha256,
-                generation,
-            )
-
-    def _fill(self, store: VectorStore, ids: NDArray[np.int64]) -> VectorStore:
-        for start in range(0, len(ids), _CHUNK):
-            table = self.catalog.instances(self.model.dim, ids[start : start + _CHUNK].tolist())
-            store.add(table.ids, table.embeddings)
-        return store

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,14 +18,24 @@ from numpy.typing import NDArray
 from stsearch.errors import StsearchError, WriteError
 
 if TYPE_CHECKING:
-    import hnswlib  # imported when used: only large galleries need it
+    import hnswlib  # imported when used: a search in a small gallery does without
 
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 
 
 class MissingHnswlibError(StsearchError):
-    """hnswlib is not installed; galleries then stay exact, which is slower when they are large."""
+    """hnswlib is not installed; galleries are then searched exactly, which is slower when they are large."""
+
+
+def is_hnswlib_installed() -> bool:
+    """Return whether vector files can be written and loaded, without importing hnswlib."""
+    return find_spec("hnswlib") is not None
+
+
+def missing_hnswlib() -> MissingHnswlibError:
+    """Return the error that says how to install hnswlib."""
+    return MissingHnswlibError("hnswlib is not installed; with a C++ compiler: pip install hnswlib")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,10 +132,10 @@ class HnswStore:
         return np.asarray(self._index.get_ids_list(), np.int64)
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
-        """Add ``vectors`` (N, D) under ``ids``, growing the graph by half when it is full."""
+        """Add ``vectors`` (N, D) under ``ids``, growing the graph by a quarter when it is full."""
         needed = int(self._index.get_current_count()) + len(ids)
         if needed > self._index.get_max_elements():
-            self._index.resize_index(needed + needed // 2)
+            self._index.resize_index(needed + needed // 4)
         if len(ids):
             nudges = np.random.default_rng(int(ids[0])).standard_normal(vectors.shape, np.float32)
             nudges *= _NUDGE / np.linalg.norm(nudges, axis=1, keepdims=True)
@@ -196,7 +207,5 @@ def _new_index(dim: int) -> hnswlib.Index:
     try:
         import hnswlib
     except ImportError as error:
-        raise MissingHnswlibError(
-            "hnswlib is not installed; with a C++ compiler: pip install hnswlib"
-        ) from error
+        raise missing_hnswlib() from error
     return hnswlib.Index(space="ip", dim=dim)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,14 @@ import numpy as np
 
 from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, WriteError
 from stsearch.gallery import manifest as manifest_module
-from stsearch.gallery import registry
+from stsearch.gallery import registry, vector_file
 from stsearch.gallery.atomic_files import Lock, file_sha256
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.manifest import Manifest
 from stsearch.gallery.records import Linked
-from stsearch.gallery.vector_store import FlatStore, HnswStore, MissingHnswlibError
+from stsearch.gallery.vector_store import FlatStore, HnswStore, is_hnswlib_installed
+
+Notify = Callable[[str], None]
 
 _SAMPLE = 100  # stored vectors that are looked for in the store and by comparing them with all
 _NEIGHBOURS = 10
@@ -31,13 +33,14 @@ class Finding:
     what: str
 
 
-def verify(folder: Path, deep: bool = False) -> Iterator[Finding]:
+def verify(folder: Path, deep: bool = False, notify: Notify = lambda _: None) -> Iterator[Finding]:
     """Yield the damage of the gallery in ``folder``; nothing when all is as it was written.
 
     Args:
         folder: where its files lie.
         deep: also search the store against the exact one, and compare the photographs that seem unchanged
             with their checksums.
+        notify: is told in one sentence that the vector file is missing or cannot be searched.
 
     Raises:
         GalleryLockedError: another process is writing to it.
@@ -56,7 +59,7 @@ def verify(folder: Path, deep: bool = False) -> Iterator[Finding]:
             with closing(Catalog(place)) as catalog:
                 yield from _catalog_findings(catalog, manifest, place)
                 if manifest is not None:
-                    yield from _store_findings(catalog, manifest, folder, deep)
+                    yield from _store_findings(catalog, manifest, folder, deep, notify)
                     if deep:
                         yield from _photo_findings(catalog, (folder / manifest.photos).resolve())
         except GalleryDamagedError as error:
@@ -75,19 +78,20 @@ def _catalog_findings(catalog: Catalog, manifest: Manifest | None, place: Path) 
         yield Finding(place, fault)
 
 
-def _store_findings(catalog: Catalog, manifest: Manifest, folder: Path, deep: bool) -> Iterator[Finding]:
+def _store_findings(
+    catalog: Catalog, manifest: Manifest, folder: Path, deep: bool, notify: Notify
+) -> Iterator[Finding]:
     record = manifest.store
+    if remark := vector_file.remark(manifest, catalog.words()):
+        notify(remark)
     if record is None:
         return
-    path = folder / record.file
-    try:
-        wrong = record.misfit(manifest)
-        if wrong is None and file_sha256(path) != record.sha256:
-            wrong = "it does not match its checksum"
-        if wrong is None and deep:
-            wrong = _search_fault(catalog, HnswStore.load(path, record.dim), record.dim, record.last_id)
-    except (OSError, ValueError, MissingHnswlibError) as error:
-        wrong = str(error)
+    path, wrong = folder / record.file, vector_file.fault(folder, manifest)
+    if wrong is None and deep and is_hnswlib_installed():
+        try:
+            wrong = _search_fault(catalog, vector_file.load(folder, manifest), record.dim, record.last_id)
+        except ValueError as error:
+            wrong = str(error)
     if wrong is not None:
         yield Finding(path, wrong)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,21 @@ def test_status_says_what_a_gallery_holds(run: Run, photos: Path) -> None:
     assert shown["store"] == "kind hnsw file vectors-1.hnsw vectors 2"
 
 
-def test_status_of_a_small_gallery_says_that_it_is_searched_exactly(run: Run, tmp_path: Path) -> None:
-    make_gallery(tmp_path, {"a.jpg": ["exit"]}).close()
-    assert "store      kind exact\n" in run("status", "--index", tmp_path).out
+def test_status_of_a_gallery_without_words_has_no_vector_file(run: Run, tmp_path: Path) -> None:
+    make_gallery(tmp_path, {"a.jpg": []}).close()
+    done = run("status", "--index", tmp_path)
+    assert "store      kind exact\n" in done.out
+    assert done.err == ""
+
+
+@pytest.mark.parametrize("command", [["status"], ["verify"], ["verify", "--deep"]])
+def test_without_hnswlib_status_and_verify_say_so_in_a_sentence(
+    run: Run, photos: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "hnswlib", None)
+    done = run(*command, "--index", photos)
+    assert done.code == 0
+    assert "the vector file is not used: hnswlib is not installed" in done.err
 
 
 def test_status_lists_the_files_that_failed_with_control_characters_escaped(run: Run, photos: Path) -> None:

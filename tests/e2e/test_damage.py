@@ -109,7 +109,7 @@ class Whole:
 
 @pytest.fixture
 def whole(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Whole:
-    """Return a gallery with a vector file, or with none when the parameter is true."""
+    """Return a gallery whose vector file is searched, or not opened when the parameter is true."""
     if not getattr(request, "param", False):
         monkeypatch.setattr(gallery_module, "EXACT_LIMIT", 4)
     with make_gallery(tmp_path, {f"{word}.jpg": [word, word[:3]] for word in WORDS}) as gallery:
@@ -150,6 +150,7 @@ FILES = [
     pytest.param(False, "catalog.sqlite3", id="catalog"),
     pytest.param(False, "vectors-1.hnsw", id="vectors"),
     pytest.param(True, "catalog.sqlite3", id="catalog, searched exactly"),
+    pytest.param(True, "vectors-1.hnsw", id="vectors, searched exactly"),
 ]
 
 

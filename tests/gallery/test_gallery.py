@@ -7,13 +7,10 @@ import dataclasses
 import json
 import sqlite3
 import stat
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from gallery_fixtures import MODEL, OTHER_MODEL, embed, make_gallery, spotted
+from gallery_fixtures import MODEL, OTHER_MODEL, make_gallery
 
 from stsearch.errors import (
     GalleryDamagedError,
@@ -24,28 +21,11 @@ from stsearch.errors import (
     WeightsError,
     WriteError,
 )
-from stsearch.gallery import gallery as gallery_module
 from stsearch.gallery import manifest as manifest_module
 from stsearch.gallery import registry
 from stsearch.gallery.atomic_files import replacing
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.manifest import Manifest, StoreRecord
-from stsearch.gallery.records import InstanceTable
-from stsearch.gallery.vector_store import FlatStore, HnswStore, MissingHnswlibError
-
-WORDS = ("coffee", "bakery", "exit", "hotel", "bar", "taxi", "open", "24")
-
-
-@pytest.fixture
-def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gallery]:
-    """Yield a gallery of eight words where more than four count as too many to compare them all."""
-    monkeypatch.setattr(gallery_module, "EXACT_LIMIT", 4)
-    with make_gallery(tmp_path, {f"{word}.jpg": [word] for word in WORDS}) as gallery:
-        yield gallery
-
-
-def found(gallery: Gallery, word: str, k: int = 1) -> set[str]:
-    return set(gallery.candidates(embed(word)[None], [], k).transcripts)
 
 
 def test_a_gallery_opens_by_its_folder_and_by_that_of_the_photos(tmp_path: Path) -> None:
@@ -69,9 +49,11 @@ def test_a_folder_without_a_gallery_is_reported(tmp_path: Path) -> None:
         Gallery.open(tmp_path)
 
 
-def test_gallery_files_are_private(large: Gallery) -> None:
-    assert stat.S_IMODE(large.folder.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(file.stat().st_mode) for file in large.folder.iterdir()} == {0o600}
+def test_gallery_files_are_private(tmp_path: Path) -> None:
+    make_gallery(tmp_path, {"a.jpg": ["exit"]}).close()
+    folder = tmp_path / ".stsearch"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
 
 
 def test_the_second_writer_is_refused_and_a_reader_is_not(tmp_path: Path) -> None:
@@ -105,119 +87,6 @@ def test_a_gallery_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
         Gallery.create(tmp_path / "file" / "g", tmp_path, MODEL)
 
 
-def test_words_added_after_the_last_finished_run_are_found(large: Gallery) -> None:
-    large.add([spotted("new.jpg", "museum")])
-    with Gallery.open(large.folder) as reader:
-        assert "museum" in found(reader, "exit")
-
-
-def test_a_large_gallery_is_searched_through_its_store(large: Gallery) -> None:
-    with Gallery.open(large.folder) as reader:
-        assert found(reader, "hotel") == {"hotel"}
-
-
-def test_an_exact_transcript_is_a_candidate_even_if_the_store_misses_it(large: Gallery) -> None:
-    table = large.candidates(embed("zzz")[None], ["coffee"], 1)
-    assert "coffee" in table.transcripts
-
-
-def test_removed_words_are_no_candidates(large: Gallery) -> None:
-    large.remove(["hotel.jpg"])
-    assert "hotel" not in found(large, "hotel", k=8)
-    large.finish()
-    with Gallery.open(large.folder) as reader:
-        assert found(reader, "exit", k=8) == set(WORDS) - {"hotel"}
-
-
-def test_each_finished_run_leaves_one_store_file(large: Gallery) -> None:
-    large.add([spotted("new.jpg", "museum")])
-    large.finish()
-    assert [file.name for file in large.folder.glob("vectors*")] == ["vectors-2.hnsw"]
-
-
-def test_a_gallery_that_became_small_needs_no_store(large: Gallery) -> None:
-    large.remove([f"{word}.jpg" for word in WORDS[:5]])
-    large.finish()
-    assert list(large.folder.glob("vectors*")) == []
-    assert found(large, "taxi") == {"taxi", "open", "24"}
-
-
-def test_when_most_words_are_gone_the_store_is_built_anew(
-    large: Gallery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gallery_module, "EXACT_LIMIT", 1)
-    large.remove([f"{word}.jpg" for word in WORDS[:6]])
-    large.finish()
-    store = HnswStore.load(large.folder / "vectors-2.hnsw", MODEL.dim)
-    assert len(store.ids()) == 2
-
-
-@pytest.mark.parametrize("damage", ["flipped", "cut", "deleted"])
-def test_a_damaged_store_is_told_and_searched_around(large: Gallery, damage: str) -> None:
-    path = large.folder / "vectors-1.hnsw"
-    content = bytearray(path.read_bytes())
-    content[40] ^= 1
-    path.write_bytes(content if damage == "flipped" else content[:100])
-    if damage == "deleted":
-        path.unlink()
-    told: list[str] = []
-    with Gallery.open(large.folder, told.append) as reader:
-        assert found(reader, "hotel") == {"hotel"}
-    assert len(told) == 1
-    assert "vectors-1.hnsw cannot be used" in told[0]
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"dim": 35}, "it is of vectors of length 35, not 36"),
-        ({"space": "l2"}, "it is of the metric l2, not ip"),
-        ({"model": OTHER_MODEL.sha256}, "it is of the weights cdcdcdcdcdcd, not abababababab"),
-        ({"generation": 7}, "it is of generation 7, not 1"),
-    ],
-    ids=["dimension", "metric", "weights", "generation"],
-)
-def test_a_store_that_does_not_belong_is_refused_by_name_and_searched_around(
-    large: Gallery,
-    change: dict[str, Any],
-    reason: str,  # Any: fields of a record
-) -> None:
-    record = large.manifest.store
-    assert record is not None
-    dataclasses.replace(large.manifest, store=dataclasses.replace(record, **change)).write(large.folder)
-    told: list[str] = []
-    with Gallery.open(large.folder, told.append) as reader:
-        assert found(reader, "hotel") == {"hotel"}
-    assert reason in told[0]
-    assert "stsearch rebuild" in told[0]
-
-
-@pytest.mark.parametrize("store", [False, True])
-def test_instances_that_vanish_from_a_searched_catalog_are_damage(
-    large: Gallery, store: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not store:
-        (large.folder / "vectors-1.hnsw").unlink()
-    with Gallery.open(large.folder) as reader:
-        whole = reader.catalog.instances
-
-        def lose_one(dim: int, ids: list[int]) -> InstanceTable:
-            return whole(dim, ids[1:])
-
-        monkeypatch.setattr(reader.catalog, "instances", lose_one)
-        with pytest.raises(GalleryDamagedError, match="instances are missing"):
-            found(reader, "hotel")
-
-
-def test_what_another_process_removed_meanwhile_is_no_damage(large: Gallery) -> None:
-    with Gallery.open(large.folder) as reader:
-        ids = reader.candidates(embed("hotel")[None], [], 8).ids
-        large.remove(["hotel.jpg"])
-        large.add([spotted("new.jpg", "museum")])
-        assert len(reader.details_of(ids.tolist())) == 7
-        assert found(reader, "exit", 8) == {*WORDS, "museum"} - {"hotel"}
-
-
 def test_an_old_catalog_beside_a_newer_manifest_is_not_migrated(tmp_path: Path) -> None:
     make_gallery(tmp_path, {}).close()
     folder = tmp_path / ".stsearch"
@@ -240,26 +109,6 @@ def test_the_weights_of_a_lost_manifest_are_known_to_the_catalog(tmp_path: Path)
 def test_folders_made_for_a_gallery_are_private(tmp_path: Path) -> None:
     Gallery.create(tmp_path / "a" / "b", tmp_path, MODEL).close()
     assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b")} == {0o700}
-
-
-def test_without_hnswlib_a_large_gallery_is_finished_and_searched(
-    large: Gallery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def missing(*_: object) -> FlatStore:
-        raise MissingHnswlibError("hnswlib is not installed")
-
-    monkeypatch.setattr(gallery_module, "HnswStore", missing)
-    monkeypatch.setattr(missing, "load", missing, raising=False)
-    told: list[str] = []
-    large._notify = told.append
-    large.finish()
-    assert told[-1] == "hnswlib is not installed; until then searching this gallery is slow"
-    assert found(large, "hotel") == {"hotel"}
-
-
-def test_stored_vectors_are_those_of_the_catalog(large: Gallery) -> None:
-    store = HnswStore.load(large.folder / "vectors-1.hnsw", MODEL.dim)
-    np.testing.assert_array_equal(np.sort(store.ids()), large.catalog.instance_ids())
 
 
 def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""vectors-N.hnsw, the saved vector store of a gallery: written from the catalog, checked before it is loaded.
+
+Nothing is lost with the file: it is made anew from the catalog.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stsearch.gallery.atomic_files import file_sha256, replacing
+from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.manifest import Manifest, StoreRecord
+from stsearch.gallery.vector_store import HnswStore, VectorStore, is_hnswlib_installed, missing_hnswlib
+
+_CHUNK = 2_000
+"""Instances that are read from the catalog at a time: 10 MB of vectors and as much beside them."""
+
+Store = TypeVar("Store", bound=VectorStore)
+
+
+def fault(folder: Path, manifest: Manifest) -> str | None:
+    """Return in words why the file in ``folder`` cannot be used, None when it can; it is not loaded.
+
+    Args:
+        folder: of the gallery.
+        manifest: of the gallery; it names a file.
+    """
+    record = manifest.store
+    if record is None:
+        return "the manifest names no vector file"
+    try:
+        if misfit := record.misfit(manifest):
+            return misfit
+        if file_sha256(folder / record.file) != record.sha256:
+            return "it does not match its checksum"
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def remark(manifest: Manifest, words: int) -> str | None:
+    """Return in one sentence that the file of a gallery is missing or not used, None where it is as usual.
+
+    Args:
+        manifest: of the gallery.
+        words: how many instances the gallery has; without any it has no file.
+    """
+    missing = None if is_hnswlib_installed() else str(missing_hnswlib())
+    if manifest.store is not None:
+        return missing and f"the vector file is not used: {missing}"
+    if words == 0:
+        return None
+    return f"there is no vector file: {missing or 'stsearch index writes it when it is done'}"
+
+
+def load(folder: Path, manifest: Manifest) -> HnswStore:
+    """Return the saved store, once it is known to be undamaged.
+
+    Raises:
+        ValueError: it cannot be used; the message says why.
+        MissingHnswlibError: hnswlib is not installed.
+    """
+    if reason := fault(folder, manifest):
+        raise ValueError(reason)
+    assert manifest.store is not None  # else there is a fault
+    return HnswStore.load(folder / manifest.store.file, manifest.store.dim)
+
+
+def is_complete(record: StoreRecord | None, ids: NDArray[np.int64]) -> bool:
+    """Return whether the file holds exactly the instances ``ids``, ascending: no id is ever used twice."""
+    if record is None or len(ids) == 0:
+        return record is None and len(ids) == 0
+    return (record.count, record.last_id) == (len(ids), int(ids[-1]))
+
+
+def write(
+    folder: Path, manifest: Manifest, catalog: Catalog, ids: NDArray[np.int64], saved: HnswStore | None
+) -> StoreRecord:
+    """Write the file of the next generation, and return what the next manifest says of it.
+
+    Args:
+        folder: of the gallery.
+        manifest: the present one.
+        catalog: has the embeddings.
+        ids: of all its instances, ascending; one or more.
+        saved: the store to bring up to date; None: make one from the catalog alone.
+
+    Raises:
+        MissingHnswlibError: hnswlib is not installed.
+        WriteError: the disk is full.
+    """
+    model, generation = manifest.model, manifest.generation + 1
+    store = saved or HnswStore(model.dim)
+    removed = np.setdiff1d(store.ids(), ids)
+    if len(removed) > len(ids) // 2:  # removed nodes cost time and memory
+        store, removed = HnswStore(model.dim), removed[:0]
+    store.remove(removed)
+    fill(store, catalog, np.setdiff1d(ids, store.ids()), model.dim)
+    path = folder / f"vectors-{generation}.hnsw"
+    with replacing(path) as beside:
+        store.save(beside)
+        sha256 = file_sha256(beside)
+    return StoreRecord(path.name, sha256, model.dim, len(ids), int(ids[-1]), model.sha256, generation)
+
+
+def fill(store: Store, catalog: Catalog, ids: NDArray[np.int64], dim: int) -> Store:
+    """Add the embeddings of the instances ``ids`` to ``store``, and return it."""
+    for start in range(0, len(ids), _CHUNK):
+        table = catalog.instances(dim, ids[start : start + _CHUNK].tolist())
+        store.add(table.ids, table.embeddings)
+    return store
+
+
+def remove_others(folder: Path, record: StoreRecord | None) -> None:
+    """Delete every vector file in ``folder`` but that of ``record``, parts left by a killed run too."""
+    for pattern in ("vectors-*.hnsw", ".vectors-*.hnsw.*"):
+        for file in folder.glob(pattern):
+            if record is None or file.name != record.file:
+                file.unlink()
