@@ -31,7 +31,7 @@ class Candidates(Protocol):
 
 
 class GalleryCandidates:
-    """Candidates in a gallery; outlines and posteriors are fetched when they are asked for.
+    """Candidates in a gallery; the details of each are fetched, and their checksums verified, once.
 
     Attributes:
         table: as ``Gallery.candidates`` or ``Gallery.instances`` returned it.
@@ -40,12 +40,14 @@ class GalleryCandidates:
     def __init__(self, gallery: Gallery, table: InstanceTable) -> None:
         self.table = table
         self._gallery = gallery
+        self._details: dict[int, Detail | None] = {}  # by instance id
 
     def details(self, rows: Sequence[int]) -> list[Detail | None]:
         """Return the details of some rows; None for an instance that another process has just removed."""
         ids = self.table.ids[list(rows)].tolist()
-        details = self._gallery.details_of(ids)
-        return [details.get(each) for each in ids]
+        if new := [each for each in dict.fromkeys(ids) if each not in self._details]:
+            self._details |= dict.fromkeys(new) | self._gallery.details_of(new)
+        return [self._details[each] for each in ids]
 
     def polygons(self, rows: Sequence[int]) -> list[Polygon]:
         """Return the outlines of some rows; that of an instance which was removed lies nowhere."""

@@ -165,7 +165,7 @@ def search(
     wanted = takewhile(lambda row: row.score >= options.min_score, ranking.rows())
     apart = _one_a_place(wanted, candidates) if options.group == "word" else wanted
     rows = list(islice(apart, options.top))
-    found = _hits(gallery, ranking, rows, options.explain)
+    found = _hits(gallery, candidates, ranking, rows, options.explain)
     hits = [hit for hit in found if photos is None or hit.path in photos]
     if options.blank and options.group == "photo" and len(rows) < options.top:
         passed = {row.content for row in rows} | ranking.leaving()
@@ -241,17 +241,19 @@ def _candidates(
     return GalleryCandidates(gallery, table)
 
 
-def _hits(gallery: Gallery, ranking: Ranking, rows: Sequence[Row], explain: bool) -> Iterator[Hit]:
+def _hits(
+    gallery: Gallery, candidates: GalleryCandidates, ranking: Ranking, rows: Sequence[Row], explain: bool
+) -> Iterator[Hit]:
     """Yield a hit for every row and every path of its photograph; no rank yet."""
-    ids = ranking.scorer.table.ids
-    used = sorted({int(ids[at]) for row in rows for _, at in row.all})
+    used = sorted({at for row in rows for _, at in row.all})
+    details = dict(zip(used, candidates.details(used), strict=True))
     contents = {row.content for row in rows}
-    photos, details = gallery.photos_of(contents), gallery.details_of(used)
+    photos = gallery.photos_of(contents)
     readings = gallery.readings_of(contents) if explain else {}
     for row in rows:
-        runs = [(word, at, details.get(int(ids[at]))) for word, at in row.all]
-        known = {at: detail for _, at, detail in runs if detail is not None}
-        if len(known) < len({at for _, at in row.all}):  # removed by another process just now
+        instances = {at: details[at] for _, at in row.all}
+        known = {at: detail for at, detail in instances.items() if detail is not None}
+        if len(known) < len(instances):  # removed by another process just now
             continue
         others = _alternatives(known, readings.get(row.content, ()))
         for path in photos.get(row.content, ()):

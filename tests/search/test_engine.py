@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from gallery_fixtures import OTHER_MODEL, LetterEncoder, embed, instance, make_gallery
+from gallery_fixtures import MODEL, OTHER_MODEL, LetterEncoder, embed, instance, make_gallery
 
 from stsearch.errors import UsageError, WeightsError
 from stsearch.gallery.catalog import PhotoFile, Spotted
+from stsearch.gallery.records import Detail
 from stsearch.search.engine import SearchOptions, box_around, merge_hits, search
 from stsearch.search.query import Query
 from stsearch.search.scoring import score_instances
@@ -140,6 +142,24 @@ def test_other_weights_than_the_gallery_was_made_with_are_refused(tmp_path: Path
         pytest.raises(WeightsError, match=r"letters .* others .* --model, or index again"),
     ):
         search(gallery, Query("coffee"), LetterEncoder(OTHER_MODEL))
+
+
+@pytest.mark.parametrize("text", ["coffee", "hot coffee", '"hot coffee"', "coff*"])
+def test_a_search_fetches_the_details_of_an_instance_once(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = LetterEncoder(replace(MODEL, likelihood_weight=0.4))
+    with make_gallery(tmp_path, {"a.jpg": ["hot", "coffee"], "b.jpg": ["coffee"]}) as gallery:
+        fetched: list[int] = []
+        details_of = gallery.details_of
+
+        def watched(ids: list[int]) -> dict[int, Detail]:
+            fetched.extend(ids)
+            return details_of(ids)
+
+        monkeypatch.setattr(gallery, "details_of", watched)
+        search(gallery, Query(text), encoder, SearchOptions(explain=True))
+    assert sorted(fetched) == sorted(set(fetched)) != []
 
 
 def test_hits_of_several_galleries_are_ranked_together(tmp_path: Path) -> None:
