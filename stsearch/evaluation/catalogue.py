@@ -28,8 +28,8 @@ FOLDER = "folder"
 _ILLEGIBLE = "illegible words don't care"
 _SPLIT = (
     "the words of more than 2 characters, in lower case and without . # ! & $, that are in the most"
-    " photographs, {most} of them (of equally frequent ones the first in the alphabet); a photograph is"
-    " relevant when a transcript holds the word, as MSTAR asks"
+    " photographs, {max_queries} of them (of equally frequent ones the first in the alphabet); a photograph"
+    " is relevant when a transcript holds the word, as MSTAR asks"
 )
 _COUNTED = (
     "the words of {min_length} or more characters, letters and digits of a whole transcript in lower case,"
@@ -125,7 +125,7 @@ _ALL = (
         "total-text-mstar",
         Layout((_part("labels as text", "txt_format/Test"), _TOTAL_TEXT_PHOTOS), _TOTAL_TEXT_HOME),
         read_total_text,
-        WordRule(_SPLIT, queries.mstar_words, min_length=3, most=60),
+        WordRule(_SPLIT, queries.mstar_words, min_length=3, max_queries=60),
         _TOTAL_TEXT_LABELS,
         reads=True,
         photos=300,
@@ -158,7 +158,7 @@ _ALL = (
             "https://github.com/Yuliang-Liu/Curve-Text-Detector (SCUT-CTW1500)",
         ),
         read_ctw1500,
-        WordRule(_SPLIT, queries.mstar_words, min_length=3, most=100),
+        WordRule(_SPLIT, queries.mstar_words, min_length=3, max_queries=100),
         "labels that are # or ### don't care; text lines, outlined by polygons",
         photos=500,
         asked=100,
@@ -172,7 +172,7 @@ _ALL = (
             _SPLIT + "; of a transcript with commas what follows the last one",
             lambda transcript: queries.mstar_words(queries.last_field(transcript)),
             min_length=3,
-            most=100,
+            max_queries=100,
         ),
         _ILLEGIBLE,
         reads=True,

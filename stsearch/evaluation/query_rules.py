@@ -56,7 +56,7 @@ class WordRule:
         words: the words of one legible transcript.
         min_length: shorter words are no queries.
         min_instances: words with fewer labels are no queries.
-        most: of the words that are in the most photographs so many are queries, 0 for all; of equally
+        max_queries: of the words that are in the most photographs so many are queries, 0 for all; of equally
             frequent ones the first in the alphabet, where published code depends on the order of a folder.
     """
 
@@ -64,13 +64,13 @@ class WordRule:
     words: Callable[[str], Sequence[str]]
     min_length: int = 1
     min_instances: int = 1
-    most: int = 0
+    max_queries: int = 0
 
     @property
     def text(self) -> str:
         """State the rule in words."""
         return self.template.format(
-            min_length=self.min_length, min_instances=self.min_instances, most=self.most
+            min_length=self.min_length, min_instances=self.min_instances, max_queries=self.max_queries
         )
 
     def parse(self, query: str) -> Query | None:
@@ -92,8 +92,8 @@ class WordRule:
                         instances[word] += 1
                         photos[word].add(sample.image)
         queries = sorted(word for word in photos if instances[word] >= self.min_instances)
-        if self.most:
-            queries = sorted(sorted(queries, key=lambda word: -len(photos[word]))[: self.most])
+        if self.max_queries:
+            queries = sorted(sorted(queries, key=lambda word: -len(photos[word]))[: self.max_queries])
         if not queries:
             raise DataError(
                 f"no query: the labels hold no readable word of {self.min_length} or more characters"

@@ -1,9 +1,8 @@
-"""Files that are whole or absent: written beside and renamed, locked by one writer, checksummed."""
+"""Files that are whole or absent: written beside and renamed; locked by one writer."""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,12 +30,6 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of the file at ``path`` in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def make_private_folder(folder: Path) -> None:

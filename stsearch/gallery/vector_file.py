@@ -11,7 +11,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.gallery.atomic_files import file_sha256, replacing
+from stsearch.checksums import file_sha256
+from stsearch.gallery.atomic_files import replacing
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.manifest import Manifest, StoreRecord
 from stsearch.gallery.vector_store import HnswStore, VectorStore, is_hnswlib_installed, missing_hnswlib

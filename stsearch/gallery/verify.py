@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from stsearch.checksums import file_sha256
 from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, WriteError
 from stsearch.gallery import manifest as manifest_module
 from stsearch.gallery import registry, vector_file
-from stsearch.gallery.atomic_files import Lock, file_sha256
+from stsearch.gallery.atomic_files import Lock
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.manifest import Manifest
 from stsearch.gallery.records import Linked
@@ -22,7 +23,7 @@ Notify = Callable[[str], None]
 
 _SAMPLE = 100  # stored vectors that are looked for in the store and by comparing them with all
 _NEIGHBOURS = 10
-_LEAST_SHARED = 0.9  # of the neighbours; an undamaged graph shares 0.98 and more
+_MIN_SHARED = 0.9  # of the neighbours; an undamaged graph shares 0.98 and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,9 @@ def _search_fault(catalog: Catalog, store: HnswStore, dim: int, last_id: int) ->
     for wanted, got in zip(
         exact.search(queries, _NEIGHBOURS), store.search(queries, _NEIGHBOURS), strict=True
     ):
-        least = wanted.similarities[-1] - 1e-3  # of equal ones, and there are many, any will do
-        shared.append(np.sum(got.similarities[np.isin(got.ids, alive)] >= least) / len(wanted.ids))
-    if np.mean(shared) < _LEAST_SHARED:
+        min_similarity = wanted.similarities[-1] - 1e-3  # of equal ones, and there are many, any will do
+        shared.append(np.sum(got.similarities[np.isin(got.ids, alive)] >= min_similarity) / len(wanted.ids))
+    if np.mean(shared) < _MIN_SHARED:
         return f"it finds {np.mean(shared):.0%} of the nearest neighbours"
     return None
 

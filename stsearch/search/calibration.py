@@ -1,8 +1,8 @@
-"""How likely a word is there, given how well it scores: short words score well by chance, long ones do not.
+"""From raw scores to probabilities of a match: short words score well by chance, long ones do not.
 
 A calibration is a table: a row for words of 1, 2, ... characters, the last one for all that are longer; in it
-the probability of a match at scores spread evenly from 0 to 1. Scores between two are interpolated. An empty
-table leaves scores as they are.
+the probability of a match at raw scores spread evenly from 0 to 1. Between two of them it is interpolated. An
+empty table leaves raw scores as they are.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from numpy.typing import NDArray
 Table = tuple[tuple[float, ...], ...]
 
 LENGTHS = 8
-_SCORES = 26  # columns of a table
+_SCORES = 26  # raw scores of a row
 _RIDGE = 1e-2
-_SLOPE = 1e-3  # of a row at least, so that calibration makes no ties
+_MIN_SLOPE = 1e-3  # of a row, so that calibration makes no ties
 
 
-def match_probability(scores: NDArray[np.float32], length: int, table: Table) -> NDArray[np.float32]:
-    """Return (N,) float32 in [0, 1]: how likely instances that score so are the word.
+def match_probability(raw_scores: NDArray[np.float32], length: int, table: Table) -> NDArray[np.float32]:
+    """Return (N,) float32 in [0, 1]: the probability that instances with these raw scores show the word.
 
     Args:
-        scores: (N,) in [0, 1].
+        raw_scores: (N,) in [0, 1].
         length: of the word, in characters; wildcards do not count.
-        table: of the weights that made the scores.
+        table: of the weights that the raw scores come from.
     """
     if not table:
-        return scores
+        return raw_scores
     row = table[min(max(length, 1), len(table)) - 1]
-    return np.interp(scores, np.linspace(0, 1, len(row)), row).astype(np.float32)
+    return np.interp(raw_scores, np.linspace(0, 1, len(row)), row).astype(np.float32)
 
 
 def default_min_score(table: Table) -> float:
-    """Return the score from which a word is taken to be there, where nobody says how much it has to score.
+    """Return the score from which a word counts as found, where the user names none.
 
     Of the validation hits whose probability is 0.2 or more, six in seven are right, and four in five answers
     are among them.
@@ -42,23 +42,23 @@ def default_min_score(table: Table) -> float:
 
 
 def fit_calibration(
-    scores: NDArray[np.floating], lengths: NDArray[np.int64], matches: NDArray[np.bool_]
+    raw_scores: NDArray[np.floating], lengths: NDArray[np.int64], matches: NDArray[np.bool_]
 ) -> Table:
-    """Fit a table to what was right: logistic regression on powers of the score and the length of the word.
+    """Fit a table by logistic regression on powers of the raw score and the length of the word.
 
-    Each row rises with the score, so the ranking for one word stays what it was.
+    Each row rises with the raw score, so the ranking for one word stays what it was.
 
     Args:
-        scores: (N,) in [0, 1], uncalibrated.
+        raw_scores: (N,) in [0, 1].
         lengths: (N,) characters of the words.
-        matches: (N,) whether the word was there; at least one is and one is not.
+        matches: (N,) whether the word was there; both cases occur.
     """
-    weights = _logistic_regression(_features(scores, lengths), matches)
+    weights = _logistic_regression(_features(raw_scores, lengths), matches)
     grid = np.linspace(0, 1, _SCORES)
     table = []
     for length in range(1, LENGTHS + 1):
         row = _sigmoid(_features(grid, np.full(_SCORES, length)) @ weights)
-        rising = (1 - _SLOPE) * np.maximum.accumulate(row) + _SLOPE * grid
+        rising = (1 - _MIN_SLOPE) * np.maximum.accumulate(row) + _MIN_SLOPE * grid
         table.append(tuple(np.round(rising, 5).tolist()))
     return tuple(table)
 
@@ -66,11 +66,11 @@ def fit_calibration(
 def expected_calibration_error(
     probabilities: NDArray[np.floating], matches: NDArray[np.bool_], bins: int = 10
 ) -> float:
-    """Return by how much probabilities miss the share of matches, the mean over equal bins, weighed by size.
+    """Return the expected calibration error: |mean probability - share of matches|, averaged over equal bins.
 
     Args:
         probabilities: (N,) in [0, 1].
-        matches: (N,) what came true.
+        matches: (N,) whether there was a match.
         bins: equal parts of [0, 1].
 
     Source: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2.
@@ -84,9 +84,9 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / max(sizes.sum(), 1))
 
 
-def _features(scores: NDArray[np.floating], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return (N, 7): the powers of the score that matter near 1, alone and times the length."""
-    x, n = np.asarray(scores, np.float64), np.minimum(lengths, LENGTHS) / LENGTHS
+def _features(raw_scores: NDArray[np.floating], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return (N, 7): the powers of the raw score that matter near 1, alone and times the length."""
+    x, n = np.asarray(raw_scores, np.float64), np.minimum(lengths, LENGTHS) / LENGTHS
     return np.stack([np.ones_like(x), x, x**2, x**4, n, n * x, n * x**4], axis=1)
 
 

@@ -12,18 +12,18 @@ from stsearch.search.query import Term
 from stsearch.search.scoring import NO_MATCH, Scorer, Scores
 from stsearch.types import Polygon
 
-LEAST_WORD_SCORE = 0.25
-"""No word of a phrase scores less, uncalibrated: two words found are not three, however well read.
+MIN_RAW_SCORE = 0.25
+"""The raw score that every word of a phrase needs: two words found are not three, however well read.
 
 Of 158 pairs of neighbours in the validation photographs 81 % are found so; of what is found 85 % is right.
 """
 
 # All lengths are in heights of the words, so that a photograph may be scaled.
-_MOST_GAP = 1.5  # between a word and the next on its line
-_MOST_OVERLAP = 0.5  # of outlines that were drawn too wide, or of two lines set close
-_MOST_DROP = 0.5  # of the baseline, from a word to the next on its line
-_MOST_LEADING = 1.0  # between the bottom of a line and the top of the next
-_LEAST_COSINE = float(np.cos(np.radians(30)))  # between the reading directions of neighbours
+_MAX_GAP = 1.5  # between a word and the next on its line
+_MAX_OVERLAP = 0.5  # of outlines that were drawn too wide, or of two lines set close
+_MAX_DROP = 0.5  # of the baseline, from a word to the next on its line
+_MAX_LEADING = 1.0  # between the bottom of a line and the top of the next
+_MIN_COSINE = float(np.cos(np.radians(30)))  # between the reading directions of neighbours
 
 Run = tuple[str, int]  # words of the phrase, joined, and the row of the instance that shows them
 Relation = NDArray[np.bool_]  # (n, n)
@@ -32,7 +32,7 @@ Relation = NDArray[np.bool_]  # (n, n)
 def successors(polygons: Sequence[Polygon]) -> Relation:
     """Return (n, n): word b may be read directly after word a, on the same line or beginning the next one."""
     frames = ReadingBoxes.of(polygons)
-    aligned = frames.along @ frames.along.T >= _LEAST_COSINE
+    aligned = frames.along @ frames.along.T >= _MIN_COSINE
     beside = aligned & _beside(frames)
     return beside | (aligned & _below(frames, beside))
 
@@ -45,8 +45,8 @@ def _beside(frames: ReadingBoxes) -> Relation:
     drop = np.einsum("abk,ak->ab", gap, frames.down)
     middles = corners.mean(axis=1)
     later = np.einsum("abk,ak->ab", middles[None] - middles[:, None], frames.along) > 0
-    near = (forward >= -_MOST_OVERLAP * height) & (forward <= _MOST_GAP * height)
-    return np.asarray(later & near & (np.abs(drop) <= _MOST_DROP * height))
+    near = (forward >= -_MAX_OVERLAP * height) & (forward <= _MAX_GAP * height)
+    return np.asarray(later & near & (np.abs(drop) <= _MAX_DROP * height))
 
 
 def _below(frames: ReadingBoxes, beside: Relation) -> Relation:
@@ -61,7 +61,7 @@ def _below(frames: ReadingBoxes, beside: Relation) -> Relation:
         shared = np.minimum(right, right[top_line]) - np.maximum(left, left[top_line])
         leading = (top - bottom[top_line])[line]  # (n,) of the line of b
         height = (frames.height[first] + frames.height) / 2
-        near = (leading >= -_MOST_OVERLAP * height) & (leading <= _MOST_LEADING * height)
+        near = (leading >= -_MAX_OVERLAP * height) & (leading <= _MAX_LEADING * height)
         follows = begins & (shared[line] > 0) & near & (line != top_line)
         below |= np.outer(ends & (line == top_line), follows)
     return below
@@ -81,20 +81,22 @@ def _lines(frames: ReadingBoxes, beside: Relation) -> NDArray[np.int64]:
 def _extents(
     places: NDArray[np.float32], line: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the least and the greatest of ``places`` (n, 4) on each line."""
+    """Return the minimum and the maximum of ``places`` (n, 4) on each line."""
     low, high = np.full(line.max() + 1, np.inf), np.full(line.max() + 1, -np.inf)
     np.minimum.at(low, line, places.min(axis=1))
     np.maximum.at(high, line, places.max(axis=1))
     return low, high
 
 
-def find_phrase(term: Term, scorer: Scorer, least: float = 0.0) -> tuple[Scores, dict[int, tuple[Run, ...]]]:
+def find_phrase(
+    term: Term, scorer: Scorer, min_score: float = 0.0
+) -> tuple[Scores, dict[int, tuple[Run, ...]]]:
     """Find the chains of neighbours that read ``term``; words of it may be run together in one instance.
 
     Args:
         term: of at least two words.
         scorer: of N candidates.
-        least: photographs in which no chain can score so much are not looked at.
+        min_score: photographs in which no chain can score so much are skipped.
 
     Returns:
         (N,) float32: at the first instance of a chain the mean score over the words, else ``NO_MATCH``; and
@@ -105,7 +107,7 @@ def find_phrase(term: Term, scorer: Scorer, least: float = 0.0) -> tuple[Scores,
     photo = np.unique(scorer.table.contents, return_inverse=True)[1]
     found = np.full(len(photo), NO_MATCH, np.float32)
     chains: dict[int, tuple[Run, ...]] = {}
-    rows_of = _rows_of(photo, _possible(len(term.words), scores, photo, least))
+    rows_of = _rows_of(photo, _possible(len(term.words), scores, photo, min_score))
     polygons = iter(scorer.candidates.polygons([row for rows in rows_of for row in rows.tolist()]))
     for rows in rows_of:
         follows = successors([next(polygons) for _ in rows])
@@ -122,14 +124,14 @@ def _score_run(term: Term, span: tuple[int, int], joined: str, scorer: Scorer) -
     """Return (N,) the scores of some words of ``term`` in one instance, ``NO_MATCH`` if too low."""
     words = term.words[slice(*span)]
     if len(words) == 1:
-        return scorer.word(joined, LEAST_WORD_SCORE)
-    return scorer.run(words, joined, LEAST_WORD_SCORE)
+        return scorer.score_word(joined, MIN_RAW_SCORE)
+    return scorer.score_joined(words, joined, MIN_RAW_SCORE)
 
 
 def _possible(
-    count: int, scores: Mapping[tuple[int, int], Scores], photo: NDArray[np.int64], least: float
+    count: int, scores: Mapping[tuple[int, int], Scores], photo: NDArray[np.int64], min_score: float
 ) -> NDArray[np.int64]:
-    """Return the photographs that show every word of a phrase, in whatever order, and may score ``least``."""
+    """Return the photographs that show every word of a phrase, in any order, and may reach ``min_score``."""
     photos = int(photo.max(initial=-1)) + 1
     total = np.full((count + 1, photos), -np.inf)
     total[0] = 0
@@ -137,7 +139,7 @@ def _possible(
         best = np.full(photos, -np.inf)
         np.maximum.at(best, photo[run >= 0], (end - start) * run[run >= 0])
         total[end] = np.maximum(total[end], total[start] + best)
-    return np.flatnonzero(total[count] >= count * least - 1e-6)
+    return np.flatnonzero(total[count] >= count * min_score - 1e-6)
 
 
 def _rows_of(photo: NDArray[np.int64], wanted: NDArray[np.int64]) -> list[NDArray[np.int64]]:

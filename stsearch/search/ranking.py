@@ -14,7 +14,7 @@ from stsearch.search.phrases import Run, find_phrase
 from stsearch.search.query import Alternative, Query, Term
 from stsearch.search.scoring import NO_MATCH, Scorer, Scores
 
-_LEAST_SHARE = 0.1
+_MIN_SHARE = 0.1
 """Of several words none may score less than this share of the score that is asked for: it is not there."""
 
 Group = Literal["word", "photo"]
@@ -84,29 +84,33 @@ class Ranking:
         return set[int].intersection(*map(self._leaving, self.query.alternatives))
 
     def _leaving(self, alternative: Alternative) -> set[int]:
-        least = self.min_score or self.scorer.default_min_score
+        min_score = self.min_score or self.scorer.default_min_score
         contents = self.scorer.table.contents
-        shown = [contents[self._answers(term, least).scores >= least] for term in alternative.unwanted]
+        shown = [
+            contents[self._answers(term, min_score).scores >= min_score] for term in alternative.unwanted
+        ]
         return set(np.concatenate(shown).tolist()) if shown else set()
 
     def _rows_of(self, alternative: Alternative) -> Iterator[Row]:
         wanted = alternative.wanted
         # Of several terms one may score less where the others score more.
-        least = self.min_score if len(wanted) == 1 else _LEAST_SHARE * self.min_score
-        rows = _rank(self.scorer.table.contents, [self._answers(term, least) for term in wanted], self.group)
+        min_score = self.min_score if len(wanted) == 1 else _MIN_SHARE * self.min_score
+        rows = _rank(
+            self.scorer.table.contents, [self._answers(term, min_score) for term in wanted], self.group
+        )
         left = self._leaving(alternative)
         return (row for row in rows if row.content not in left)
 
-    def _answers(self, term: Term, least: float) -> _Answers:
+    def _answers(self, term: Term, min_score: float) -> _Answers:
         word = term.words[0]
         if len(term.words) == 1:
-            return _Answers(_cut(self.scorer.word(word), least), word, {})
-        scores, chains = find_phrase(term, self.scorer, least)
-        return _Answers(_cut(scores, least), word, chains)
+            return _Answers(_cut(self.scorer.score_word(word), min_score), word, {})
+        scores, chains = find_phrase(term, self.scorer, min_score)
+        return _Answers(_cut(scores, min_score), word, chains)
 
 
-def _cut(scores: Scores, least: float) -> Scores:
-    return np.where(scores >= least, scores, np.float32(NO_MATCH))
+def _cut(scores: Scores, min_score: float) -> Scores:
+    return np.where(scores >= min_score, scores, np.float32(NO_MATCH))
 
 
 def _rank(contents: NDArray[np.int64], answers: Sequence[_Answers], group: Group) -> Iterator[Row]:

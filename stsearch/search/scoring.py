@@ -1,4 +1,8 @@
-"""How well a text instance answers a word: the one place where scores are made. Ranks and groups nothing."""
+"""How well a text instance answers a word: the one place where scores are made. Ranks and groups nothing.
+
+A raw score is a weighted mean of similarity, edit similarity and likelihood. A score is the probability of a
+match that the calibration of the weights gives for it, or the raw score itself where there is no calibration.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from stsearch.text.wildcards import fixed_part, is_pattern
 from stsearch.types import Embedding, ModelInfo
 
 NO_MATCH = -1.0
-"""The score of an instance that is no answer at all: it lies beyond a limit of edits."""
+"""The score of an instance that does not match at all, such as one beyond the limit of edits."""
 
 _fold = lru_cache(maxsize=1 << 17)(normalize)  # signs repeat, and every query sees the same transcripts
 
@@ -27,18 +31,18 @@ Scores = NDArray[np.float32]
 
 _BEST = 200
 _GOOD = 0.6
-"""The likelihood is looked at for so many of the best instances, and for all that score so much without it.
+"""The likelihood is computed for so many of the best instances, and for all with such a raw score without it.
 On the validation photographs it ranks the 50 best as well as all."""
 
 
-def score_instances(
+def raw_word_scores(
     query_word: str,
     query_embedding: Embedding,
     embeddings: NDArray[np.float32],
     transcripts: Sequence[str],
     transcript_weight: float,
 ) -> Scores:
-    """Score text instances for one query word by similarity and transcript.
+    """Return the raw scores of text instances for one query word, by similarity and transcript.
 
     Args:
         query_word: folded by ``charset.normalize``.
@@ -58,8 +62,8 @@ def score_instances(
     )
 
 
-def score_pattern(pattern: str, fixed_embedding: Embedding, table: InstanceTable) -> Scores:
-    """Score text instances for a word with wildcards.
+def raw_pattern_scores(pattern: str, fixed_embedding: Embedding, table: InstanceTable) -> Scores:
+    """Return the raw scores of text instances for a word with wildcards.
 
     The transcript decides as far as it can be trusted, which is the mean (geometric) confidence of its
     characters; for the rest decides how similar the instance is to the characters that are known.
@@ -149,36 +153,41 @@ class Scorer:
         """The score from which a word is taken to be there."""
         return default_min_score(self._info.calibration)
 
-    def word(self, word: str, least: float = 0.0) -> Scores:
-        """Return (N,) float32 in [0, 1], or ``NO_MATCH`` beyond the limit of edits.
+    def score_word(self, word: str, min_raw_score: float = 0.0) -> Scores:
+        """Return the scores (N,) float32 in [0, 1] of all candidates, or ``NO_MATCH``.
 
-        They are made of similarity and transcript, and of the likelihood where columns are known. With a
-        calibration these are probabilities; of a pattern, as if its known characters were a word.
+        With a calibration a score is the probability of a match; that of a pattern, as if its known
+        characters were a word. Without one it is the raw score.
 
         Args:
             word: folded, with or without wildcards.
-            least: score, uncalibrated, below which an instance is no answer.
+            min_raw_score: instances with a lower one do not match, nor do those beyond the limit of edits.
         """
         table, fixed = self.table, fixed_part(word)
         embedding = self._embeddings[fixed]
         if is_pattern(word):
-            raw = score_pattern(word, embedding, table)
+            raw_scores = raw_pattern_scores(word, embedding, table)
         else:
-            raw = score_instances(
+            raw_scores = raw_word_scores(
                 word, embedding, table.embeddings, table.transcripts, self._info.transcript_weight
             )
-        raw = self._with_likelihood(raw, word)
-        scores = match_probability(raw, len(fixed), self._info.calibration)
-        scores = np.where(raw >= least, scores, np.float32(NO_MATCH))
-        return scores if self._fuzzy is None else self._limited(scores, word, self._fuzzy)
+        raw_scores = self._add_likelihood(raw_scores, word)
+        scores = match_probability(raw_scores, len(fixed), self._info.calibration)
+        scores = np.where(raw_scores >= min_raw_score, scores, np.float32(NO_MATCH))
+        return scores if self._fuzzy is None else self._limit_edits(scores, word, self._fuzzy)
 
-    def run(self, words: Sequence[str], joined: str, least: float = 0.0) -> Scores:
-        """Return (N,) how well an instance answers words run together, ``NO_MATCH`` where one is missing.
+    def score_joined(self, words: Sequence[str], joined: str, min_raw_score: float = 0.0) -> Scores:
+        """Return the scores (N,) for words without a space between, ``NO_MATCH`` where one is missing.
 
         Of the shortest word at least half must have been read: "storage" alone is no "cold storage".
+
+        Args:
+            words: folded, with or without wildcards.
+            joined: the same in one word.
+            min_raw_score: as for ``score_word``.
         """
         limit = min(len(fixed_part(word)) for word in words) // 2
-        return self._limited(self.word(joined, least), joined, limit)
+        return self._limit_edits(self.score_word(joined, min_raw_score), joined, limit)
 
     def similarity(self, word: str, instance: int) -> float:
         """Return the cosine between ``word`` and an instance, a row of the table, in [-1, 1]."""
@@ -192,22 +201,23 @@ class Scorer:
             return None
         return float(word_likelihoods(word, [posteriors])[0])
 
-    def _with_likelihood(self, raw: Scores, word: str) -> Scores:
-        """Return ``raw`` with the likelihood of ``word`` in it, where it can matter."""
+    def _add_likelihood(self, raw_scores: Scores, word: str) -> Scores:
+        """Return ``raw_scores`` with the likelihood of ``word`` weighed in, where it can change a ranking."""
         share = self._info.likelihood_weight
         if not share or not word:
-            return raw
-        best = np.argpartition(-raw, _BEST)[:_BEST] if len(raw) > _BEST else np.arange(len(raw))
-        rows = np.union1d(best, np.flatnonzero(raw >= _GOOD))
+            return raw_scores
+        count = len(raw_scores)
+        best = np.argpartition(-raw_scores, _BEST)[:_BEST] if count > _BEST else np.arange(count)
+        rows = np.union1d(best, np.flatnonzero(raw_scores >= _GOOD))
         posteriors = self.candidates.posteriors(rows.tolist())
         known = np.array([bool(each) for each in posteriors], bool)
-        scores = (1 - share) * raw
-        scores[rows[~known]] = raw[rows[~known]]
+        fused = (1 - share) * raw_scores
+        fused[rows[~known]] = raw_scores[rows[~known]]
         if known.any():
-            scores[rows[known]] += share * word_likelihoods(word, [each for each in posteriors if each])
-        return np.asarray(scores, np.float32)
+            fused[rows[known]] += share * word_likelihoods(word, [each for each in posteriors if each])
+        return np.asarray(fused, np.float32)
 
-    def _limited(self, scores: Scores, word: str, limit: int) -> Scores:
+    def _limit_edits(self, scores: Scores, word: str, limit: int) -> Scores:
         distances = edit_distances(word, self.table.transcripts)
         known = np.full(len(distances), len(fixed_part(word)))
         if not is_pattern(word):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stsearch.checksums import file_sha256
 from stsearch.config import ModelConfig
 from stsearch.dataclass_io import from_dict
 from stsearch.errors import StsearchError, WeightsError
@@ -140,9 +141,3 @@ def checked(path: Path, sha256: str) -> Path:
     if file_sha256(path) != sha256:
         raise WeightsError(f"{path} does not match the checksum in its card: it is damaged or was exchanged")
     return path
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from stsearch.checksums import file_sha256
 from stsearch.config import ModelConfig
 from stsearch.dataclass_io import to_dict
 from stsearch.errors import DeviceError, UsageError, WeightsError, WriteError
@@ -26,7 +27,6 @@ from stsearch.weights.card import (
     RECOGNIZER_FILE,
     Card,
     checked,
-    file_sha256,
     find_weights,
     read_card,
 )

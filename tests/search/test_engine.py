@@ -14,7 +14,7 @@ from stsearch.gallery.catalog import PhotoFile, Spotted
 from stsearch.gallery.records import Detail
 from stsearch.search.engine import SearchOptions, box_around, merge_hits, search
 from stsearch.search.query import Query
-from stsearch.search.scoring import score_instances
+from stsearch.search.scoring import raw_word_scores
 
 ENCODER = LetterEncoder()
 
@@ -33,7 +33,7 @@ ENCODER = LetterEncoder()
 def test_the_score_joins_similarity_and_edit_similarity(
     transcript: str, transcript_weight: float, score: float
 ) -> None:
-    scores = score_instances(
+    scores = raw_word_scores(
         "coffee", embed("coffee"), embed("coffee")[None], [transcript], transcript_weight
     )
     assert scores.dtype == np.float32
@@ -43,11 +43,11 @@ def test_the_score_joins_similarity_and_edit_similarity(
 @pytest.mark.parametrize(("cosine", "score"), [(-0.5, 0.0), (0.25, 0.25), (1.001, 1.0)])
 def test_similarity_is_cut_to_the_range_of_a_score(cosine: float, score: float) -> None:
     query, row = np.array([1, 0], np.float32), np.array([[cosine, 0]], np.float32)
-    np.testing.assert_allclose(score_instances("a", query, row, [""], 0.0), [score])
+    np.testing.assert_allclose(raw_word_scores("a", query, row, [""], 0.0), [score])
 
 
 def test_no_instances_give_no_scores() -> None:
-    assert score_instances("a", embed("a"), np.empty((0, 36), np.float32), [], 0.5).shape == (0,)
+    assert raw_word_scores("a", embed("a"), np.empty((0, 36), np.float32), [], 0.5).shape == (0,)
 
 
 @pytest.mark.parametrize(("text", "words"), [("Café-24!", ("cafe24",)), (" open  & 24 ", ("open", "24"))])

@@ -72,14 +72,14 @@ def test_a_bent_word_is_followed_where_it_ends() -> None:
 Found = tuple[NDArray[np.float32], list[list[tuple[str, int]]]]
 
 
-def find(phrase: str, words: dict[str, Polygon], fuzzy: int | None = None, least: float = 0.0) -> Found:
+def find(phrase: str, words: dict[str, Polygon], fuzzy: int | None = None, min_score: float = 0.0) -> Found:
     """Return the scores and the chains of ``phrase`` in one photograph; a # keeps words apart."""
     table = table_of(*(name.rstrip("#") for name in words))
     table.contents[:] = 1
     term, outlines = Term(tuple(phrase.split())), list(words.values())
     embeddings = {fixed_part(run): embed(fixed_part(run)) for run in term.runs().values()}
     scorer = Scorer(candidates_of(table, outlines=outlines), embeddings, MODEL, fuzzy)
-    scores, chains = find_phrase(term, scorer, least)
+    scores, chains = find_phrase(term, scorer, min_score)
     return scores, [list(chain) for chain in chains.values()]
 
 
@@ -142,4 +142,4 @@ def test_the_limit_of_edits_holds_for_every_word_of_a_phrase() -> None:
 def test_photos_that_cannot_score_enough_are_not_looked_at() -> None:
     words = {"opem": word(0, 0), "25": word(34, 0)}
     assert find("open 24", words)[1] != []
-    assert find("open 24", words, least=0.9)[1] == []
+    assert find("open 24", words, min_score=0.9)[1] == []

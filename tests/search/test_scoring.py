@@ -14,7 +14,7 @@ from rapidfuzz.distance import Levenshtein
 from search_fixtures import candidates_of, table_of
 
 from stsearch.search.candidates import InMemoryCandidates
-from stsearch.search.scoring import NO_MATCH, Scorer, edit_distances, score_pattern
+from stsearch.search.scoring import NO_MATCH, Scorer, edit_distances, raw_pattern_scores
 from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
 from stsearch.text.ctc import CLASSES, pack_posteriors
 from stsearch.text.wildcards import fixed_part
@@ -84,7 +84,9 @@ def test_edits_to_a_word_are_its_edit_distance(word: str, transcripts: list[str]
 def test_a_pattern_scores_what_agrees_as_far_as_the_reading_is_sure(
     pattern: str, transcript: str, confidence: float, score: float
 ) -> None:
-    scores = score_pattern(pattern, embed(fixed_part(pattern)), table_of(transcript, confidence=confidence))
+    scores = raw_pattern_scores(
+        pattern, embed(fixed_part(pattern)), table_of(transcript, confidence=confidence)
+    )
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, [score], rtol=1e-5)
 
@@ -92,7 +94,7 @@ def test_a_pattern_scores_what_agrees_as_far_as_the_reading_is_sure(
 def test_where_nothing_was_read_a_pattern_scores_the_similarity_of_what_is_known() -> None:
     table = table_of("")
     table.embeddings[0] = embed("coff")
-    np.testing.assert_allclose(score_pattern("coff*", embed("coff"), table), [1.0], rtol=1e-5)
+    np.testing.assert_allclose(raw_pattern_scores("coff*", embed("coff"), table), [1.0], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_where_nothing_was_read_a_pattern_scores_the_similarity_of_what_is_known
 )
 def test_beyond_the_limit_of_edits_nothing_matches(word: str, limit: int, found: set[str]) -> None:
     table = table_of("Coffee", "cofee", "coffers", "tea", "up", "")
-    scores = Scorer(candidates_of(table), {fixed_part(word): embed(word)}, MODEL, limit).word(word)
+    scores = Scorer(candidates_of(table), {fixed_part(word): embed(word)}, MODEL, limit).score_word(word)
     assert {text for text, score in zip(table.transcripts, scores, strict=True) if score >= 0} == found
     assert set(scores[scores < 0].tolist()) <= {NO_MATCH}
 
@@ -124,8 +126,8 @@ def test_the_likelihood_of_a_word_counts_where_posteriors_are_known() -> None:
     posteriors = [saw("coffee"), b"", saw("cqffee"), saw("tea")]
     info = replace(MODEL, likelihood_weight=0.4)
     candidates = candidates_of(table, posteriors)
-    scores = Scorer(candidates, {"coffee": embed("coffee")}, info).word("coffee")
-    without = Scorer(candidates, {"coffee": embed("coffee")}, MODEL).word("coffee")
+    scores = Scorer(candidates, {"coffee": embed("coffee")}, info).score_word("coffee")
+    without = Scorer(candidates, {"coffee": embed("coffee")}, MODEL).score_word("coffee")
     assert scores[0] == pytest.approx(0.6 * without[0] + 0.4, abs=0.01)
     assert scores[1] == without[1]
     assert scores[2] == pytest.approx(0.6 * without[2], abs=0.2)
@@ -143,7 +145,7 @@ def test_of_many_instances_the_best_are_looked_at_closely() -> None:
 
     info = replace(MODEL, likelihood_weight=0.4)
     candidates = Watched(table_of(*words), [], list(map(saw, words)))
-    scores = Scorer(candidates, {"coffee": embed("coffee")}, info).word("coffee")
+    scores = Scorer(candidates, {"coffee": embed("coffee")}, info).score_word("coffee")
     assert asked == list(range(300))  # more than the 200 best, because all of them are good
     np.testing.assert_allclose(scores[:300], 1.0, atol=0.01)
     assert scores[300:].max() < 0.5
@@ -152,6 +154,6 @@ def test_of_many_instances_the_best_are_looked_at_closely() -> None:
 def test_within_the_limit_of_edits_a_word_scores_as_without_one() -> None:
     candidates, embeddings = candidates_of(table_of("Coffee", "cofee")), {"coffee": embed("coffee")}
     np.testing.assert_array_equal(
-        Scorer(candidates, embeddings, MODEL, 1).word("coffee"),
-        Scorer(candidates, embeddings, MODEL, None).word("coffee"),
+        Scorer(candidates, embeddings, MODEL, 1).score_word("coffee"),
+        Scorer(candidates, embeddings, MODEL, None).score_word("coffee"),
     )
