@@ -1,1 +1,1 @@
-"""What a benchmark asks and how answers are scored: query rules, predictions, metrics, baselines, reports."""
+"""Benchmarks: query rules, predictions, metrics, baselines and reports."""

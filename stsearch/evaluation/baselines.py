@@ -1,4 +1,4 @@
-"""OCR engines that people use instead, made to find words as our network does: for comparison.
+"""Other OCR engines behind the interface of our spotter, for comparison.
 
 An engine reads lines. Each counts as its words and as a whole, and ranks by 1 - edit distance / longer length
 (the spotter baseline of PSTR); nothing is embedded. Lines are not words, so detection is not compared.
@@ -33,7 +33,7 @@ _SPARSE_TEXT = "11"  # Tesseract's page segmentation for photographs
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """What an engine read in one place."""
+    """A line of text that an engine read."""
 
     text: str
     polygon: Polygon  # (P, 2) float32, pixels of the image
@@ -44,12 +44,12 @@ class OcrSpotter:
 
     Attributes:
         name: of the engine, with its version.
-        info: what a gallery must know of it.
-        decode_side: pixels on the longer side that it can make use of.
+        info: the description that a gallery keeps.
+        decode_side: pixels on the longer side of a photograph that it uses at most.
     """
 
     def __init__(self, name: str, read: Callable[[Image], Sequence[Line]]) -> None:
-        """Take the name of an engine, and what reads the lines of an HWC uint8 RGB image."""
+        """Take the name of an engine, and a function that reads the lines of an HWC uint8 RGB image."""
         self.name = name
         self.info = ModelInfo(name, "", ALPHANUMERIC, 1, FULL_SIZE, transcript_weight=_EDIT_SIMILARITY_ALONE)
         self.decode_side = FULL_SIZE
@@ -64,7 +64,7 @@ class EditSimilarity:
     """The query encoder of an engine: transcripts alone are compared."""
 
     def __init__(self, info: ModelInfo) -> None:
-        """Take what a gallery knows of the engine."""
+        """Take the description of the engine that a gallery keeps."""
         self.info = info
 
     def __call__(self, words: Sequence[str]) -> NDArray[np.float32]:

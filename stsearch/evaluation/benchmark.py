@@ -1,4 +1,4 @@
-"""What makes a benchmark: its files, how they are read, what is asked, and what is measured."""
+"""A benchmark: its files, their reader, its query rule and its measures."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Benchmark:
         name: as ``stsearch eval --dataset`` takes it.
         layout: of a copy on disk.
         read: the parts of a copy: its photographs with their labels.
-        rule: what is asked; None: retrieval is not measured.
+        rule: makes the queries; None: retrieval is not measured.
         dont_care: which labels are neither right nor wrong; empty: detection is not measured, because
             words are not outlined, or not all of them.
         reads: whether reading is measured: words are outlined and spelled out.
         photos: in the published test set; 0: not known.
-        asked: queries in papers; 0: none, or not known.
+        asked: number of queries in papers; 0: none, or not known.
         joins: whether several folders make one gallery.
     """
 
@@ -45,7 +45,7 @@ class Benchmark:
 
     @property
     def query_rule(self) -> str:
-        """State what is asked for; empty when nothing is."""
+        """Return the query rule in words; empty when retrieval is not measured."""
         return self.rule.text if self.rule else ""
 
     def load(self, folders: Sequence[Path]) -> GroundTruth:
@@ -63,7 +63,7 @@ class Benchmark:
         return self.truth(samples, parts[0])
 
     def truth(self, samples: Sequence[Sample], parts: Sequence[Path] = ()) -> GroundTruth:
-        """Return what is asked of ``samples`` and answered by them.
+        """Return the queries for ``samples``, with the photographs that are relevant.
 
         Raises:
             DataError: There is no query.
@@ -73,14 +73,14 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroundTruth:
-    """Labelled photographs, and what is asked of them."""
+    """Labelled photographs, and the queries with their relevant photographs."""
 
     benchmark: Benchmark
     samples: Sequence[Sample]
     relevant: Relevance
 
     def for_retrieval(self) -> GroundTruth:
-        """Return the same without what needs words one by one: engines that read lines find none."""
+        """Return the same for retrieval alone: engines that read lines do not outline words."""
         return replace(self, benchmark=replace(self.benchmark, dont_care="", reads=False))
 
     @property
@@ -102,7 +102,7 @@ class GroundTruth:
 
     @property
     def deviation(self) -> str:
-        """Say how the copy differs from the published benchmark; empty when it does not, as far as known."""
+        """Return how the copy differs from the published benchmark; empty when no difference is known."""
         photos, queries = self.benchmark.photos, self.benchmark.asked
         found = len(self.samples), len(self.relevant)
         if photos in (0, found[0]) and queries in (0, found[1]):

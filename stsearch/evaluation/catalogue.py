@@ -1,4 +1,4 @@
-"""Every benchmark by name. Where papers ask different things of one set, each rule has a name of its own."""
+"""Every benchmark by name. Where papers use several query rules for one set, each has a name of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ILLEGIBLE = "illegible words don't care"
 _SPLIT = (
     "the words of more than 2 characters, in lower case and without . # ! & $, that are in the most"
     " photographs, {max_queries} of them (of equally frequent ones the first in the alphabet); a photograph"
-    " is relevant when a transcript holds the word, as MSTAR asks"
+    " is relevant when a transcript holds the word, by the rule of MSTAR"
 )
 _COUNTED = (
     "the words of {min_length} or more characters, letters and digits of a whole transcript in lower case,"
@@ -80,7 +80,7 @@ _ALL = (
         read_svt,
         WordRule(
             "every distinct tag of test.xml in lower case, short ones and those with punctuation too; a"
-            " photograph is relevant when it carries the tag, as TDSL asks" + queries.ALL_WORDS,
+            " photograph is relevant when it carries the tag, by the rule of TDSL" + queries.ALL_WORDS,
             lambda tag: [tag.lower()],
         ),
         photos=249,
@@ -114,7 +114,7 @@ _ALL = (
         read_coco_text,
         ListedWordRule(
             "the queries of queries.txt; a photograph is relevant when a line of its labels is the word, both"
-            " in lower case, letters and digits only, as TDSL asks",
+            " in lower case, letters and digits only, by the rule of TDSL",
             lambda path: [word for line in read_lines(path) for word in queries.alphanumeric(line)],
             queries.alphanumeric,
         ),
@@ -146,7 +146,7 @@ _ALL = (
             _TOTAL_TEXT_HOME,
         ),
         read_total_text_outlines,
-        WordRule(_COUNTED + " as PSTR asks", queries.alphanumeric, min_length=3, min_instances=4),
+        WordRule(_COUNTED + ", by the rule of PSTR", queries.alphanumeric, min_length=3, min_instances=4),
         _TOTAL_TEXT_LABELS,
         reads=True,
         photos=300,
@@ -184,7 +184,7 @@ _ALL = (
         _ICDAR15,
         read_icdar15,
         WordRule(
-            _COUNTED + " as TDSL asks; of a transcript with commas what follows the last one",
+            _COUNTED + ", by the rule of TDSL; of a transcript with commas what follows the last one",
             lambda transcript: queries.alphanumeric(queries.last_field(transcript)),
             min_length=3,
             min_instances=5,
@@ -210,9 +210,9 @@ _ALL = (
         _PHRASES,
         read_gallery,
         ListedRule(
-            "the listed queries with the listed photographs, as MSTAR asks"
+            "the listed queries with the listed photographs, by the rule of MSTAR"
             + queries.AS_PHRASE
-            + ", also where its words need not be neighbours, which the list does not tell",
+            + ", also where its words need not be neighbours, which the list does not mark",
             read_query_lists,
             queries.phrase,
         ),
@@ -250,7 +250,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {benchmark.name: benchmark for benchmark i
 
 
 def with_min_length(benchmark: Benchmark, min_length: int) -> Benchmark:
-    """Return a benchmark of labelled words that asks for words of ``min_length`` or more characters."""
+    """Return a benchmark of labelled words whose queries have ``min_length`` or more characters."""
     return replace(benchmark, rule=replace(LABELLED_WORDS, min_length=min_length))
 
 

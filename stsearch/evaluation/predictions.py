@@ -1,4 +1,4 @@
-"""What was found in labelled photographs: found once, kept in a file, scored as often as one likes."""
+"""Predictions: the text found in labelled photographs, kept in a file to be scored any number of times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCH = 4  # photographs decoded ahead of one call of the spotter: bounds memory
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Under which photographs were read: without them a speed says nothing. Unknown is empty, or 0."""
+    """The conditions of a run, without which a speed says nothing. Unknown is empty, or 0."""
 
     system: str = ""  # weights or engine
     hardware: str = ""
@@ -37,7 +37,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """What one set of weights found in photographs, by photograph."""
+    """The text instances that one set of weights found, by photograph."""
 
     instances: Mapping[Path, Sequence[TextInstance]]
     weights_sha256: str
@@ -99,7 +99,7 @@ class Predictions:
 
     @classmethod
     def load(cls, path: Path) -> Predictions:
-        """Read what ``save`` wrote.
+        """Read the file that ``save`` wrote.
 
         Raises:
             DataError: The file is missing or holds no predictions.
@@ -114,8 +114,8 @@ class Predictions:
                 )
                 ends = np.cumsum(arrays["ctc_posterior_bytes"])[:-1]
                 posteriors = [each.tobytes() for each in np.split(arrays["ctc_posteriors"], ends)]
-                unspelled = itertools.repeat(())
-                found = map(TextInstance, polygons, *fields, arrays["embeddings"], unspelled, posteriors)
+                no_characters = itertools.repeat(())
+                found = map(TextInstance, polygons, *fields, arrays["embeddings"], no_characters, posteriors)
                 instances = {
                     Path(photo): [next(found) for _ in range(count)]
                     for photo, count in zip(
@@ -188,7 +188,7 @@ def predict_by_indexing(
 
 
 def read_gallery(gallery: Gallery, folder: Path) -> dict[Path, list[TextInstance]]:
-    """Return what a gallery holds of every photograph that could be read.
+    """Return the text instances in a gallery, by photograph.
 
     Args:
         gallery: Open, of the photographs in ``folder``.

@@ -1,4 +1,4 @@
-"""What papers report on the benchmarks, in percent, to set a figure of one's own beside. Measures nothing."""
+"""Published results on the benchmarks, in percent, to compare with."""
 
 from __future__ import annotations
 

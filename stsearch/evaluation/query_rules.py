@@ -1,7 +1,7 @@
-"""Which words a benchmark asks for and which photographs answer them: the published rules, as data.
+"""Published query rules: from labels or lists to queries with their relevant photographs.
 
 Photographs are told apart by their paths, never by the order of a listing. No rule drops a query in silence:
-one that no photograph answers, or that folds to nothing, stays and counts.
+one without a relevant photograph, or that folds to nothing, stays and counts.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ AS_PHRASE = '; a query of several words is searched for as a phrase, as in "open
 """How queries of several words are searched for, to be said in the text of a rule."""
 
 Relevance = Mapping[str, frozenset[Path]]
-"""The photographs that answer each query."""
+"""The relevant photographs of each query."""
 
 
 class QueryRule(Protocol):
-    """Says what is asked of a gallery."""
+    """Makes the queries of a benchmark."""
 
     @property
     def text(self) -> str:
@@ -36,7 +36,7 @@ class QueryRule(Protocol):
         """Return ``query`` as a user would search for it; None where it folds to nothing."""
 
     def ask(self, samples: Sequence[Sample], parts: Sequence[Path]) -> Relevance:
-        """Return the queries, sorted, with the photographs that answer them.
+        """Return the queries, sorted, with their relevant photographs.
 
         Args:
             samples: The photographs of the gallery with their labels.
@@ -49,14 +49,14 @@ class QueryRule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WordRule:
-    """Asks for the words of the labels.
+    """The queries are words of the labels.
 
     Attributes:
         template: the rule in words; ``{min_length}`` and the like stand for the numbers below.
         words: the words of one legible transcript.
-        min_length: shorter words are no queries.
-        min_instances: words with fewer labels are no queries.
-        max_queries: of the words that are in the most photographs so many are queries, 0 for all; of equally
+        min_length: of a query, in characters.
+        min_instances: labels that a query needs.
+        max_queries: so many words, those in the most photographs, are queries, 0 for all; of equally
             frequent ones the first in the alphabet, where published code depends on the order of a folder.
     """
 
@@ -78,7 +78,7 @@ class WordRule:
         return all_words(query)
 
     def ask(self, samples: Sequence[Sample], parts: Sequence[Path] = ()) -> Relevance:
-        """Return the queries, sorted, with the photographs whose labels hold them.
+        """Return the queries, sorted, with the photographs whose labels contain them.
 
         Raises:
             DataError: There is none.
@@ -103,7 +103,7 @@ class WordRule:
 
 @dataclass(frozen=True, slots=True)
 class ListedRule:
-    """Asks what a file of the benchmark lists, together with the names of the photographs that answer.
+    """The queries and the names of their relevant photographs are listed in a file.
 
     Attributes:
         text: the rule in words.
@@ -119,7 +119,7 @@ class ListedRule:
         """Return the listed queries; file names are compared, not places in a list.
 
         Raises:
-            DataError: A photograph that answers a query is not in the gallery, or nothing is listed.
+            DataError: A relevant photograph is not in the gallery, or nothing is listed.
         """
         photos = {sample.image.name: sample.image for sample in samples}
         listed = self.read(parts[0])
@@ -133,7 +133,7 @@ class ListedRule:
 
 @dataclass(frozen=True, slots=True)
 class ListedWordRule:
-    """Asks for the words that a file lists; the labels say which photographs hold them.
+    """The queries are listed in a file; the relevant photographs follow from the labels.
 
     Attributes:
         text: the rule in words.
@@ -150,7 +150,7 @@ class ListedWordRule:
         return all_words(query)
 
     def ask(self, samples: Sequence[Sample], parts: Sequence[Path]) -> Relevance:
-        """Return the listed queries, those that no label holds too.
+        """Return the listed queries, also those that no label contains.
 
         Raises:
             DataError: No label is a word at all.
@@ -162,7 +162,7 @@ class ListedWordRule:
 def all_words(text: str) -> Query | None:
     """Return the search for photographs that show all words of ``text``; None where it folds to nothing.
 
-    What has a meaning in the query language, such as a leading minus, is punctuation here.
+    Operators of the query language, such as a leading minus, are punctuation here.
     """
     return Query(" ".join(words)) if (words := split_words(text)) else None
 
@@ -182,7 +182,7 @@ def alphanumeric(transcript: str) -> list[str]:
 
 
 def last_field(transcript: str) -> str:
-    """Return what follows the last comma, all that the published ICDAR 2015 loaders keep.
+    """Return the text after the last comma, which is all that the published ICDAR 2015 loaders keep.
 
     >>> last_field("1,500")
     '500'

@@ -1,4 +1,4 @@
-"""The word recognition benchmark: how many crops of one word each are read right."""
+"""The word recognition benchmark: the share of word crops that are read right."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BATCH = 64  # pictures in memory at a time
 
 @dataclass(frozen=True, slots=True)
 class WordReport:
-    """What was measured on word crops; ratios in [0, 1].
+    """Figures of word recognition; ratios in [0, 1].
 
     Attributes:
         words: crops whose label holds a letter or digit.
@@ -45,7 +45,7 @@ class WordReport:
 
     @property
     def figure(self) -> float:
-        """What checkpoints are chosen by."""
+        """The figure that checkpoints are selected by."""
         return self.accuracy
 
     def summary(self) -> str:
@@ -56,7 +56,7 @@ class WordReport:
 
 
 def joined(reports: Sequence[WordReport]) -> WordReport:
-    """Return what would be reported of all crops of ``reports`` together."""
+    """Return the report of all crops of ``reports`` together."""
     words = sum(report.words for report in reports)
 
     def mean(values: Sequence[float | None]) -> float | None:
@@ -86,7 +86,7 @@ def evaluate_words(
     Args:
         recognizer: Reads them.
         items: Crop files, or their bytes, and their labels; gone through once.
-        progress: Told how many crops are read.
+        progress: Called with the number of crops read.
         augment: Measure test-time augmentation too.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a benchmark measures: found text against labels, by the ranking that search uses."""
+"""Scoring predictions against labels; photographs are ranked as ``stsearch search`` ranks them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ READING_RULE = "Spotted: readable words detected and read exactly, in 36 charact
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """What a benchmark measured, and everything needed to repeat it."""
+    """The figures of a benchmark, and everything needed to repeat it."""
 
     truth: GroundTruth
     measures: frozenset[Measure]  # a figure of any other means nothing
@@ -61,12 +61,12 @@ class Report:
 
     @property
     def query_rule(self) -> str:
-        """State what was asked."""
+        """Return the query rule in words."""
         return self.truth.benchmark.query_rule
 
     @property
     def scoring_rule(self) -> str:
-        """State how it was counted."""
+        """Return the scoring rules in words."""
         rules = {
             "retrieval": RETRIEVAL_RULE,
             "detection": f"{DETECTION_RULE} ({self.truth.benchmark.dont_care})",
@@ -89,8 +89,8 @@ def score(
     """Score ``predictions`` against labels; no image network is involved.
 
     Args:
-        truth: The photographs of the gallery, their labels, and what is asked.
-        predictions: What was found in them.
+        truth: The photographs of the gallery, their labels, and the queries.
+        predictions: The text found in them.
         encoder: Embeds the queries, with the weights that made the predictions.
         clock: Returns seconds.
 
@@ -108,7 +108,7 @@ def score(
     scores = photo_scores(truth.search_queries, found, encoder)
     seconds = clock() - started
     measures = measures_of(truth.benchmark)
-    # Retrieval ranks by every way to read a word; a label is answered by one.
+    # Retrieval uses every reading of a place; detection counts one, as labels do.
     counted = list(zip(samples, found, strict=True)) if "detection" in measures else []
     outlined = [(sample, suppress_overlaps(instances)) for sample, instances in counted]
     matchings = [_match(sample, instances) for sample, instances in outlined]
@@ -131,7 +131,7 @@ def score(
 
 
 def measures_of(benchmark: Benchmark) -> frozenset[Measure]:
-    """Return what the labels of a benchmark allow to measure."""
+    """Return the measures that the labels of a benchmark allow."""
     allowed: dict[Measure, bool] = {
         "retrieval": benchmark.rule is not None,
         "detection": bool(benchmark.dont_care),

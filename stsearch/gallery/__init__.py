@@ -1,1 +1,1 @@
-"""A gallery on disk: the catalog is the truth, the vector store a cache, the manifest names the model."""
+"""A gallery on disk: the catalog holds everything, the vector store can be rebuilt from it."""

@@ -1,4 +1,4 @@
-"""catalog.sqlite3, the truth of a gallery: what is put in and taken out.
+"""catalog.sqlite3, which holds everything a gallery knows: adding, removing and looking up records.
 
 A rollback journal, not WAL: photographs lie on network shares and read-only disks, where WAL does not work.
 A batch is one transaction. Ids are never used twice: a stale vector store may name an instance that is gone,
@@ -42,7 +42,7 @@ class Catalog:
     """Opens, and creates or migrates, the catalog at ``path``.
 
     Attributes:
-        format: how many migrations made it what it is.
+        format: the number of migrations it has run.
 
     Raises:
         GalleryDamagedError: it is no catalog, is damaged, or is of a newer format (also from every method).
@@ -59,13 +59,13 @@ class Catalog:
         self._database.close()
 
     def add(self, records: Iterable[Record]) -> None:
-        """Add one batch in one transaction; a record replaces what was known of its path."""
+        """Add one batch in one transaction; a record replaces the previous one of its path."""
         with self._database.transaction():
             for record in records:
                 self._add_one(record)
 
     def record_at(self, path: str) -> Linked | Failed | None:
-        """Return what is known of the file at ``path``, None when it was never indexed."""
+        """Return the record of the file at ``path``, None when it was never indexed."""
         for _, size, mtime_ns, _, content, reason in self._database.among(
             "images", "path", [os.fsencode(path)]
         ):
@@ -114,7 +114,7 @@ class Catalog:
         return [Failed(PhotoFile(os.fsdecode(path), *stat), reason) for path, *stat, _, _, reason in rows]
 
     def counts(self) -> Counts:
-        """Return how much the catalog holds."""
+        """Return the numbers of photographs, failed files and instances."""
         [[photos, failed]] = self._database.rows(
             "SELECT count(*) FILTER (WHERE status = 'ok'), count(*) FILTER (WHERE status = 'failed')"
             " FROM images NOT INDEXED"
@@ -122,7 +122,7 @@ class Catalog:
         return Counts(photos, failed, self.words())
 
     def words(self) -> int:
-        """Return how many instances there are, without looking at them."""
+        """Return the number of instances, without reading them."""
         return self._database.total("instances")[0]
 
     def version(self) -> int:
@@ -149,7 +149,7 @@ class Catalog:
         return paths
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
-        """Return what a hit shows of each of the instances ``ids``; one that is gone has no entry."""
+        """Return the details of each of the instances ``ids``; a removed one has no entry."""
         return {
             row[0]: Detail(
                 self._polygon(row[2]),
@@ -161,7 +161,7 @@ class Catalog:
         }
 
     def readings_of(self, contents: Iterable[int]) -> dict[int, list[tuple[Polygon, str]]]:
-        """Return outline and transcript of all instances of each of ``contents``, surest first."""
+        """Return outline and transcript of all instances of each of ``contents``, most confident first."""
         found: dict[int, list[tuple[Polygon, str]]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):  # as they were added
             found.setdefault(row[1], []).append((self._polygon(row[2]), row[4]))
@@ -203,31 +203,31 @@ class Catalog:
             stored / np.maximum(lengths, 1e-6),
         )
 
-    def head(self) -> str | None:
-        """Return what ``set_head`` was given last, None when nothing was."""
-        for body, checksum in self._database.rows("SELECT body, checksum FROM head"):
+    def manifest_copy(self) -> str | None:
+        """Return the text that ``set_manifest_copy`` stored last, None when there is none."""
+        for body, checksum in self._database.rows("SELECT body, checksum FROM manifest_copy"):
             if row_checksum(body) != checksum:
-                raise self._database.damaged("its head does not match its checksum")
+                raise self._database.damaged("its copy of the manifest does not match its checksum")
             return str(body)
         return None
 
-    def set_head(self, body: str) -> None:
-        """Keep a text that says what the gallery is."""
-        if body != self.head():
+    def set_manifest_copy(self, body: str) -> None:
+        """Store the part of the manifest that it can be remade from."""
+        if body != self.manifest_copy():
             with self._database.transaction():
-                self._database.execute("DELETE FROM head")
-                self._database.execute("INSERT INTO head VALUES (?, ?)", (body, row_checksum(body)))
+                self._database.execute("DELETE FROM manifest_copy")
+                self._database.execute("INSERT INTO manifest_copy VALUES (?, ?)", (body, row_checksum(body)))
 
     def wipe(self) -> None:
-        """Write the file anew, so that nothing of what was removed is left in its bytes."""
+        """Rewrite the file, so that no byte of a removed record is left in it."""
         self._database.execute("VACUUM")
 
     def damaged(self, what: str) -> GalleryDamagedError:
-        """Return the error that names the file, what is wrong, and the way out."""
+        """Return the error that names the file, the damage, and the remedy."""
         return self._database.damaged(what)
 
     def faults(self, dim: int | None) -> Iterator[str]:
-        """Yield everything that is wrong with the catalog, found by reading all of it.
+        """Read the whole catalog, and yield a sentence for every damage.
 
         Args:
             dim: length of an embedding, None when it is not known.
@@ -242,8 +242,8 @@ class Catalog:
                     "SELECT id FROM contents WHERE files !="
                     " (SELECT count(*) FROM images WHERE content_id = contents.id)"
                 ):
-                    yield f"content {content} has another number of files than it says"
-                self.head()
+                    yield f"content {content} has a wrong number of files"
+                self.manifest_copy()
         except GalleryDamagedError as error:
             yield str(error)
 
@@ -279,7 +279,7 @@ class Catalog:
     def _ids(self, statement: str, values: Iterable[object]) -> NDArray[np.int64]:
         ids = [number for (number,) in self._database.rows_among(statement, values)]
         if not all(isinstance(number, int) for number in ids):
-            raise self._database.damaged("an id is no number")
+            raise self._database.damaged("an id is not a number")
         return np.asarray(ids, np.int64)
 
     def _add_content(self, photo: Spotted) -> int:

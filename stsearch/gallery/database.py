@@ -1,8 +1,8 @@
 """A SQLite file whose rows carry checksums: connection, transactions, errors, verified reading.
 
 SQLite does not notice a changed byte in a page. So the last column of a table is the checksum of its row,
-verified whenever the row is read, and the table ``totals`` says how many rows there must be and what their
-checksums add up to. Both change in the transaction that changes the rows: a kill leaves no mismatch.
+verified whenever the row is read, and the table ``totals`` holds the number of rows and the sum of their
+checksums, for each table. Both change in the transaction that changes the rows: a kill leaves no mismatch.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Database:
         self._connection.close()
 
     def _prepare(self, migrations: Sequence[str], create: bool) -> None:
-        """Set the connection up, and bring the file to the newest format."""
+        """Set up the connection, and bring the file to the newest format."""
         self._connection.create_function("row_checksum", -1, row_checksum, deterministic=True)
         for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
@@ -104,7 +104,7 @@ class Database:
             self._connection.executemany(statement, rows)
 
     def rows(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
-        """Yield what ``statement`` returns, unverified."""
+        """Yield the rows of ``statement``, unverified."""
         with self._named_errors():
             yield from self._connection.execute(statement, values)
 
@@ -116,7 +116,7 @@ class Database:
             yield from self.rows(statement.format(",".join("?" * len(part))), part)
 
     def all(self, table: str) -> list[Row]:
-        """Return the rows of a whole table without their checksums, and make sure that none is missing."""
+        """Return the rows of a whole table without their checksums, and raise when one is missing."""
         rows: list[Row] = []
         with self.snapshot():
             for row in self.examined(table):
@@ -134,9 +134,9 @@ class Database:
             yield tuple(row)
 
     def examined(self, table: str) -> Iterator[Row | str]:
-        """Yield the rows of a whole table without their checksums, and in words what is wrong with others."""
+        """Yield the rows of a whole table without their checksums; for a damaged one, a sentence."""
         count = total = 0
-        # NOT INDEXED: a damaged index leaves rows out
+        # NOT INDEXED: a damaged index omits rows
         for *row, checksum in self.rows(f"SELECT {self._tables[table]} FROM {table} NOT INDEXED"):
             count += 1
             if row_checksum(*row) == checksum:
@@ -148,7 +148,7 @@ class Database:
             yield f"{table} has {count} rows, and not those that were written"
 
     def file_faults(self) -> Iterator[str]:
-        """Yield what SQLite itself finds wrong with the file, and lost counters of ids."""
+        """Yield a sentence for every damage that SQLite finds, and for every wrong counter of ids."""
         for (finding,) in self.rows("PRAGMA integrity_check(20)"):
             if finding != "ok":
                 yield finding.replace("\n", " ")
@@ -163,7 +163,7 @@ class Database:
                 yield f"the last id of {table} is {last}, and yet it has row {highest}"
 
     def total(self, table: str) -> tuple[int, int]:
-        """Return how many rows ``table`` has, and the sum of their checksums, without looking at them."""
+        """Return the number of rows of ``table`` and the sum of their checksums, without reading them."""
         for total in self.rows("SELECT rows, checksums FROM totals NOT INDEXED WHERE name = ?", (table,)):
             if all(isinstance(number, int) for number in total):
                 return total[0], total[1]
@@ -186,14 +186,14 @@ class Database:
         return 1
 
     def damaged(self, what: str) -> GalleryDamagedError:
-        """Return the error that names the file, what is wrong, and the way out."""
+        """Return the error that names the file, the damage, and the remedy."""
         return GalleryDamagedError(
             f"{self._path} is damaged ({what}); delete {self._path.parent} and index again"
         )
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Let several statements see the catalog at one moment."""
+        """Let several statements see the same state of the file."""
         if self._connection.in_transaction:
             yield
             return
@@ -207,25 +207,25 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make several changes all or none."""
+        """Make several changes, or none of them."""
         with self._named_errors():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._connection.execute("COMMIT")
-            except BaseException:  # Ctrl-C too leaves no half a batch
+            except BaseException:  # Ctrl-C must not leave half a batch either
                 self._connection.rollback()
                 raise
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
-        """Turn what SQLite raises into the error a user can act on."""
+        """Turn errors of SQLite into errors with a remedy."""
         try:
             yield
         except sqlite3.Error as error:
             raise _translate(error, self._path) from error
-        except (UnicodeDecodeError, MemoryError) as error:  # texts, messages and lengths out of damaged pages
-            raise self.damaged(str(error) or "a length in it is absurd") from error
+        except (UnicodeDecodeError, MemoryError) as error:  # texts and lengths read from damaged pages
+            raise self.damaged(str(error) or "it holds an impossible length") from error
         except OSError as error:
             raise WriteError(f"cannot write {self._path}: {error.strerror or error}") from error
 

@@ -52,12 +52,12 @@ def _read_manifest(folder: Path, restore: bool) -> Manifest | None:
 
 
 def _ignore(_message: str) -> None:
-    """Tell nobody."""
+    """Ignore a message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _OpenStore:
-    """A vector store to search, the last id it has seen, and how many instances there were up to it."""
+    """A vector store to search, its highest instance id, and the number of its instances."""
 
     vectors: VectorStore
     last_id: int
@@ -69,7 +69,7 @@ class Gallery:
 
     Attributes:
         folder: where its files lie.
-        catalog: the truth.
+        catalog: everything that the gallery holds.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, catalog: Catalog, notify: Notify = _ignore) -> None:
@@ -78,9 +78,9 @@ class Gallery:
         self._manifest = manifest
         self._notify = notify
         self._lock: Lock | None = None
-        self._everything: InstanceTable | None = None
+        self._all_instances: InstanceTable | None = None
         self._store: _OpenStore | None = None
-        self._seen = -1  # version of the catalog when instances were read last
+        self._version_read = -1  # version of the catalog when instances were read last
 
     @classmethod
     def open(cls, path: Path | str, notify: Notify = _ignore) -> Self:
@@ -88,7 +88,7 @@ class Gallery:
 
         Args:
             path: the gallery folder, or the folder of photographs it lies in.
-            notify: is told in one sentence when something is slower or less than it could be.
+            notify: takes a sentence when something is slower, or missing, that need not be.
 
         Raises:
             GalleryNotFoundError: there is none.
@@ -110,7 +110,7 @@ class Gallery:
             folder: where the files of the gallery lie or shall lie.
             photos: the folder of the photographs.
             model: the weights that will read them.
-            notify: is told in one sentence when something is slower or less than it could be.
+            notify: takes a sentence when something is slower, or missing, that need not be.
 
         Raises:
             GalleryLockedError: another process is writing to it.
@@ -121,7 +121,7 @@ class Gallery:
         """
         folder, photos = Path(folder).resolve(), Path(photos).resolve()
         make_private_folder(folder)
-        kept = replace(model, likelihood_weight=0.0, calibration=())  # a search asks the weights for them
+        kept = replace(model, likelihood_weight=0.0, calibration=())  # a search takes them from the weights
         new = Manifest(".." if folder.parent == photos else os.fspath(photos), kept)
         gallery = cls._open_locked(folder, None if (folder / FILE_NAME).exists() else new, notify)
         try:
@@ -138,7 +138,7 @@ class Gallery:
 
         Args:
             folder: where its files lie.
-            notify: is told in one sentence when something is slower or less than it could be.
+            notify: takes a sentence when something is slower, or missing, that need not be.
             restore: remake a lost or damaged manifest from the catalog.
 
         Raises:
@@ -150,19 +150,19 @@ class Gallery:
 
     @classmethod
     def _open_locked(cls, folder: Path, new: Manifest | None, notify: Notify, restore: bool = False) -> Self:
-        """Open the gallery in ``folder``; a manifest it lacks is that of its catalog, else ``new``."""
+        """Open the gallery in ``folder``; a lost manifest is made from the catalog, or is ``new``."""
         lock = Lock(folder / "lock")
         try:
             manifest = None if new else _read_manifest(folder, restore)
             catalog = Catalog(folder / registry.CATALOG_NAME, create=new is not None)
             try:
                 if manifest is None:
-                    head = catalog.head()
-                    manifest = Manifest.from_head(head) if head else new
+                    copy = catalog.manifest_copy()
+                    manifest = Manifest.from_copy(copy) if copy else new
                     if manifest is None:
-                        raise catalog.damaged("the manifest is lost, and the catalog is of a version without")
+                        raise catalog.damaged("the manifest is lost, and the catalog has no copy of it")
                     manifest.write(folder)
-                catalog.set_head(manifest.head())
+                catalog.set_manifest_copy(manifest.copy_for_catalog())
             except BaseException:
                 catalog.close()
                 raise
@@ -195,7 +195,7 @@ class Gallery:
 
     @property
     def manifest(self) -> Manifest:
-        """The head of the gallery."""
+        """Which weights filled the gallery, and where its files are."""
         return self._manifest
 
     def vector_file_remark(self) -> str | None:
@@ -221,24 +221,24 @@ class Gallery:
             )
 
     def add(self, batch: Iterable[Record]) -> None:
-        """Add what became of some files, in one transaction."""
+        """Add records of files, in one transaction."""
         self.catalog.add(batch)
-        self._everything = None
+        self._all_instances = None
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Forget files by their relative paths, and all content that no file has any more."""
+        """Remove files by their relative paths, and all contents without a file."""
         self.catalog.remove(paths)
-        self._everything = None
+        self._all_instances = None
 
     def forget(self, paths: Iterable[Path]) -> int:
-        """Forget files and whole folders, without a trace in the files of the gallery; return how many.
+        """Remove files and folders, leave no trace of them in the files of the gallery, and return how many.
 
         Raises:
             UsageError: one of ``paths`` is not in the gallery; then nothing is forgotten.
         """
         known = self.catalog.paths()
-        chosen = {name for path in paths for name in self._below(path, known)}
-        self._set_store(None)  # first: a kill in between leaves no vector of what was forgotten
+        chosen = {name for path in paths for name in self._files_below(path, known)}
+        self._set_store(None)  # first: a kill in between must not leave their vectors
         vector_file.remove_others(self.folder, None)
         self.remove(chosen)
         self.catalog.wipe()
@@ -248,8 +248,8 @@ class Gallery:
     def finish(self, anew: bool = False) -> None:
         """Bring the vector file up to date with the catalog; that begins a new generation.
 
-        Until then readers find what was added by reading the catalog, so nothing is lost without it. Where
-        nothing changed and the file is undamaged, it stays.
+        Readers find instances that are not in the file yet in the catalog. Where nothing changed and the file
+        is undamaged, it stays as it is.
 
         Args:
             anew: make the file from the catalog alone, not from the saved one, in any case.
@@ -266,22 +266,22 @@ class Gallery:
 
     def instances(self) -> InstanceTable:
         """Return all text instances; read once and kept."""
-        if self._everything is None:
-            self._seen = self.catalog.version()
-            self._everything = self.catalog.instances(self.model.dim)
-        return self._everything
+        if self._all_instances is None:
+            self._version_read = self.catalog.version()
+            self._all_instances = self.catalog.instances(self.model.dim)
+        return self._all_instances
 
     def candidates(self, queries: NDArray[np.float32], words: Iterable[str], k: int) -> InstanceTable:
-        """Return the instances worth scoring for a query; all of them in a gallery of up to ``EXACT_LIMIT``.
+        """Return the instances to score for a query; all of them in a gallery of up to ``EXACT_LIMIT``.
 
         Args:
             queries: (Q, D) float32, unit rows.
             words: folded; instances with exactly such a transcript are always among the candidates.
             k: how many of the most similar instances to take for each query.
         """
-        if self._everything is not None or self.catalog.words() <= EXACT_LIMIT:
+        if self._all_instances is not None or self.catalog.words() <= EXACT_LIMIT:
             return self.instances()
-        self._seen = self.catalog.version()
+        self._version_read = self.catalog.version()
         if self._store is None:
             self._store = self._open_store()
         found = [neighbours.ids for neighbours in self._store.vectors.search(queries, k)]
@@ -307,22 +307,22 @@ class Gallery:
         return [(root / photo.file.path, photo.content) for photo in photos]
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
-        """Return the outline, in original pixels, and the spelling of each of the instances ``ids``."""
+        """Return the details of each of the instances ``ids``; polygons in original pixels."""
         wanted = set(ids)
         found = self.catalog.details_of(wanted)
         self._expect(found.keys() == wanted, "instances are missing")
         return found
 
     def readings_of(self, contents: Iterable[int]) -> dict[int, list[tuple[Polygon, str]]]:
-        """Return outline and transcript of all instances in each of ``contents``, surest first."""
+        """Return outline and transcript of all instances in each of ``contents``, most confident first."""
         return self.catalog.readings_of(contents)
 
     def _expect(self, is_so: bool, otherwise: str) -> None:
-        """Raise when what was read lately is gone, and no other process has written meanwhile."""
-        if not is_so and self.catalog.version() == self._seen:
+        """Raise the error of a damaged catalog unless ``is_so``, or another process has written meanwhile."""
+        if not is_so and self.catalog.version() == self._version_read:
             raise self.catalog.damaged(otherwise)
 
-    def _below(self, path: Path, known: Iterable[str]) -> list[str]:
+    def _files_below(self, path: Path, known: Iterable[str]) -> list[str]:
         """Return the files among ``known`` that ``path`` names: itself, or all in a folder."""
         place, root = path.resolve(), self.photos
         if place.is_relative_to(root):
@@ -356,7 +356,10 @@ class Gallery:
             return None
 
     def _load_store(self, otherwise: str) -> HnswStore | None:
-        """Return the saved store; where it cannot be used, say so and what is done instead, and return None.
+        """Return the saved store; where it cannot be used, notify of that and return None.
+
+        Args:
+            otherwise: the rest of the notice: the consequence.
 
         Raises:
             MissingHnswlibError: hnswlib is not installed.

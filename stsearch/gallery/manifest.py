@@ -1,4 +1,4 @@
-"""manifest.json: which model filled a gallery, where its photographs lie, what its store must be."""
+"""manifest.json: the weights that filled a gallery, the folder of its photographs, its vector file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SPACE = "ip"  # the metric of every store: the inner product, which is the cosin
 
 @dataclass(frozen=True, slots=True)
 class StoreRecord:
-    """What must hold before the file of a vector store may be loaded.
+    """The properties of a vector file, verified before it is loaded.
 
     Attributes:
         file: its name, inside the gallery folder.
         sha256: of the whole file.
         dim: length of its vectors.
         count: how many of them it holds.
-        last_id: the highest instance id it has seen; newer instances are looked for in the catalog.
+        last_id: its highest instance id; instances with higher ones are found in the catalog alone.
         model: sha256 of the weights its vectors come from.
         generation: of the manifest it was saved for.
         space: the metric it was built for.
@@ -42,7 +42,7 @@ class StoreRecord:
     space: str = SPACE
 
     def misfit(self, manifest: Manifest) -> str | None:
-        """Return in words why the store cannot serve a gallery, None when it can."""
+        """Return a sentence that says why the file is not of this gallery, None when it is."""
         model = manifest.model
         for name, found, wanted in (
             ("of the metric", self.space, SPACE),
@@ -57,13 +57,13 @@ class StoreRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The head of a gallery.
+    """The weights of a gallery, the folder of its photographs, and its vector file.
 
     Attributes:
         photos: the folder of the photographs: absolute, or relative to the gallery folder.
         model: the weights that filled the gallery.
-        generation: how many times an indexing run was finished.
-        store: the saved vector store, None while the gallery is small enough to be searched exactly.
+        generation: how many times the vector file was written or removed.
+        store: the vector file; None without words or without hnswlib.
     """
 
     photos: str
@@ -71,14 +71,14 @@ class Manifest:
     generation: int = 0
     store: StoreRecord | None = None
 
-    def head(self) -> str:
-        """Return what cannot be found out again if the manifest is lost, as JSON."""
+    def copy_for_catalog(self) -> str:
+        """Return as JSON the part of the manifest that cannot be found out again if it is lost."""
         return json.dumps({"photos": self.photos, "model": self._body()["model"]}, sort_keys=True)
 
     @classmethod
-    def from_head(cls, head: str) -> Manifest:
-        """Return the manifest that ``head`` came from, without its store."""
-        body = json.loads(head)
+    def from_copy(cls, copy: str) -> Manifest:
+        """Return the manifest that ``copy`` was taken from, without its vector file."""
+        body = json.loads(copy)
         return cls(body["photos"], ModelInfo(**body["model"]))
 
     def write(self, folder: Path) -> None:
@@ -93,7 +93,7 @@ class Manifest:
 
     def _body(self) -> dict[str, Any]:  # Any: JSON
         body = asdict(self)
-        for name in ("likelihood_weight", "calibration"):  # of searching, not of the gallery
+        for name in ("likelihood_weight", "calibration"):  # a search takes them from the weights
             del body["model"][name]
         return body
 

@@ -1,4 +1,4 @@
-"""What a catalog takes in and gives out: files, columns of instances, the checksum of a row."""
+"""Records of a catalog: files, text instances, the checksum of a row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stsearch.types import Polygon, TextInstance
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """A file as the file system shows it.
+    """A file, as listed by the file system.
 
     Attributes:
         path: relative to the folder of photographs; undecodable bytes as surrogates (``os.fsdecode``).
@@ -65,9 +65,8 @@ class DatedPhoto:
 
     Attributes:
         file: as it was when it was read.
-        content: what it shares with identical files.
-        taken: by the clock of the camera, in ISO 8601 to the second; None where its EXIF does not say, or
-            nobody looked.
+        content: id of its bytes; identical files share it.
+        taken: by the clock of the camera, in ISO 8601 to the second; None where its EXIF does not say.
     """
 
     file: PhotoFile
@@ -77,7 +76,7 @@ class DatedPhoto:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InstanceTable:
-    """Text instances as columns, which is how they are scored.
+    """Text instances, one array an attribute, as they are scored.
 
     Attributes:
         ids: (N,) int64, ascending.
@@ -118,7 +117,7 @@ class InstanceTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detail:
-    """What a hit shows of an instance and no ranking needs."""
+    """The part of an instance that is read for hits, phrases and likelihoods alone."""
 
     polygon: Polygon  # (P, 2) float32
     score: float  # of detection
@@ -138,7 +137,7 @@ class Counts:
 def row_checksum(*values: object) -> int:
     """Return the CRC-32 of the values of a row, their types and lengths included.
 
-    It notices damage, not malice: SQLite does not check what its pages hold.
+    It detects damage, not malice: SQLite does not verify the contents of its pages.
 
     >>> row_checksum(1, "exit") == row_checksum(1, b"exit")
     False
@@ -157,11 +156,11 @@ def row_checksum(*values: object) -> int:
 def array_faults(
     polygon: bytes, transcript: str, vector: bytes, characters: bytes, ctc_posteriors: bytes, dim: int | None
 ) -> Iterator[str]:
-    """Yield what is wrong with the arrays of an instance, whose checksum holds.
+    """Yield a sentence for each wrong array of an instance whose checksum is right.
 
     Args:
         polygon: (P, 2) float32, as stored.
-        transcript: what was read.
+        transcript: as stored.
         vector: (dim,) float16, unit length, as stored.
         characters: a byte each, or none at all.
         ctc_posteriors: compressed, or nothing at all.
@@ -172,7 +171,7 @@ def array_faults(
     if dim is not None and len(vector) != 2 * dim:
         yield f"its vector has {len(vector)} bytes, not {2 * dim}"
     elif not abs(float(np.linalg.norm(np.frombuffer(vector, np.float16).astype(np.float32))) - 1) < 0.01:
-        yield "its vector is not of unit length"  # not a number is not either
+        yield "its vector is not of unit length"  # NaN is not either
     if len(characters) not in (0, len(transcript)):
         yield f"it has {len(characters)} confidences for {len(transcript)} characters"
     try:

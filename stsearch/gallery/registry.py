@@ -97,7 +97,7 @@ def registered(home: Path) -> list[Path]:
 
 
 def is_gallery(folder: Path) -> bool:
-    """Return whether a gallery lies in ``folder``, if only what is left of one."""
+    """Return whether a gallery lies in ``folder``, or the remains of one."""
     return any((folder / name).is_file() for name in (manifest.FILE_NAME, CATALOG_NAME))
 
 

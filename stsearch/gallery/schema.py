@@ -51,7 +51,7 @@ MIGRATIONS = (
     );
     CREATE INDEX instances_content ON instances (content_id);
     CREATE INDEX instances_folded ON instances (folded);
-    CREATE TABLE head (                -- the part of the manifest that it can be remade from; one row
+    CREATE TABLE manifest_copy (       -- the part of the manifest that it can be remade from; one row
         body TEXT NOT NULL,
         checksum INTEGER NOT NULL
     );

@@ -24,7 +24,7 @@ Store = TypeVar("Store", bound=VectorStore)
 
 
 def fault(folder: Path, manifest: Manifest) -> str | None:
-    """Return in words why the file in ``folder`` cannot be used, None when it can; it is not loaded.
+    """Return a sentence that says why the file cannot be used, None when it can; it is not loaded.
 
     Args:
         folder: of the gallery.
@@ -81,7 +81,7 @@ def is_complete(record: StoreRecord | None, ids: NDArray[np.int64]) -> bool:
 def write(
     folder: Path, manifest: Manifest, catalog: Catalog, ids: NDArray[np.int64], saved: HnswStore | None
 ) -> StoreRecord:
-    """Write the file of the next generation, and return what the next manifest says of it.
+    """Write the file of the next generation, and return its record for the next manifest.
 
     Args:
         folder: of the gallery.

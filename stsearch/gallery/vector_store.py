@@ -1,6 +1,6 @@
 """Vector stores: which embeddings are most similar to a query; exact in numpy, or approximate with hnswlib.
 
-hnswlib checks nothing it loads: whoever loads a file verifies checksum and dimension first (see gallery.py).
+hnswlib checks nothing it loads: checksum and dimension are verified first (see vector_file.py).
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class HnswParameters:
     Attributes:
         links: edges a vector keeps in every layer (hnswlib's M).
         build_width: candidates held while a vector is added (ef_construction).
-        search_width: least number of candidates held while searching (ef, which hnswlib does not save).
+        search_width: minimum number of candidates held while searching (ef, which hnswlib does not save).
     """
 
     links: int = 16
@@ -113,10 +113,11 @@ class HnswParameters:
     search_width: int = 256
 
 
-_NUDGE = 1e-3
-"""How far a vector is moved before it goes into a graph. hnswlib keeps those neighbours of a node that are
-nearer to it than to each other: no edge leads out of a crowd of equal vectors, and what lies behind it is
-lost (a tenth of 5,000 others behind 500 equal ones; none with this). A similarity changes by 1e-4."""
+_NOISE = 1e-3
+"""Length of the noise added to a vector before it goes into a graph. hnswlib keeps those neighbours of
+a node that are nearer to it than to each other: no edge leads out of a cluster of equal vectors, and vectors
+behind it are lost (a tenth of 5,000 others behind 500 equal ones; none with this). A similarity changes by
+1e-4."""
 
 
 class HnswStore:
@@ -128,7 +129,7 @@ class HnswStore:
         self._index.init_index(0, M=parameters.links, ef_construction=parameters.build_width, random_seed=0)
 
     def ids(self) -> Ids:
-        """Return the ids that were added, removed ones too: hnswlib has no question for those."""
+        """Return the ids that were added, also the removed ones, which hnswlib does not tell apart."""
         return np.asarray(self._index.get_ids_list(), np.int64)
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
@@ -137,9 +138,9 @@ class HnswStore:
         if needed > self._index.get_max_elements():
             self._index.resize_index(needed + needed // 4)
         if len(ids):
-            nudges = np.random.default_rng(int(ids[0])).standard_normal(vectors.shape, np.float32)
-            nudges *= _NUDGE / np.linalg.norm(nudges, axis=1, keepdims=True)
-            self._index.add_items(vectors + nudges, ids)
+            noise = np.random.default_rng(int(ids[0])).standard_normal(vectors.shape, np.float32)
+            noise *= _NOISE / np.linalg.norm(noise, axis=1, keepdims=True)
+            self._index.add_items(vectors + noise, ids)
 
     def remove(self, ids: Ids) -> None:
         """Mark the vectors under ``ids`` as removed; their nodes stay as bridges between the others."""
@@ -176,7 +177,7 @@ class HnswStore:
         return Neighbours(ids[0].astype(np.int64), 1 - distances[0])
 
     def save(self, path: Path) -> None:
-        """Write the graph, and make sure that all of it was written: hnswlib does not notice a full disk."""
+        """Write the graph, and verify the size of the file: hnswlib does not notice a full disk."""
         self._index.save_index(str(path))
         written, expected = path.stat().st_size, self._index.index_file_size()
         if written != expected:

@@ -1,4 +1,4 @@
-"""Whether a gallery still holds what was written: every file of it, and the photographs if asked."""
+"""Finding damage: in every file of a gallery, and on request in the photographs."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ _MIN_SHARED = 0.9  # of the neighbours; an undamaged graph shares 0.98 and more
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Damage: in which file, and what is wrong with it."""
+    """Damage of one file."""
 
     file: Path
     what: str
 
 
 def verify(folder: Path, deep: bool = False, notify: Notify = lambda _: None) -> Iterator[Finding]:
-    """Yield the damage of the gallery in ``folder``; nothing when all is as it was written.
+    """Yield the damage of the gallery in ``folder``.
 
     Args:
         folder: where its files lie.
         deep: also search the store against the exact one, and compare the photographs that seem unchanged
             with their checksums.
-        notify: is told in one sentence that the vector file is missing or cannot be searched.
+        notify: takes a sentence that says when the vector file is missing or cannot be searched.
 
     Raises:
         GalleryLockedError: another process is writing to it.
     """
     lock = None
-    with suppress(WriteError):  # on a read-only disk nobody else writes either
+    with suppress(WriteError):  # on a read-only disk no other process writes either
         lock = Lock(folder / "lock")
     try:
         manifest = None
@@ -71,10 +71,10 @@ def verify(folder: Path, deep: bool = False, notify: Notify = lambda _: None) ->
 
 
 def _catalog_findings(catalog: Catalog, manifest: Manifest | None, place: Path) -> Iterator[Finding]:
-    head = catalog.head()
-    if head and manifest and head != manifest.head():
+    copy = catalog.manifest_copy()
+    if copy and manifest and copy != manifest.copy_for_catalog():
         yield Finding(place, "it belongs to another manifest: other weights, or other photographs")
-    known = manifest or (Manifest.from_head(head) if head else None)
+    known = manifest or (Manifest.from_copy(copy) if copy else None)
     for fault in catalog.faults(known.model.dim if known else None):
         yield Finding(place, fault)
 
@@ -98,7 +98,7 @@ def _store_findings(
 
 
 def _search_fault(catalog: Catalog, store: HnswStore, dim: int, last_id: int) -> str | None:
-    """Return what ``store`` finds that is not what comparing every vector finds."""
+    """Return how ``store`` differs from comparing every vector, None when it hardly does."""
     table = catalog.instances(dim)
     seen = table.ids <= last_id
     if missing := len(np.setdiff1d(table.ids[seen], store.ids())):

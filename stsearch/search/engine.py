@@ -28,14 +28,14 @@ from stsearch.types import Embedding, ModelInfo, Polygon, Quad
 _CANDIDATES = 1000
 """Most similar instances to score for each word of a query, in a gallery too large to score all."""
 
-_ALTERNATIVES = 4  # ways to read one word that are told, beside the first
-_AT_ONCE = 64  # rows whose outlines are fetched together
+_ALTERNATIVES = 4  # other readings of a word that a hit lists at most
+_BATCH = 64  # rows whose outlines are fetched together
 
 _NOWHERE: Polygon = np.zeros((0, 2), np.float32)
 
 
 class Encoder(Protocol):
-    """What turns query words into embeddings, such as ``query_encoder.QueryEncoder``."""
+    """Embeds query words, such as ``query_encoder.QueryEncoder`` does."""
 
     info: ModelInfo
 
@@ -50,12 +50,12 @@ class SearchOptions:
     Attributes:
         top: how many hits to return at most.
         group: "word" gives one hit for every text instance, "photo" one for every photograph.
-        min_score: hits below it are left out; photographs leave where an unwanted word scores so much
-            (what the weights advise if it is 0).
-        fuzzy: how many characters of a transcript may differ from the word; None: similarity decides.
-        blank: with ``group="photo"``, rank photographs that show no such word too, with score 0.
-        photos: which photographs are looked at; None: all.
-        explain: gather what else was read where the hits are.
+        min_score: hits with a lower score are left out, and photographs in which an unwanted word reaches it
+            (the default of the weights if it is 0).
+        fuzzy: maximum edit distance between transcript and word; None: any.
+        blank: with ``group="photo"``, rank photographs without such a word too, with score 0.
+        photos: selects the photographs to search; None: all.
+        explain: collect the alternative readings of each hit.
     """
 
     top: int = 20
@@ -69,16 +69,16 @@ class SearchOptions:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Why a hit was found: one text instance that answers one word of the query.
+    """Why a hit was found: one text instance that matches one word of the query.
 
     Attributes:
-        word: of the query, folded, with its wildcards; words of a phrase that were run together are one.
+        word: of the query, folded, with its wildcards; words of a phrase that one instance holds are one.
         similarity: cosine between the word, without wildcards, and the instance, in [-1, 1].
-        transcript: what was read.
+        transcript: as read.
         characters: confidence of each of its characters, in [0, 1]; empty where no recognizer read it.
-        edits: how many characters of the folded transcript would have to change until it were the word.
-        likelihood: of the word, given the columns that the reader saw, in [0, 1]; None where not known.
-        alternatives: what else was read in that place, surest first; only where it was asked for.
+        edits: edit distance between the folded transcript and the word.
+        likelihood: of the word, given the CTC posteriors, in [0, 1]; None where they are not known.
+        alternatives: other readings of the same place, most confident first; empty without ``explain``.
     """
 
     word: str
@@ -101,12 +101,12 @@ class Hit:
         similarity: cosine between the query word and the text instance, in [-1, 1]; of a phrase, the mean.
         path: of the photograph.
         polygon: (P, 2) float32, in original pixels; around all words of a phrase; P is 0 in a photograph
-            that is ranked though it shows no such word.
-        transcript: what was read; the words of a phrase with spaces between.
+            that is ranked though it has no such word.
+        transcript: as read; the words of a phrase with spaces between.
         confidence: of the transcript, in [0, 1].
         characters: confidence of each of its characters, without spaces, in [0, 1]; empty where no recognizer
             read them all.
-        matches: the text instances that answer the words of the query; by photo, of all its words.
+        matches: the text instances that match the words of the query; by photo, all its words.
     """
 
     query: str
@@ -127,7 +127,7 @@ class Hit:
 
 
 def box_around(polygon: Polygon) -> Quad:
-    """Return a quad, or nothing, as it is; else the least rectangle around ``polygon`` along its chord."""
+    """Return a quad, or nothing, as it is; else the smallest rectangle around ``polygon`` along its chord."""
     return polygon if len(polygon) in (0, 4) else _rectangle(polygon, _chord(polygon))
 
 
@@ -136,7 +136,7 @@ def _chord(polygon: Polygon) -> NDArray[np.float32]:
 
 
 def _rectangle(points: Polygon, chord: NDArray[np.float32]) -> Quad:
-    """Return the least rectangle around ``points`` with a side along ``chord``."""
+    """Return the smallest rectangle around ``points`` with a side along ``chord``."""
     along = chord / max(float(np.linalg.norm(chord)), 1e-6)
     axes = np.stack([along, [-along[1], along[0]]])  # reading direction, and down
     (left, top), (right, bottom) = (points @ axes.T).min(axis=0), (points @ axes.T).max(axis=0)
@@ -149,9 +149,9 @@ def search(
 ) -> list[Hit]:
     """Return the hits for ``query``, best first; equal scores by path.
 
-    With one word and ``group="word"`` every word in a photograph is a hit of its own: of several ways to read
-    it, the one that answers best. With several words a photo scores the mean of its best instances for each,
-    and those instances are its hits.
+    With one word and ``group="word"`` every text instance is a hit of its own; of several readings of one
+    place, the one with the best score. With several words a photo scores the mean of its best instances for
+    each, and those instances are its hits.
 
     Raises:
         WeightsError: the encoder belongs to other weights than the gallery.
@@ -163,25 +163,25 @@ def search(
     scorer = Scorer(candidates, embeddings, encoder.info, options.fuzzy)
     ranking = Ranking(query, scorer, options.group, options.min_score)
     wanted = takewhile(lambda row: row.score >= options.min_score, ranking.rows())
-    apart = _one_a_place(wanted, candidates) if options.group == "word" else wanted
+    apart = _suppress_overlaps(wanted, candidates) if options.group == "word" else wanted
     rows = list(islice(apart, options.top))
     found = _hits(gallery, candidates, ranking, rows, options.explain)
     hits = [hit for hit in found if photos is None or hit.path in photos]
     if options.blank and options.group == "photo" and len(rows) < options.top:
-        passed = {row.content for row in rows} | ranking.leaving()
+        ranked = {row.content for row in rows} | ranking.excluded()
         known = gallery.all_photos() if photos is None else photos.items()
         hits += [
             Hit(query.text, 0, 0.0, 0.0, path, _NOWHERE, "", 0.0)
             for path, content in known
-            if content not in passed
+            if content not in ranked
         ]
     return merge_hits([hits], options.top)
 
 
-def _one_a_place(rows: Iterator[Row], candidates: Candidates) -> Iterator[Row]:
-    """Yield ``rows``, best first, without those that show what a better one of the photograph shows."""
+def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[Row]:
+    """Yield ``rows``, best first, without those in the place of a better one of the same photograph."""
     shown: dict[int, list[Polygon]] = {}
-    while some := list(islice(rows, _AT_ONCE)):
+    while some := list(islice(rows, _BATCH)):
         polygons = iter(candidates.polygons([at for row in some for _, at in row.shown]))
         for row in some:
             before, here = shown.setdefault(row.content, []), [next(polygons) for _ in row.shown]
@@ -199,7 +199,7 @@ def merge_hits(groups: Iterable[Sequence[Hit]], top: int) -> list[Hit]:
 def score_photos(
     queries: Sequence[Query], candidates: Candidates, encoder: Encoder
 ) -> Iterator[dict[int, float]]:
-    """Yield, for each query, the score of every photograph that answers it, by content id.
+    """Yield, for each query, the score of every photograph that matches it, by content id.
 
     The scores are those of ``search`` with ``group="photo"``, without a minimum and a number of hits; a
     photograph that is not there scores 0. Evaluation ranks by this.
@@ -216,9 +216,9 @@ def score_photos(
 
 
 def _embed_words(queries: Iterable[Query], encoder: Encoder) -> dict[str, Embedding]:
-    """Return the embedding (D,) of the fixed part of every word, and of words run together, by that part."""
-    runs = (run for query in queries for term in query.terms() for run in term.runs().values())
-    words = list(dict.fromkeys(map(fixed_part, runs)))
+    """Return the embedding (D,) of the fixed part of every word, and of joined words, by that part."""
+    joined = (word for query in queries for term in query.terms() for word in term.joined_words().values())
+    words = list(dict.fromkeys(map(fixed_part, joined)))
     return dict(zip(words, encoder(words), strict=True))
 
 
@@ -233,7 +233,7 @@ def _candidates(
     if photos is not None:
         table = gallery.instances().within(photos.values())
     elif query.has_words_only and options.fuzzy is None and not options.blank:
-        # What is not similar is no answer; any other query may be answered by any transcript.
+        # Only similar instances match words alone; any transcript may match any other query.
         vectors = np.stack(list(embeddings.values()))
         table = gallery.candidates(vectors, embeddings, max(_CANDIDATES, 10 * options.top))
     else:
@@ -245,13 +245,13 @@ def _hits(
     gallery: Gallery, candidates: GalleryCandidates, ranking: Ranking, rows: Sequence[Row], explain: bool
 ) -> Iterator[Hit]:
     """Yield a hit for every row and every path of its photograph; no rank yet."""
-    used = sorted({at for row in rows for _, at in row.all})
+    used = sorted({at for row in rows for _, at in row.matched})
     details = dict(zip(used, candidates.details(used), strict=True))
     contents = {row.content for row in rows}
     photos = gallery.photos_of(contents)
     readings = gallery.readings_of(contents) if explain else {}
     for row in rows:
-        instances = {at: details[at] for _, at in row.all}
+        instances = {at: details[at] for _, at in row.matched}
         known = {at: detail for at, detail in instances.items() if detail is not None}
         if len(known) < len(instances):  # removed by another process just now
             continue
@@ -263,7 +263,7 @@ def _hits(
 def _alternatives(
     details: Mapping[int, Detail], readings: Sequence[tuple[Polygon, str]]
 ) -> dict[int, list[str]]:
-    """Return, for the instance of each of ``details``, which of ``readings`` stand in its place."""
+    """Return, for the instance of each of ``details``, which of ``readings`` are in its place."""
     polygons = [detail.polygon for detail in details.values()]
     same = ReadingBoxes.of([*polygons, *(polygon for polygon, _ in readings)]).same_place()[
         :, len(polygons) :
@@ -305,7 +305,7 @@ def _hit(
                     )
                 ),
             )
-            for word, at in row.all
+            for word, at in row.matched
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Which photographs of a gallery a search looks at: by path, and by when they were taken."""
+"""Selecting the photographs to search: by path, and by when they were taken."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 @dataclass(frozen=True, slots=True)
 class PhotoFilter:
-    """What a photograph has to be to be looked at.
+    """Conditions that a photograph has to meet to be searched.
 
     Attributes:
         globs: its path in the folder of photographs matches one of them, or lies in a folder that does; ``*``
@@ -30,7 +30,7 @@ class PhotoFilter:
     until: datetime = datetime.max
 
     def admits(self, photo: DatedPhoto) -> bool:
-        """Return whether a search looks at ``photo``."""
+        """Return whether ``photo`` meets the conditions."""
         return self._admits_path(photo.file.path) and self.since <= _moment(photo) < self.until
 
     def _admits_path(self, path: str) -> bool:
@@ -52,7 +52,7 @@ def span(date: str) -> tuple[datetime, datetime]:
     """Return when a year, month or day begins and when the next one does.
 
     Raises:
-        UsageError: ``date`` is none.
+        UsageError: ``date`` is not a date.
 
     >>> span("2024-02")
     (datetime.datetime(2024, 2, 1, 0, 0), datetime.datetime(2024, 3, 1, 0, 0))
@@ -60,7 +60,7 @@ def span(date: str) -> tuple[datetime, datetime]:
     found = _DATE.fullmatch(date)
     try:
         if found is None:
-            raise ValueError("it is not written so")
+            raise ValueError("unknown format")
         year, month, day = (int(part) if part else None for part in found.groups())
         first = datetime(year or 0, month or 1, day or 1)
         if day:
@@ -70,5 +70,6 @@ def span(date: str) -> tuple[datetime, datetime]:
         return first, first.replace(year=first.year + 1)
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"{date!r} is no date ({error}): write a year, month or day, as in 2024, 2024-05 or 2024-05-17"
+            f"{date!r} is not a valid date ({error}): give a year, a month or a day, as in 2024, 2024-05 or"
+            " 2024-05-17"
         ) from error

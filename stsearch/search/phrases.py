@@ -1,4 +1,4 @@
-"""Phrases: which text instances of one photograph follow each other, by their outlines alone."""
+"""Phrases: which text instances of one photograph follow each other, judged by their outlines alone."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from stsearch.types import Polygon
 MIN_RAW_SCORE = 0.25
 """The raw score that every word of a phrase needs: two words found are not three, however well read.
 
-Of 158 pairs of neighbours in the validation photographs 81 % are found so; of what is found 85 % is right.
+Of 158 pairs of neighbours in the validation photographs 81 % are found with it, and 85 % of the phrases found
+are right.
 """
 
 # All lengths are in heights of the words, so that a photograph may be scaled.
 _MAX_GAP = 1.5  # between a word and the next on its line
-_MAX_OVERLAP = 0.5  # of outlines that were drawn too wide, or of two lines set close
+_MAX_OVERLAP = 0.5  # of outlines that are too wide, or of two lines set close
 _MAX_DROP = 0.5  # of the baseline, from a word to the next on its line
 _MAX_LEADING = 1.0  # between the bottom of a line and the top of the next
 _MIN_COSINE = float(np.cos(np.radians(30)))  # between the reading directions of neighbours
 
-Run = tuple[str, int]  # words of the phrase, joined, and the row of the instance that shows them
+WordMatch = tuple[str, int]  # a word, or words of a phrase joined, and the row of the instance that matches
 Relation = NDArray[np.bool_]  # (n, n)
 
 
@@ -90,8 +91,8 @@ def _extents(
 
 def find_phrase(
     term: Term, scorer: Scorer, min_score: float = 0.0
-) -> tuple[Scores, dict[int, tuple[Run, ...]]]:
-    """Find the chains of neighbours that read ``term``; words of it may be run together in one instance.
+) -> tuple[Scores, dict[int, tuple[WordMatch, ...]]]:
+    """Find the chains of neighbours that read ``term``; one instance may hold several words without spaces.
 
     Args:
         term: of at least two words.
@@ -102,25 +103,25 @@ def find_phrase(
         (N,) float32: at the first instance of a chain the mean score over the words, else ``NO_MATCH``; and
         the chain that begins at each such instance.
     """
-    runs = term.runs()
-    scores = {span: _score_run(term, span, joined, scorer) for span, joined in runs.items()}
+    joined_words = term.joined_words()
+    scores = {span: _score_span(term, span, joined, scorer) for span, joined in joined_words.items()}
     photo = np.unique(scorer.table.contents, return_inverse=True)[1]
     found = np.full(len(photo), NO_MATCH, np.float32)
-    chains: dict[int, tuple[Run, ...]] = {}
+    chains: dict[int, tuple[WordMatch, ...]] = {}
     rows_of = _rows_of(photo, _possible(len(term.words), scores, photo, min_score))
     polygons = iter(scorer.candidates.polygons([row for rows in rows_of for row in rows.tolist()]))
     for rows in rows_of:
         follows = successors([next(polygons) for _ in rows])
-        here = {span: run[rows] for span, run in scores.items()}
+        here = {span: span_scores[rows] for span, span_scores in scores.items()}
         for score, chain in _chains(len(term.words), here, follows):
             head = int(rows[chain[0][1]])
             if score > found[head]:
                 found[head] = score
-                chains[head] = tuple((runs[span], int(rows[at])) for span, at in chain)
+                chains[head] = tuple((joined_words[span], int(rows[at])) for span, at in chain)
     return found, chains
 
 
-def _score_run(term: Term, span: tuple[int, int], joined: str, scorer: Scorer) -> Scores:
+def _score_span(term: Term, span: tuple[int, int], joined: str, scorer: Scorer) -> Scores:
     """Return (N,) the scores of some words of ``term`` in one instance, ``NO_MATCH`` if too low."""
     words = term.words[slice(*span)]
     if len(words) == 1:
@@ -135,9 +136,9 @@ def _possible(
     photos = int(photo.max(initial=-1)) + 1
     total = np.full((count + 1, photos), -np.inf)
     total[0] = 0
-    for (start, end), run in sorted(scores.items()):
+    for (start, end), span_scores in sorted(scores.items()):
         best = np.full(photos, -np.inf)
-        np.maximum.at(best, photo[run >= 0], (end - start) * run[run >= 0])
+        np.maximum.at(best, photo[span_scores >= 0], (end - start) * span_scores[span_scores >= 0])
         total[end] = np.maximum(total[end], total[start] + best)
     return np.flatnonzero(total[count] >= count * min_score - 1e-6)
 
@@ -156,9 +157,9 @@ def _chains(
     size = len(follows)
     total = np.full((count + 1, size), -np.inf)  # of the best chain of so many words that ends at a word
     came_from: dict[tuple[int, int], tuple[int, int]] = {}
-    for (start, end), run in sorted(scores.items()):
+    for (start, end), span_scores in sorted(scores.items()):
         before = np.where(follows, total[start][:, None], -np.inf) if start else np.zeros((1, size))
-        reached = np.where(run >= 0, before.max(axis=0) + (end - start) * run, -np.inf)
+        reached = np.where(span_scores >= 0, before.max(axis=0) + (end - start) * span_scores, -np.inf)
         for at in np.flatnonzero(reached > total[end]).tolist():
             total[end, at] = reached[at]
             came_from[end, at] = (start, int(before[:, at].argmax()))

@@ -1,4 +1,4 @@
-"""The query language: from what was typed to words, patterns, phrases and alternatives. Scores nothing.
+"""The query language: from text to words, patterns, phrases and alternatives. Scores nothing.
 
 In the notation of Python's own grammar, tokens standing apart by white space or quotes:
 
@@ -22,18 +22,18 @@ from stsearch.text.wildcards import WILDCARDS, collapse_stars, fixed_part, is_pa
 
 _ALLOWED = (
     "words are made of the letters a to z and the digits 0 to 9 (case and accents do not matter),"
-    " * and ? stand for characters that are not known"
+    " * and ? stand for unknown characters"
 )
 _TOKEN = re.compile(r'-?"[^"]*"|[^\s"]+')
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))  # noqa: RUF001 - what phones and word processors type
 
-LONGEST_RUN = 4
-"""Words of a phrase that may be run together in one text instance."""
+MAX_JOINED_WORDS = 4
+"""Words of a phrase that one text instance may hold without spaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What must, or must not, be in one photograph: a word, a pattern, or a phrase.
+    """A word, a pattern or a phrase that a photograph must, or must not, show.
 
     Attributes:
         words: folded as transcripts are, with their wildcards; several are a phrase.
@@ -41,23 +41,23 @@ class Term:
 
     words: tuple[str, ...]
 
-    def runs(self) -> dict[tuple[int, int], str]:
-        """Return every part that one text instance may hold, by the first of its words and the one after.
+    def joined_words(self) -> dict[tuple[int, int], str]:
+        """Return the words that one text instance may hold, joined, by the first of them and the one after.
 
-        >>> Term(("open", "24")).runs()
+        >>> Term(("open", "24")).joined_words()
         {(0, 1): 'open', (0, 2): 'open24', (1, 2): '24'}
         """
         last = len(self.words)
         return {
             (start, end): collapse_stars("".join(self.words[start:end]))
             for start in range(last)
-            for end in range(start + 1, min(start + LONGEST_RUN, last) + 1)
+            for end in range(start + 1, min(start + MAX_JOINED_WORDS, last) + 1)
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One side of an OR: what a photograph must show all of, and none of."""
+    """One side of an OR: terms that a photograph must all show, and terms it must not show."""
 
     wanted: tuple[Term, ...]
     unwanted: tuple[Term, ...] = ()
@@ -65,15 +65,15 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What somebody asks for, parsed.
+    """A parsed query.
 
     Attributes:
         text: as typed.
-        alternatives: a photograph answers the query when it answers one of them.
+        alternatives: a photograph matches the query when it matches one of them.
         words: every word that is wanted, in the order typed, folded, with its wildcards.
 
     Raises:
-        UsageError: the text is no query; the message names what is wrong and the way out.
+        UsageError: the text is not a query; the message names the mistake and its remedy.
 
     >>> Query("Café Roma").words
     ('cafe', 'roma')
@@ -93,13 +93,13 @@ class Query:
 
     @classmethod
     def of_word(cls, text: str, word: str) -> Query:
-        """Return a query for one word that was not typed, but read in a picture that ``text`` names.
+        """Return a query for one word that was read in a picture.
 
         Args:
-            text: what the query is called.
+            text: name of the query.
             word: folded; empty where nothing could be read.
         """
-        query = object.__new__(cls)  # the text is no query to parse
+        query = object.__new__(cls)  # the text is not to be parsed
         object.__setattr__(query, "text", text)
         object.__setattr__(query, "alternatives", (Alternative((Term((word,)),)),))
         object.__setattr__(query, "words", (word,))
@@ -112,7 +112,7 @@ class Query:
 
     @property
     def has_words_only(self) -> bool:
-        """Whether no pattern, phrase or unwanted term is in it: the most similar instances answer it."""
+        """Whether it has no pattern, phrase or unwanted term, so that only similar instances match it."""
         words = all(len(term.words) == 1 and not is_pattern(term.words[0]) for term in self.terms())
         return words and not any(alternative.unwanted for alternative in self.alternatives)
 
@@ -121,8 +121,8 @@ def _parse(text: str) -> Iterator[Alternative]:
     straight = text.translate(_QUOTES)
     if straight.count('"') % 2:
         raise UsageError(
-            f'a quote is missing in {text!r}: a phrase stands between two, as in "open 24 hours"'
-            " (on a command line with single quotes around it all)"
+            f'a quotation mark is missing in {text!r}: write a phrase between two, as in "open 24 hours"'
+            " (on a command line, with single quotes around the whole query)"
         )
     tokens = [match[0] for match in _TOKEN.finditer(straight)]
     groups = _split_at_or(text, tokens)
@@ -134,16 +134,16 @@ def _parse(text: str) -> Iterator[Alternative]:
             words = _words(bare)
             if token.startswith("-") and not words:
                 raise UsageError(
-                    f"no word follows the - in {text!r}: write -word without a space, or leave it out"
+                    f"no word follows the - in {text!r}: write -word without a space, or remove the -"
                 )
             if bare.startswith('"') and not words:
                 raise UsageError(
-                    f"there is no word between the quotes in {text!r}: leave them out; {_ALLOWED}"
+                    f"there is no word between the quotation marks in {text!r}: remove them; {_ALLOWED}"
                 )
             if words:
                 (unwanted if token.startswith("-") else wanted).append(Term(words))
         if not wanted:
-            raise _nothing_wanted(text, bool(unwanted), len(groups) > 1)
+            raise _no_wanted_term(text, bool(unwanted), len(groups) > 1)
         yield Alternative(tuple(wanted), tuple(unwanted))
 
 
@@ -161,22 +161,22 @@ def _split_at_or(text: str, tokens: Sequence[str]) -> list[list[str]]:
     return groups
 
 
-def _nothing_wanted(text: str, says_not: bool, has_or: bool) -> UsageError:
-    if says_not:
+def _no_wanted_term(text: str, has_unwanted: bool, has_or: bool) -> UsageError:
+    if has_unwanted:
         return UsageError(
-            f"{text!r} asks for photos without words, and for none with one: say on each side of an OR what"
-            " they should show, as in coffee -starbucks"
+            f"{text!r} only excludes words: add a word that the photos should show (on each side of an OR),"
+            " as in coffee -starbucks"
         )
     if has_or:
         return UsageError(
             f"a word is missing beside OR in {text!r}: write coffee OR tea; to search for the word itself,"
-            " write it small: or"
+            " write or in lower case"
         )
     return UsageError(f"nothing to search for in {text!r}: {_ALLOWED}")
 
 
 def _words(token: str) -> tuple[str, ...]:
-    """Return the folded words of one token; none where it is punctuation alone, which no transcript keeps."""
+    """Return the folded words of one token; none where it is punctuation alone."""
     return tuple(filter(None, map(_fold, token.strip('"').split())))
 
 
@@ -191,7 +191,7 @@ def _fold(word: str) -> str:
             raise UsageError(f"{character!r} in {word!r} cannot be searched for: {_ALLOWED}")
     folded = collapse_stars("".join(c for c in strip_accents(word).lower() if c in ALPHANUMERIC + WILDCARDS))
     if folded and not fixed_part(folded):
-        raise UsageError(f"{word!r} would match every word: add what is known of it; {_ALLOWED}")
+        raise UsageError(f"{word!r} would match every word: add a letter or digit; {_ALLOWED}")
     return folded
 
 

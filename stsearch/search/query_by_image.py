@@ -1,4 +1,4 @@
-"""Searching by a picture of a word: what is embedded, and what stands in for the query and its encoder."""
+"""Query by image: the query and the encoder for the word that a picture shows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from stsearch.text.charset import normalize
 from stsearch.types import Embedding, Image, ModelInfo, Polygon, TextInstance
 
 _SHORTER_SIDE = 32
-"""Pixels to which a picture is scaled first; the spotter doubles small ones, to a height that words are
-trained at. Of 16 crops of the rendered gallery 15 were most similar to the word they were cut from; at their
+"""Pixels to which a picture is scaled first; the spotter doubles small ones, to the height of words in
+training. Of 16 crops of the rendered gallery 15 were most similar to the word they were cut from; at their
 own size 10, at 64 pixels 13, and a border around them changed nothing."""
 
 
 class WordSpotter(Protocol):
-    """What embeds and reads given words, such as ``spotter.Spotter``."""
+    """Embeds and reads words with known outlines, such as ``spotter.Spotter`` does."""
 
     info: ModelInfo
 
@@ -33,10 +33,10 @@ class WordSpotter(Protocol):
 
 
 class PictureEncoder:
-    """A query encoder that gives the embedding of a photographed word for whatever it is asked.
+    """A query encoder that returns the embedding of a photographed word for any query.
 
     Attributes:
-        info: of the weights; the transcript counts as much less as its reading is in doubt.
+        info: of the weights; the weight of the transcript is scaled by the confidence of its reading.
     """
 
     def __init__(self, info: ModelInfo, embedding: Embedding) -> None:
@@ -57,21 +57,23 @@ def query_by_image(spotter: WordSpotter, picture: Image, name: str) -> tuple[Que
         name: of the picture.
     """
     word = _read_word(spotter, picture)
-    info, sure = spotter.info, _char_confidence(word)
+    info, confidence = spotter.info, _char_confidence(word)
     info = replace(
-        info, transcript_weight=info.transcript_weight * sure, likelihood_weight=info.likelihood_weight * sure
+        info,
+        transcript_weight=info.transcript_weight * confidence,
+        likelihood_weight=info.likelihood_weight * confidence,
     )
     return Query.of_word(name, normalize(word.transcript)), PictureEncoder(info, word.embedding)
 
 
 def _read_word(spotter: WordSpotter, picture: Image) -> TextInstance:
-    """Return ``picture`` as one text instance over its whole extent, turned as it is read surest."""
+    """Return ``picture`` as one text instance, in the rotation that is read with the highest confidence."""
     height, width = picture.shape[:2]
     scale = _SHORTER_SIDE / min(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     scaled = np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
-    # The pixels are turned, not the outline: features of upright text are what the network knows best.
+    # The pixels are turned, not the outline: the network was trained on features of upright text.
     turns = (0, 1, 3) if height > TALL_RATIO * width else (0,)
     pictures = [np.ascontiguousarray(np.rot90(scaled, turn)) for turn in turns]
     readings = spotter.read(pictures, [[extent(each)] for each in pictures], augment=True)
@@ -79,5 +81,5 @@ def _read_word(spotter: WordSpotter, picture: Image) -> TextInstance:
 
 
 def _char_confidence(word: TextInstance) -> float:
-    """Return how sure the reading is, so that short ones have no advantage; 0 without a letter or digit."""
+    """Return the mean confidence of a character of ``word``; 0 without a letter or digit."""
     return word.char_confidence if normalize(word.transcript) else 0.0

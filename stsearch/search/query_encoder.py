@@ -1,4 +1,4 @@
-"""Query words into embeddings, with numpy alone: importing torch would take longer than a search.
+"""Embedding query words, with numpy alone: importing torch would take longer than a search.
 
 The network is ``models.embedder.TextEmbedder``; a test holds both to the same numbers.
 """
@@ -29,14 +29,14 @@ class QueryEncoder:
     def __init__(
         self, tensors: Mapping[str, NDArray[np.floating]], config: EmbedderConfig, info: ModelInfo
     ) -> None:
-        """Take the state of a ``TextEmbedder``, its configuration, and what a gallery knows of both."""
+        """Take the state of a ``TextEmbedder``, its configuration, and the description a gallery keeps."""
         self.info = info
         self._charset = Charset(config.characters)
         self._frames = config.frames
         self._weights = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
 
     def with_weights(self, transcript_weight: float, likelihood_weight: float) -> QueryEncoder:
-        """Return the same network, for scores made otherwise."""
+        """Return the same network with other weights of transcript and likelihood in the score."""
         other = copy.copy(self)
         other.info = replace(
             self.info, transcript_weight=transcript_weight, likelihood_weight=likelihood_weight

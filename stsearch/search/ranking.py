@@ -1,4 +1,4 @@
-"""From scored text instances to ranked rows: what several words, OR and NOT mean, by word or photograph."""
+"""From scored text instances to ranked rows: several words, OR and NOT, by word or by photograph."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.search.phrases import Run, find_phrase
+from stsearch.search.phrases import WordMatch, find_phrase
 from stsearch.search.query import Alternative, Query, Term
 from stsearch.search.scoring import NO_MATCH, Scorer, Scores
 
 _MIN_SHARE = 0.1
-"""Of several words none may score less than this share of the score that is asked for: it is not there."""
+"""Each of several words needs this share of the minimum score; below it a word counts as absent."""
 
 Group = Literal["word", "photo"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """What becomes a hit.
+    """A ranked text instance, phrase or photograph: the future hit.
 
     Attributes:
         content: of the photograph.
         score: in [0, 1].
         shown: the text instances to show, as rows of the table: one, or those of a phrase.
-        all: those that answer all words of the query; without ``group="photo"`` the same.
+        matched: those that match all words of the query; without ``group="photo"`` the same.
     """
 
     content: int
     score: float
-    shown: tuple[Run, ...]
-    all: tuple[Run, ...]
+    shown: tuple[WordMatch, ...]
+    matched: tuple[WordMatch, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Answers:
+class _TermScores:
     """The scores (N,) of one term, at the instances that it begins with; ``NO_MATCH`` elsewhere."""
 
     scores: Scores
     word: str
-    chains: dict[int, tuple[Run, ...]]  # of a phrase, by the first instance
+    chains: dict[int, tuple[WordMatch, ...]]  # of a phrase, by the first instance
 
-    def beginning_at(self, instance: int) -> tuple[Run, ...]:
+    def beginning_at(self, instance: int) -> tuple[WordMatch, ...]:
         return self.chains.get(instance, ((self.word, instance),))
 
 
@@ -54,11 +54,11 @@ class Ranking:
     """One query on one set of candidates.
 
     Attributes:
-        query: what is asked for.
+        query: parsed.
         scorer: scores its words on the candidates.
         group: a row for every text instance or phrase, or for every photograph.
-        min_score: of interest; 0 for all. Photographs leave where an unwanted term scores so much, and never
-            for less than what the weights advise where it is 0.
+        min_score: rows with a lower score are left out; 0 for all. Photographs in which an unwanted term
+            reaches it are excluded; where it is 0 the default of the weights holds for that.
     """
 
     query: Query
@@ -67,7 +67,7 @@ class Ranking:
     min_score: float
 
     def rows(self) -> Iterator[Row]:
-        """Yield rows, best first; where alternatives share an instance, or a photograph, its best one."""
+        """Yield rows, best first; of alternatives with the same instance, or photograph, the best."""
         ranked = [self._rows_of(alternative) for alternative in self.query.alternatives]
         if len(ranked) == 1:
             yield from ranked[0]
@@ -79,52 +79,52 @@ class Ranking:
                 seen.add(key)
                 yield row
 
-    def leaving(self) -> set[int]:
-        """Return the contents that every alternative leaves out for what they show."""
-        return set[int].intersection(*map(self._leaving, self.query.alternatives))
+    def excluded(self) -> set[int]:
+        """Return the contents that every alternative excludes for an unwanted term."""
+        return set[int].intersection(*map(self._excluded, self.query.alternatives))
 
-    def _leaving(self, alternative: Alternative) -> set[int]:
+    def _excluded(self, alternative: Alternative) -> set[int]:
         min_score = self.min_score or self.scorer.default_min_score
         contents = self.scorer.table.contents
-        shown = [
-            contents[self._answers(term, min_score).scores >= min_score] for term in alternative.unwanted
+        unwanted = [
+            contents[self._score_term(term, min_score).scores >= min_score] for term in alternative.unwanted
         ]
-        return set(np.concatenate(shown).tolist()) if shown else set()
+        return set(np.concatenate(unwanted).tolist()) if unwanted else set()
 
     def _rows_of(self, alternative: Alternative) -> Iterator[Row]:
         wanted = alternative.wanted
         # Of several terms one may score less where the others score more.
         min_score = self.min_score if len(wanted) == 1 else _MIN_SHARE * self.min_score
         rows = _rank(
-            self.scorer.table.contents, [self._answers(term, min_score) for term in wanted], self.group
+            self.scorer.table.contents, [self._score_term(term, min_score) for term in wanted], self.group
         )
-        left = self._leaving(alternative)
-        return (row for row in rows if row.content not in left)
+        excluded = self._excluded(alternative)
+        return (row for row in rows if row.content not in excluded)
 
-    def _answers(self, term: Term, min_score: float) -> _Answers:
+    def _score_term(self, term: Term, min_score: float) -> _TermScores:
         word = term.words[0]
         if len(term.words) == 1:
-            return _Answers(_cut(self.scorer.score_word(word), min_score), word, {})
+            return _TermScores(_drop_below(self.scorer.score_word(word), min_score), word, {})
         scores, chains = find_phrase(term, self.scorer, min_score)
-        return _Answers(_cut(scores, min_score), word, chains)
+        return _TermScores(_drop_below(scores, min_score), word, chains)
 
 
-def _cut(scores: Scores, min_score: float) -> Scores:
+def _drop_below(scores: Scores, min_score: float) -> Scores:
     return np.where(scores >= min_score, scores, np.float32(NO_MATCH))
 
 
-def _rank(contents: NDArray[np.int64], answers: Sequence[_Answers], group: Group) -> Iterator[Row]:
+def _rank(contents: NDArray[np.int64], answers: Sequence[_TermScores], group: Group) -> Iterator[Row]:
     """Yield the rows of one alternative, best first: one an instance or phrase, or one a photograph.
 
-    A photograph scores the mean of its best answers to each term; without one to each it has no row.
+    A photograph scores the mean of its best matches of each term; without a match of each it has no row.
     """
     if group == "word" and len(answers) == 1:
         (only,) = answers
         for i in np.argsort(-only.scores, kind="stable"):
             if only.scores[i] < 0:
                 return
-            runs = only.beginning_at(int(i))
-            yield Row(int(contents[i]), float(only.scores[i]), runs, runs)
+            matches = only.beginning_at(int(i))
+            yield Row(int(contents[i]), float(only.scores[i]), matches, matches)
         return
     photos, photo = np.unique(contents, return_inverse=True)
     scores = np.stack([each.scores for each in answers])  # (T, N)
@@ -136,10 +136,10 @@ def _rank(contents: NDArray[np.int64], answers: Sequence[_Answers], group: Group
     for i in np.argsort(-means, kind="stable"):
         if not complete[i]:
             continue
-        runs_of = [each.beginning_at(int(best[term, i])) for term, each in enumerate(answers)]
-        for runs in runs_of if group == "word" else [runs_of[int(best_scores[:, i].argmax())]]:
-            shown_for = runs if group == "word" else sum(runs_of, ())
-            yield Row(int(photos[i]), float(means[i]), runs, shown_for)
+        matches_of = [each.beginning_at(int(best[term, i])) for term, each in enumerate(answers)]
+        for matches in matches_of if group == "word" else [matches_of[int(best_scores[:, i].argmax())]]:
+            shown_for = matches if group == "word" else sum(matches_of, ())
+            yield Row(int(photos[i]), float(means[i]), matches, shown_for)
 
 
 def _first_of_each(order: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""How well a text instance answers a word: the one place where scores are made. Ranks and groups nothing.
+"""Scores of text instances for a word; ranking and grouping are in ``ranking``.
 
 A raw score is a weighted mean of similarity, edit similarity and likelihood. A score is the probability of a
 match that the calibration of the weights gives for it, or the raw score itself where there is no calibration.
@@ -29,8 +29,8 @@ _fold = lru_cache(maxsize=1 << 17)(normalize)  # signs repeat, and every query s
 
 Scores = NDArray[np.float32]
 
-_BEST = 200
-_GOOD = 0.6
+_TOP = 200
+_MIN_TOP_SCORE = 0.6
 """The likelihood is computed for so many of the best instances, and for all with such a raw score without it.
 On the validation photographs it ranks the 50 best as well as all."""
 
@@ -48,7 +48,7 @@ def raw_word_scores(
         query_word: folded by ``charset.normalize``.
         query_embedding: (D,) float32, unit length.
         embeddings: (N, D) float32, unit rows.
-        transcripts: what was read in each of the N instances, as read.
+        transcripts: of the N instances, as read.
         transcript_weight: of the edit similarity of transcripts, in [0, 1]; the cosine has the rest.
 
     Returns:
@@ -65,8 +65,8 @@ def raw_word_scores(
 def raw_pattern_scores(pattern: str, fixed_embedding: Embedding, table: InstanceTable) -> Scores:
     """Return the raw scores of text instances for a word with wildcards.
 
-    The transcript decides as far as it can be trusted, which is the mean (geometric) confidence of its
-    characters; for the rest decides how similar the instance is to the characters that are known.
+    The agreement of the transcript is weighted by the mean (geometric) confidence of its characters, the
+    similarity of the instance to the known characters by the rest.
 
     Args:
         pattern: folded, with wildcards.
@@ -106,8 +106,8 @@ def _pattern_distances(pattern: str, folded: Sequence[str]) -> NDArray[np.int64]
         return np.full(len(folded), len(pattern.replace("*", "")), np.int64)
     characters = np.array([text.encode("ascii") for text in folded], np.bytes_)
     letters = characters.view(np.uint8).reshape(len(folded), -1)  # (N, L), zeros after the end
-    columns = np.arange(letters.shape[1] + 1, dtype=np.int16)
-    row = np.tile(columns, (len(folded), 1))  # (N, L + 1): cost of the first characters, nothing of pattern
+    places = np.arange(letters.shape[1] + 1, dtype=np.int16)
+    row = np.tile(places, (len(folded), 1))  # (N, L + 1): cost of the first characters, nothing of pattern
     for symbol in pattern:
         if symbol == "*":
             row = np.minimum.accumulate(row, axis=1)
@@ -115,7 +115,7 @@ def _pattern_distances(pattern: str, folded: Sequence[str]) -> NDArray[np.int64]
         differs = (letters != ord(symbol)).astype(np.int16) if symbol != "?" else np.int16(0)
         reached = row + np.int16(1)  # the symbol has no character
         reached[:, 1:] = np.minimum(reached[:, 1:], row[:, :-1] + differs)
-        row = np.minimum.accumulate(reached - columns, axis=1) + columns  # characters have no symbol
+        row = np.minimum.accumulate(reached - places, axis=1) + places  # characters have no symbol
     return np.asarray(row[np.arange(len(folded)), lengths], np.int64)
 
 
@@ -134,12 +134,12 @@ class Scorer:
         info: ModelInfo,
         fuzzy: int | None = None,
     ) -> None:
-        """Take what is to be scored, and how.
+        """Take the candidates to score, and the way to score them.
 
         Args:
             candidates: the text instances.
             embeddings: (D,) of the fixed part of every word.
-            info: the shares of what a score is made of, and what it means.
+            info: the weights of transcript and likelihood, and the calibration.
             fuzzy: the limit of edits, if there is one.
         """
         self.candidates = candidates
@@ -150,7 +150,7 @@ class Scorer:
 
     @property
     def default_min_score(self) -> float:
-        """The score from which a word is taken to be there."""
+        """The score from which a word counts as found."""
         return default_min_score(self._info.calibration)
 
     def score_word(self, word: str, min_raw_score: float = 0.0) -> Scores:
@@ -195,7 +195,7 @@ class Scorer:
         return float(np.clip(cosine, -1.0, 1.0))
 
     def likelihood(self, word: str, instance: int) -> float | None:
-        """Return how likely an instance, a row of the table, shows ``word``; None where that is not known."""
+        """Return the likelihood of ``word`` in an instance, a row of the table; None without posteriors."""
         (posteriors,) = self.candidates.posteriors([instance])
         if not posteriors or not word:
             return None
@@ -207,8 +207,8 @@ class Scorer:
         if not share or not word:
             return raw_scores
         count = len(raw_scores)
-        best = np.argpartition(-raw_scores, _BEST)[:_BEST] if count > _BEST else np.arange(count)
-        rows = np.union1d(best, np.flatnonzero(raw_scores >= _GOOD))
+        best = np.argpartition(-raw_scores, _TOP)[:_TOP] if count > _TOP else np.arange(count)
+        rows = np.union1d(best, np.flatnonzero(raw_scores >= _MIN_TOP_SCORE))
         posteriors = self.candidates.posteriors(rows.tolist())
         known = np.array([bool(each) for each in posteriors], bool)
         fused = (1 - share) * raw_scores
@@ -222,6 +222,6 @@ class Scorer:
         known = np.full(len(distances), len(fixed_part(word)))
         if not is_pattern(word):
             known = np.maximum(known, [len(_fold(text)) for text in self.table.transcripts])
-        # Where nothing agrees, as where nobody could read, few edits mean only that a word is short.
+        # Where no character agrees, or nothing was read, few edits only mean that the word is short.
         near = (distances <= limit) & (distances < known)
         return np.where(near, scores, np.float32(NO_MATCH))

@@ -110,7 +110,11 @@ def test_no_match_ends_with_1_and_says_what_to_try(run: Run, arguments: list[str
         ),
         pytest.param(["tea", "--exact", "--fuzzy", "1"], "--exact allows no edit", id="exact and fuzzy"),
         pytest.param(["tea", "--fuzzy", "3"], "--fuzzy", id="too fuzzy"),
-        pytest.param(["tea", "--since", "2024-13"], "'2024-13' is no date", id="no such month"),
+        pytest.param(
+            ["tea", "--since", "2024-13"],
+            "'2024-13' is not a valid date (month must be in 1..12): give",
+            id="no such month",
+        ),
         pytest.param(["чай"], "'ч' in 'чай' cannot be searched for", id="another script"),
         pytest.param(
             ["--queries", "absent"], "cannot read the queries in absent: No such file", id="no file"
@@ -179,7 +183,7 @@ def test_many_queries_of_which_none_matches_end_with_1(run: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(b"tea\n\n-milk\n", "list, line 3: '-milk' asks", id="a wrong line"),
+        pytest.param(b"tea\n\n-milk\n", "list, line 3: '-milk' only excludes words", id="a wrong line"),
         pytest.param(b"\n \n", "list holds no query", id="nothing but blank lines"),
         pytest.param(b"caf\xe9\n", "the queries in list are not UTF-8", id="another encoding"),
     ],

@@ -79,7 +79,7 @@ def rows(folder: Path) -> object:
                     ("images", "path, size, mtime_ns, status, content_id, reason"),
                     ("instances", "id, content_id, polygon, score, transcript, folded, confidence, vector"),
                     ("instances", "characters"),
-                    ("head", "body"),
+                    ("manifest_copy", "body"),
                 )
             ]
     except (sqlite3.Error, ValueError, MemoryError) as error:
@@ -229,10 +229,10 @@ def test_rebuilding_leaves_a_manifest_of_a_newer_format_alone(whole: Whole) -> N
     assert path.read_bytes() == b'{"format": 99}'
 
 
-def test_without_a_manifest_or_a_head_there_is_nothing_to_rebuild_from(whole: Whole) -> None:
+def test_without_a_manifest_or_its_copy_there_is_nothing_to_rebuild_from(whole: Whole) -> None:
     (whole.folder / "manifest.json").unlink()
     with contextlib.closing(sqlite3.connect(whole.folder / "catalog.sqlite3")) as database:
-        database.execute("DELETE FROM head")
+        database.execute("DELETE FROM manifest_copy")
         database.commit()
     with pytest.raises(StsearchError, match="the manifest is lost"):
         Gallery.edit(whole.folder, restore=True)

@@ -82,16 +82,16 @@ def corrupt(catalog: Catalog, statement: str) -> None:
         ("UPDATE images SET mtime_ns = 2", "row b'a.jpg' of images does not match its checksum"),
         ("UPDATE contents SET width = 1", "row 1 of contents does not match its checksum"),
         ("DELETE FROM instances WHERE id = 2", "instances has 1 rows, and not those that were written"),
-        ("DELETE FROM images", "content 1 has another number of files than it says"),
+        ("DELETE FROM images", "content 1 has a wrong number of files"),
         ("DELETE FROM contents", "names a row of contents that is not there"),
         ("DELETE FROM totals", "how many rows contents has is lost"),
         ("UPDATE sqlite_sequence SET seq = 0", "the last id of instances is 0"),
-        ("UPDATE head SET body = 'other'", "its head does not match its checksum"),
+        ("UPDATE manifest_copy SET body = 'other'", "its copy of the manifest does not match its checksum"),
     ],
 )
 def test_what_changed_behind_the_checksums_is_found(catalog: Catalog, statement: str, finding: str) -> None:
     catalog.add([spotted("a.jpg", "exit", "taxi")])
-    catalog.set_head("one")
+    catalog.set_manifest_copy("one")
     assert list(catalog.faults(DIM)) == []
     corrupt(catalog, statement)
     assert finding in "; ".join(catalog.faults(DIM))

@@ -81,7 +81,7 @@ def test_a_file_of_an_absurd_time_is_of_the_first_moment() -> None:
     "text", ["", "20", "2024-1", "2024-02-30", "0000", "9999", "2024-05-17T10:00", "May"]
 )
 def test_what_is_no_date_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is no date .* write a year, month or day"):
+    with pytest.raises(UsageError, match=r"is not a valid date \(.*\): give a year, a month or a day"):
         span(text)
 
 

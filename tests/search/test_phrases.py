@@ -77,7 +77,7 @@ def find(phrase: str, words: dict[str, Polygon], fuzzy: int | None = None, min_s
     table = table_of(*(name.rstrip("#") for name in words))
     table.contents[:] = 1
     term, outlines = Term(tuple(phrase.split())), list(words.values())
-    embeddings = {fixed_part(run): embed(fixed_part(run)) for run in term.runs().values()}
+    embeddings = {fixed_part(run): embed(fixed_part(run)) for run in term.joined_words().values()}
     scorer = Scorer(candidates_of(table, outlines=outlines), embeddings, MODEL, fuzzy)
     scores, chains = find_phrase(term, scorer, min_score)
     return scores, [list(chain) for chain in chains.values()]

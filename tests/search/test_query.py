@@ -61,16 +61,16 @@ def test_a_query_is_read(text: str, meaning: list[Read]) -> None:
         pytest.param("кафе", "'к' in 'кафе' cannot be searched for: .* letters a to z", id="another script"),
         pytest.param("caf日", "'日' in 'caf日' cannot be", id="one letter of another script"),
         pytest.param("bar ९", "'९' in '९' cannot be", id="digits of another script"),
-        pytest.param('open "24 hours', "a quote is missing", id="unbalanced quotes"),
-        pytest.param('tea ""', "no word between the quotes", id="empty quotes"),
+        pytest.param('open "24 hours', "a quotation mark is missing", id="unbalanced quotes"),
+        pytest.param('tea ""', "no word between the quotation marks", id="empty quotes"),
         pytest.param('tea -"&"', "no word follows the -", id="not nothing"),
         pytest.param("tea - milk", "no word follows the - .* write -word without a space", id="a lone minus"),
-        pytest.param("-milk", "what they should show, as in coffee -starbucks", id="only negatives"),
+        pytest.param("-milk", "add a word .* as in coffee -starbucks", id="only negatives"),
         pytest.param("tea OR -milk", "on each side of an OR", id="only negatives on one side"),
         pytest.param("tea OR", "a word is missing beside OR", id="or at the end"),
         pytest.param("OR tea", "a word is missing beside OR", id="or at the beginning"),
         pytest.param("a OR OR b", "a word is missing beside OR", id="or twice"),
-        pytest.param("OR", "write it small: or", id="or alone"),
+        pytest.param("OR", "write or in lower case", id="or alone"),
         pytest.param("a OR & OR b", "a word is missing beside OR", id="punctuation beside or"),
         pytest.param("*", "'\\*' would match every word", id="a star alone"),
         pytest.param("tea ??", "'\\?\\?' would match every word", id="wildcards alone"),
@@ -122,7 +122,7 @@ def test_a_query_of_words_alone_says_so(text: str, only: bool) -> None:
 
 
 def test_up_to_four_words_of_a_phrase_may_be_run_together() -> None:
-    runs = Term(("a", "b*", "*c", "d", "e")).runs()
+    runs = Term(("a", "b*", "*c", "d", "e")).joined_words()
     assert runs[0, 3] == "ab*c"
     assert (0, 4) in runs
     assert (0, 5) not in runs

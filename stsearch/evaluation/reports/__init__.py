@@ -1,1 +1,1 @@
-"""What a benchmark measured, written for people: lines for a terminal, Markdown, and a page of HTML."""
+"""Reports of a benchmark: lines for a terminal, Markdown, and a page of HTML."""

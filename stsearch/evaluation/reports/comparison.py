@@ -1,4 +1,4 @@
-"""A report set beside what papers report on the same benchmark."""
+"""A report beside published results on the same benchmark."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Comparison:
 
     Attributes:
         title: of the table.
-        source: of the figures, and what to keep in mind.
+        source: of the figures, with their caveats.
         rows: worst first; that of the report has an empty ``remark`` and is ``ours``.
         ours: the row of the report.
     """

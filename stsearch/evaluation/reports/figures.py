@@ -11,7 +11,7 @@ MIB = 1 << 20
 
 
 def figures_of(report: Report) -> Iterator[tuple[str, str]]:
-    """Yield each figure with its name; the first line, which says what was measured, has none."""
+    """Yield each figure with its name; the first line, the title, has none."""
     queries = f", {len(report.average_precision)} queries" if "retrieval" in report.measures else ""
     yield "", f"{report.benchmark}: {report.photos} photos{queries}"
     if "retrieval" in report.measures:
@@ -37,7 +37,7 @@ def figures_of(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def figures_of_conditions(conditions: Conditions) -> Iterator[tuple[str, str]]:
-    """Yield what is known of the conditions under which a speed was measured, with its name."""
+    """Yield the known conditions of the run, each with its name."""
     if conditions.hardware:
         yield "hardware", conditions.hardware
         yield "input", f"{conditions.input_size}, {conditions.precision}; peak memory {_memory(conditions)}"

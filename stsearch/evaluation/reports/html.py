@@ -15,7 +15,7 @@ from stsearch.evaluation.scoring import Report
 
 MISSES = 12
 PLOTS = 12
-"""So many of the worst queries are drawn one by one."""
+"""The number of queries, worst first, that get a plot of their own."""
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}

@@ -17,20 +17,20 @@ from stsearch.types import Polygon, Sample
 PICTURE = 280
 """Pixels on the longer side of a picture."""
 
-_AROUND = 1.5  # a picture shows so many times the longer side of the word around it
+_MARGIN = 1.5  # around the word, as a multiple of its longer side
 _ORANGE = (0, 120, 255)  # in the order of OpenCV
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Miss:
-    """A photograph that answers a query and was not found well.
+    """A relevant photograph with too low a rank.
 
     Attributes:
-        query: that it answers.
+        query: that it is relevant for.
         photo: the photograph.
-        above: how many photographs that do not answer score as high or higher.
+        above: the number of irrelevant photographs that score as high or higher.
         score: that it got.
-        polygon: of the word; None where the labels do not tell.
+        polygon: of the word; None where it is not labelled.
     """
 
     query: str
@@ -64,7 +64,7 @@ def picture_of(miss: Miss) -> str:
         return ""
     if miss.polygon is not None:
         low, high = miss.polygon.min(axis=0), miss.polygon.max(axis=0)
-        margin = _AROUND * float((high - low).max())
+        margin = _MARGIN * float((high - low).max())
         height, width = image.shape[:2]
         left, top = np.clip(low - margin, 0, [width - 1, height - 1]).astype(int).tolist()
         right, bottom = np.clip(high + margin, [left + 1, top + 1], [width, height]).astype(int).tolist()
