@@ -20,7 +20,7 @@ Quad = NDArray[np.float32]  # (4, 2)
 Embedding = NDArray[np.float32]  # (D,) unit length
 
 PHOTO_BATCH = 4
-"""Photographs of a transaction on a CPU; as many are spotted in parallel at most."""
+"""Photographs of a transaction on a CPU; at most as many are spotted at the same time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +104,7 @@ class PhotoSpotter(Protocol):
 
     info: ModelInfo
     decode_side: int  # pixels on the longer side of a photograph that it can make use of
+    threads: int  # how many may spot a photograph each at the same time; 0: it is faster with batches
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         """Return the text instances of each image (HWC uint8 RGB), polygons in its own pixels."""

@@ -1,4 +1,4 @@
-"""Work on items ahead of whoever takes the results, in threads that nobody has to wait for.
+"""Pass items through steps of work, each with threads of its own; results come out in order.
 
 ``concurrent.futures`` joins its threads when the process ends, so a decoder that never comes back would keep
 the process alive. These threads are daemons: work that takes too long is given up, and another thread takes
@@ -7,16 +7,16 @@ the place of the one that may never return.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,7 +29,7 @@ def usable_cores() -> int:
 
 @dataclass(frozen=True)
 class Timeout(Generic[T, R]):
-    """How long an item may be worked on.
+    """How long a step may work on an item.
 
     Attributes:
         seconds: from when a thread begins with it.
@@ -40,85 +40,171 @@ class Timeout(Generic[T, R]):
     outcome: Callable[[T], R]
 
 
-@dataclass(eq=False)
-class _Task(Generic[T, R]):
+@dataclass(frozen=True)
+class Step(Generic[T, R]):
+    """One kind of work.
+
+    Attributes:
+        threads: how many items are worked on at the same time.
+        work: is done with every item; its result is the item of the next step.
+        timeout: how long it may take; without one it may take forever.
+        is_joined: whether the end of the pool waits for the items that are being worked on.
+    """
+
+    threads: int
     work: Callable[[T], R]
-    item: T
-    began: Future[float] = field(default_factory=Future)
-    result: Future[R] = field(default_factory=Future)
-    is_given_up: bool = False
+    timeout: Timeout[T, R] | None = None
+    is_joined: bool = False
 
-    def run(self) -> None:
-        self.began.set_result(time.monotonic())
-        try:
-            self.result.set_result(self.work(self.item))
-        except Exception as error:  # noqa: BLE001  raised again where the result is taken
-            self.result.set_exception(error)
 
-    def outcome(self, limit: Timeout[T, R] | None) -> R:
-        """Wait for the result, or for the limit."""
-        if limit is None:
-            return self.result.result()
-        left = self.began.result() + limit.seconds - time.monotonic()
-        wait([self.result], min(max(left, 0.0), threading.TIMEOUT_MAX))
-        self.is_given_up = not self.result.done()
-        return limit.outcome(self.item) if self.is_given_up else self.result.result()
+@dataclass(eq=False)
+class _Task:
+    """An item on its way through the steps; changed only under the lock of the pool."""
+
+    value: Any  # Any: first the item, then the result of each step, and each has a type of its own
+    step: int = 0  # which step it waits for, or is in
+    deadline: float = math.inf  # of that step, by time.monotonic(), once it is in
+    is_done: bool = False
+    error: BaseException | None = None
+
+
+@dataclass(eq=False)
+class _Workers:
+    """The threads of a step, and what waits for them."""
+
+    step: Step[Any, Any]
+    tasks: SimpleQueue[_Task | None] = field(default_factory=SimpleQueue)
+    threads: list[threading.Thread] = field(default_factory=list)
 
 
 class OrderedPool(Generic[T, R]):
-    """Threads for one kind of work; used as a context, at the end of which what has not begun is dropped.
+    """Threads for one or more steps of work; used as a context, at the end of which no other work begins.
+
+    An item goes on to the next step as soon as it can, whatever became of the items before it. So a slow one
+    delays the results after it, and never the work on them, until ``ahead`` items wait.
 
     Args:
-        threads: how many items are worked on at the same time.
-        work: is done with every item.
-        limit: how long it may take; without one it may take forever.
+        steps: each with the results of the one before; the first with items T, the last gives results R.
+        ahead: items that are taken before the result of the first of them is; 0: as many as are in work.
     """
 
-    def __init__(self, threads: int, work: Callable[[T], R], limit: Timeout[T, R] | None = None) -> None:
-        self._window = 2 * threads
-        self._work = work
-        self._limit = limit
-        self._tasks: SimpleQueue[_Task[T, R] | None] = SimpleQueue()
-        self._started = 0
+    def __init__(self, *steps: Step[Any, Any], ahead: int = 0) -> None:
+        self._workers = [_Workers(step) for step in steps]
+        # Work for every thread, and for those of the last step the next item at hand. Items in work are what
+        # takes memory: photographs, of which only the words are left at the end.
+        self._max_in_work = sum(step.threads for step in steps) + steps[-1].threads
+        self._max_waiting = max(ahead, self._max_in_work)
+        self._in_work = 0
+        self._waiting: deque[_Task] = deque()  # in order, until their results are taken
+        self._changed = threading.Condition()
         self._is_closed = False
-        for _ in range(threads):
-            self._start_thread()
 
     def __enter__(self) -> Self:
+        for workers in self._workers:
+            for _ in range(workers.step.threads):
+                self._start_thread(workers)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._is_closed = True
-        for _ in range(self._started):
-            self._tasks.put(None)
+        for workers in self._workers:
+            for _ in workers.threads:
+                workers.tasks.put(None)
+        for workers in self._workers:
+            if workers.step.is_joined:
+                for thread in workers.threads:
+                    thread.join()
 
     def results(self, items: Iterable[T]) -> Iterator[R]:
-        """Yield the result of every item in order, while up to twice as many as threads are taken ahead."""
-        waiting: deque[_Task[T, R]] = deque()
-        for item in items:
-            task = _Task(self._work, item)
-            self._tasks.put(task)
-            waiting.append(task)
-            if len(waiting) >= self._window:
-                yield self._take(waiting.popleft())
-        while waiting:
-            yield self._take(waiting.popleft())
+        """Yield the result of every item in order; an error of any is raised as soon as it is seen."""
+        source = iter(items)
+        is_more = True
+        while is_more or self._waiting:
+            if self._wait_for_first(is_more):
+                yield self._waiting.popleft().value
+                continue
+            try:
+                self._begin(next(source))
+            except StopIteration:
+                is_more = False
 
-    def _take(self, task: _Task[T, R]) -> R:
-        # Items begin in order, and one that was given up got a new thread: this one has begun or soon will.
-        outcome = task.outcome(self._limit)
-        if task.is_given_up:
-            self._start_thread()
-        return outcome
+    def take_finished(self) -> list[R]:
+        """Return the results, in order, that ``results`` had not come to when it was left."""
+        with self._changed:
+            waiting, self._waiting = self._waiting, deque()
+            return [task.value for task in waiting if task.is_done and task.error is None]
 
-    def _start_thread(self) -> None:
-        self._started += 1
-        threading.Thread(target=self._serve, daemon=True).start()
+    def _begin(self, item: T) -> None:
+        task = _Task(item)
+        with self._changed:
+            self._waiting.append(task)
+            self._in_work += 1
+        self._workers[0].tasks.put(task)
 
-    def _serve(self) -> None:
-        while (task := self._tasks.get()) is not None and not self._is_closed:
-            task.run()
-            if task.is_given_up:
+    def _wait_for_first(self, or_room: bool) -> bool:
+        """Wait for the first result and return True; or, if asked, return False once an item may be taken."""
+        with self._changed:
+            while True:
+                for task in self._waiting:
+                    if task.error is not None:
+                        raise task.error
+                if self._waiting and self._waiting[0].is_done:
+                    return True
+                if or_room and self._in_work < self._max_in_work and len(self._waiting) < self._max_waiting:
+                    return False
+                left = min(task.deadline for task in self._waiting) - time.monotonic()
+                if left > 0:
+                    self._changed.wait(min(left, threading.TIMEOUT_MAX))
+                else:
+                    self._give_up()
+
+    def _give_up(self) -> None:
+        """End the work on every item that takes too long, and start a thread for each that may be stuck."""
+        now = time.monotonic()
+        for task in self._waiting:
+            if task.deadline <= now:
+                workers = self._workers[task.step]
+                assert workers.step.timeout is not None
+                self._start_thread(workers)
+                self._go_on(task, workers.step.timeout.outcome(task.value))
+
+    def _start_thread(self, workers: _Workers) -> None:
+        thread = threading.Thread(target=self._serve, args=(workers,), daemon=True)
+        workers.threads.append(thread)
+        thread.start()
+
+    def _serve(self, workers: _Workers) -> None:
+        while (task := workers.tasks.get()) is not None and not self._is_closed:
+            if not self._work_on(task, workers.step):
                 return
+
+    def _work_on(self, task: _Task, step: Step[Any, Any]) -> bool:
+        """Do the work of ``step``; return False if the task was given up, and another thread took over."""
+        with self._changed:
+            number, item = task.step, task.value
+            if step.timeout is not None:
+                task.deadline = time.monotonic() + step.timeout.seconds
+                self._changed.notify()
+        value, error = None, None
+        try:
+            value = step.work(item)
+        except BaseException as raised:  # noqa: BLE001  raised again where the results are taken
+            error = raised
+        with self._changed:
+            if task.step != number:
+                return False
+            self._go_on(task, value, error)
+        return True
+
+    def _go_on(self, task: _Task, value: object, error: BaseException | None = None) -> None:
+        """Pass ``task`` to the next step, or end it."""
+        task.value, task.error, task.deadline = value, error, math.inf
+        task.step += 1
+        if error is None and task.step < len(self._workers):
+            self._workers[task.step].tasks.put(task)
+            return
+        task.is_done = True
+        self._in_work -= 1
+        self._changed.notify()

@@ -1,4 +1,4 @@
-"""ahead.py: results in order, and no waiting for work that never ends."""
+"""worker_pool.py: results in order, and no waiting for work that is slow or never ends."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from stsearch.worker_pool import OrderedPool, Timeout
+from stsearch.worker_pool import OrderedPool, Step, Timeout
 
 LIMIT_S = 0.3  # what the others have to be done in, on a busy machine too
+PATIENCE_S = 60.0  # until a test that hangs fails
 
 
 @pytest.fixture
@@ -23,25 +24,125 @@ def hang() -> Iterator[Callable[[], None]]:
 
 
 def assert_waited(event: threading.Event) -> None:
-    assert event.wait(60)
+    assert event.wait(PATIENCE_S)
+
+
+def pool_of(threads: int, work: Callable[[int], str]) -> OrderedPool[int, str]:
+    return OrderedPool(Step(threads, work))
 
 
 @pytest.mark.parametrize("number", [0, 1, 3, 50])
 def test_results_come_in_order(number: int) -> None:
-    with OrderedPool(3, str) as workers:
+    with pool_of(3, str) as workers:
         assert list(workers.results(range(number))) == [str(item) for item in range(number)]
 
 
-def test_items_are_taken_up_to_twice_as_many_as_threads_ahead() -> None:
-    items = iter(range(100))
-    with OrderedPool(2, str) as workers:
-        assert next(workers.results(items)) == "0"
-    assert next(items) == 4
+def test_the_result_of_a_step_is_the_item_of_the_next() -> None:
+    two_steps: OrderedPool[int, str] = OrderedPool(Step(2, lambda item: item + 1), Step(3, str))
+    with two_steps as workers:
+        assert list(workers.results(range(50))) == [str(item + 1) for item in range(50)]
 
 
-def test_an_exception_is_raised_where_the_result_is_taken() -> None:
-    with OrderedPool(1, int) as workers, pytest.raises(ValueError, match="invalid literal"):
-        list(workers.results(["no number"]))
+def test_up_to_twice_as_many_items_as_threads_are_in_work() -> None:
+    taken, done, in_work = 0, 0, [0]
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for item in range(100):
+            taken += 1
+            in_work.append(taken - done)
+            yield item
+
+    with pool_of(2, str) as workers:
+        for _ in workers.results(items()):
+            done += 1
+    assert max(in_work) <= 4
+
+
+@pytest.mark.parametrize("is_slow_in", [0, 1])
+def test_items_pass_a_slow_one_in_whichever_step_it_is(is_slow_in: int) -> None:
+    passed, done = threading.Event(), 0
+
+    def work(step: int, item: int) -> int:
+        if item == 0 and step == is_slow_in:
+            assert_waited(passed)
+        return item
+
+    def last(item: int) -> int:
+        nonlocal done
+        result = work(1, item)
+        done += item > 0
+        if done == 39:
+            passed.set()
+        return result
+
+    pool: OrderedPool[int, int] = OrderedPool(Step(2, lambda item: work(0, item)), Step(2, last), ahead=40)
+    with pool as workers:
+        assert list(workers.results(range(40))) == list(range(40))
+
+
+def test_no_more_items_than_allowed_pass_a_slow_one() -> None:
+    """The slow item waits until the last one allowed is done, which is when another would be taken."""
+    passed = threading.Event()
+    taken = iter(range(100))
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert_waited(passed)
+        elif item == 9:
+            passed.set()
+        return item
+
+    pool: OrderedPool[int, int] = OrderedPool(Step(2, work), ahead=10)
+    with pool as workers:
+        assert next(workers.results(taken)) == 0
+    assert next(taken) == 10
+
+
+def test_an_exception_is_raised_before_the_results_of_slow_items(hang: Callable[[], None]) -> None:
+    def work(item: str) -> int:
+        if not item:
+            hang()
+        return int(item)
+
+    pool: OrderedPool[str, int] = OrderedPool(Step(2, work))
+    with pool as workers, pytest.raises(ValueError, match="invalid literal"):
+        list(workers.results(["", "no number"]))
+
+
+def test_what_was_finished_before_an_exception_can_be_taken(hang: Callable[[], None]) -> None:
+    def work(item: str) -> str:
+        if item == "slow":
+            hang()
+        if item == "wrong":
+            raise KeyboardInterrupt
+        return item
+
+    pool: OrderedPool[str, str] = OrderedPool(Step(2, work))
+    with pytest.raises(KeyboardInterrupt), pool as workers:
+        list(workers.results(["slow", "quick", "wrong"]))
+    assert pool.take_finished() == ["quick"]
+
+
+def test_work_that_is_joined_ends_before_the_context_does() -> None:
+    at_work, ended = threading.Barrier(2, timeout=PATIENCE_S), []
+
+    def work(item: int) -> None:
+        at_work.wait()
+        at_work.wait()
+        ended.append(item)
+
+    pool: OrderedPool[int, None] = OrderedPool(Step(1, work, is_joined=True))
+
+    def items() -> Iterator[int]:
+        yield 1
+        at_work.wait()
+        threading.Thread(target=at_work.wait).start()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), pool as workers:
+        list(workers.results(items()))
+    assert ended == [1]
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -56,21 +157,26 @@ def test_what_takes_too_long_is_given_up_and_the_others_are_done(
     def give_up(item: str) -> str:
         return f"gave up {item}"
 
-    with OrderedPool(threads, work, Timeout(LIMIT_S, give_up)) as workers:
+    pool: OrderedPool[str, str] = OrderedPool(
+        Step(threads, work, Timeout(LIMIT_S, give_up)), Step(1, str.upper)
+    )
+    with pool as workers:
         results = list(workers.results(["a", "stuck", "b", "stuck", "c"]))
-    assert results == ["a", "gave up stuck", "b", "gave up stuck", "c"]
+    assert results == ["A", "GAVE UP STUCK", "B", "GAVE UP STUCK", "C"]
 
 
 def test_a_limit_may_be_infinite() -> None:
-    with OrderedPool(1, str, Timeout(float("inf"), str)) as workers:
+    pool: OrderedPool[int, str] = OrderedPool(Step(1, str, Timeout(float("inf"), str)))
+    with pool as workers:
         assert list(workers.results([1])) == ["1"]
 
 
 @pytest.mark.slow
 def test_a_process_ends_while_work_is_stuck() -> None:
     script = (
-        "import threading; from stsearch.worker_pool import Timeout, OrderedPool\n"
-        "with OrderedPool(2, lambda item: threading.Event().wait(), Timeout(0.01, str)) as workers:\n"
+        "import threading; from stsearch.worker_pool import OrderedPool, Step, Timeout\n"
+        "stuck = Step(2, lambda item: threading.Event().wait(), Timeout(0.01, str))\n"
+        "with OrderedPool(stuck) as workers:\n"
         "    print(list(workers.results([1, 2, 3])))"
     )
     done = subprocess.run(

@@ -46,7 +46,10 @@ class OcrSpotter:
         name: of the engine, with its version.
         info: the description that a gallery keeps.
         decode_side: pixels on the longer side of a photograph that it uses at most.
+        threads: 0, because the engines share out the cores themselves.
     """
+
+    threads = 0
 
     def __init__(self, name: str, read: Callable[[Image], Sequence[Line]]) -> None:
         """Take the name of an engine, and a function that reads the lines of an HWC uint8 RGB image."""

@@ -1,7 +1,8 @@
 """From a folder of photographs to a gallery: walk, then skip, link or spot each file.
 
-Threads read and decode a bounded number of files ahead of the spotter, and a batch is one transaction of the
-gallery. So memory stays flat, and whatever ends a run costs no more than the photographs at work.
+Threads read, decode and spot a bounded number of files ahead of the gallery, which takes them in their order,
+a few in a transaction. So memory stays flat, a slow photograph holds up no other, and whatever ends a run
+costs no more than the photographs at work.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from stsearch.errors import ImageError, ImageRefusedError
+from stsearch.errors import ImageError, ImageRefusedError, WriteError
 from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
 from stsearch.gallery.gallery import Gallery
 from stsearch.images import MAX_MEGAPIXELS, Decoded, Resize, decode_image
 from stsearch.indexing.walk import NEVER, WalkRules, walk_photos
 from stsearch.types import PHOTO_BATCH, PhotoSpotter
-from stsearch.worker_pool import OrderedPool, Timeout
+from stsearch.worker_pool import OrderedPool, Step, Timeout
 
 PHOTO_TIMEOUT_S = 60.0
 """A JPEG of 177 megapixels of noise took 14 s on a busy core; what takes a minute was made to."""
 
 _LOOK_AHEAD = 4  # batches decoded before one is chosen, so that its photographs are of similar size
-_COMMIT = 256  # records at most that wait for a photograph to be committed with
+_MAX_RECORDS = 256  # of a transaction that no photograph was spotted for
+_MAX_AHEAD = 192  # files that may pass a slow one, and that ``kill -9`` makes the next run read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class IndexOptions:
     """How a folder is indexed.
 
     Attributes:
-        batch: photographs the spotter sees at once.
+        batch: photographs of a transaction; as many the spotter sees at once, if it wants batches.
         threads: files that are read and decoded at the same time.
         max_megapixels: larger photographs are refused.
         photo_timeout_s: a photograph that takes longer to decode fails.
@@ -157,6 +159,7 @@ class _Run:
         self._linked: Counter[str] = (
             Counter()
         )  # contents that appeared under a new path: moved, if another is gone
+        self._finished: list[Record] = []  # not in the gallery yet
 
     def report(self, seconds: float) -> IndexReport:
         """Return what the run did."""
@@ -164,16 +167,26 @@ class _Run:
         return IndexReport(**self._tally, failed=failed, words=self._now.words, seconds=seconds)
 
     def read_all(self, files: Sequence[PhotoFile]) -> None:
-        """Bring every one of ``files`` into the gallery, batch by batch."""
-        threads = self._options.threads
-        limit = Timeout(self._options.photo_timeout_s, self._give_up)
-        with (
-            OrderedPool(threads, self._read) as readers,
-            OrderedPool(threads, self._decode, limit) as decoders,
-        ):
-            read = readers.results(self._skip_unchanged(files))
-            for batch in self._batches(decoders.results(map(self._link, read))):
-                self.commit(batch)
+        """Bring every one of ``files`` into the gallery, some in a transaction."""
+        threads, spotter = self._options.threads, self._spotter
+        decode = Step(threads, self._decode, Timeout(self._options.photo_timeout_s, self._give_up))
+        spot = Step(spotter.threads, self._spot_alone, is_joined=True)
+        readers: OrderedPool[PhotoFile, _Read | Failed] = OrderedPool(Step(threads, self._read))
+        workers: OrderedPool[_Read | Linked | Failed, _Photo | Record] = (
+            OrderedPool(decode, spot, ahead=_MAX_AHEAD) if spotter.threads else OrderedPool(decode)
+        )
+        try:
+            with readers, workers:
+                read = map(self._link, readers.results(self._skip_unchanged(files)))
+                for record in self._spot_batches(workers.results(read)):
+                    self._collect(record)
+        except WriteError:  # the gallery takes no more
+            raise
+        except BaseException:  # Ctrl-C, too
+            self._finished += [done for done in workers.take_finished() if not isinstance(done, _Photo)]
+            self._commit_finished()
+            raise
+        self._commit_finished()
 
     def commit(self, batch: Sequence[Record]) -> None:
         """Add ``batch`` to the gallery in one transaction, and count it."""
@@ -190,6 +203,17 @@ class _Run:
             if isinstance(record, Linked):
                 self._count_gone(record.sha256)
         self._gallery.remove(gone)
+
+    def _collect(self, record: Record) -> None:
+        self._finished.append(record)
+        photos = sum(isinstance(each, Spotted) for each in self._finished)
+        if photos >= self._options.batch or len(self._finished) >= _MAX_RECORDS:
+            self._commit_finished()
+
+    def _commit_finished(self) -> None:
+        batch, self._finished = self._finished, []
+        if batch:
+            self.commit(batch)
 
     def _skip_unchanged(self, files: Iterable[PhotoFile]) -> Iterator[PhotoFile]:
         for file in files:
@@ -230,21 +254,24 @@ class _Run:
         reason = f"took longer than {self._options.photo_timeout_s:g} s to decode"
         return Failed(replace(read.file, mtime_ns=NEVER), reason)
 
-    def _batches(self, outcomes: Iterable[_Photo | Linked | Failed]) -> Iterator[list[Record]]:
-        """Yield records to commit; photographs of similar size go to the spotter together."""
-        settled: list[Record] = []
+    def _spot_alone(self, photo: _Photo | Linked | Failed) -> Record:
+        if not isinstance(photo, _Photo):
+            return photo
+        [record] = self._spot([photo])
+        return record
+
+    def _spot_batches(self, outcomes: Iterable[_Photo | Record]) -> Iterator[Record]:
+        """Yield records; photographs that are not spotted yet are, those of similar size together."""
         waiting: list[_Photo] = []
         for outcome in outcomes:
-            if isinstance(outcome, _Photo):
-                waiting.append(outcome)
-            else:
-                settled.append(outcome)
-            if len(waiting) >= _LOOK_AHEAD * self._options.batch or len(settled) >= _COMMIT:
-                yield [*settled, *self._spot(self._take(waiting))]
-                settled = []
-        while waiting or settled:
-            yield [*settled, *self._spot(self._take(waiting))]
-            settled = []
+            if not isinstance(outcome, _Photo):
+                yield outcome
+                continue
+            waiting.append(outcome)
+            if len(waiting) >= _LOOK_AHEAD * self._options.batch:
+                yield from self._spot(self._take(waiting))
+        while waiting:
+            yield from self._spot(self._take(waiting))
 
     def _take(self, waiting: list[_Photo]) -> list[_Photo]:
         """Take a batch of the largest photographs out of ``waiting``: they are padded to one size."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -18,34 +18,29 @@ def parallelize(spotter: Spotter) -> PhotoSpotter:
 
 
 class ParallelSpotter:
-    """Spots photographs in threads, each with its share of the cores; a spotter itself.
+    """Spots photographs for several threads at a time, each with its share of the cores; a spotter itself.
 
     Attributes:
         info: of the weights.
         decode_side: pixels on the longer side of a photograph that it can make use of.
+        threads: how many may call it at the same time.
     """
 
     def __init__(self, spotter: PhotoSpotter, cores: int) -> None:
-        """Share ``cores``, 1 or more, among threads that all use ``spotter``, which must not mind."""
+        """Share ``cores``, 1 or more, among threads that all use ``spotter``, which must be thread-safe."""
         self.info = spotter.info
         self.decode_side = spotter.decode_side
+        self.threads = min(cores, PHOTO_BATCH)  # each photograph needs some hundred megabytes
         self._spotter = spotter
-        self._threads = min(cores, PHOTO_BATCH)  # each photograph needs some hundred megabytes
-        self._cores_each = cores // self._threads
+        self._cores_each = cores // self.threads
+        self._thread = threading.local()
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         """Return the text instances of each image (HWC uint8 RGB), polygons in its own pixels.
 
-        Whatever ends it waits for the photographs at work, and begins no other.
+        The calling thread computes with its share of the cores from now on.
         """
-        pool = ThreadPoolExecutor(
-            self._threads, initializer=torch.set_num_threads, initargs=(self._cores_each,)
-        )
-        try:
-            return list(pool.map(self._spot_alone, images))
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def _spot_alone(self, image: Image) -> list[TextInstance]:
-        [found] = self._spotter.spot([image])
-        return found
+        if not hasattr(self._thread, "has_its_share"):
+            torch.set_num_threads(self._cores_each)
+            self._thread.has_its_share = True
+        return self._spotter.spot(images)

@@ -50,8 +50,11 @@ class Spotter:
         device: Where it computes.
         precision: What it computes in, in words.
         decode_side: Pixels on the longer side of a photograph that it can make use of.
+        threads: 0, because it is given batches (``parallel.ParallelSpotter`` is given photographs).
         recognizer: Reads what was found, from its own pixels; None: the embedder's CTC reading stays.
     """
+
+    threads = 0
 
     def __init__(self, model: SceneTextModel, info: ModelInfo, reads: bool = True) -> None:
         """Take a model as it is; a copy is made fast and runs. Without ``reads`` no recognizer does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, instance, photo_bytes
 from image_fixtures import STORED
 
+from stsearch.gallery.catalog import Record
 from stsearch.gallery.gallery import Gallery
 from stsearch.images import Decoded, decode_image
 from stsearch.indexing.indexer import IndexOptions, IndexReport, Progress, index_photos
@@ -263,6 +264,79 @@ def test_an_interrupt_keeps_the_batches_before_it_and_the_next_run_goes_on(
         index_photos(gallery, Interrupted(), IndexOptions(batch=1, threads=1))
     assert len(paths(gallery)) == 1
     assert counts(index_photos(gallery, ColourSpotter())) == {"new": 1, "unchanged": 1}
+
+
+class ThreadedSpotter(ColourSpotter):
+    """Takes a photograph from each of two threads; with ``a.png`` it waits until all others are done.
+
+    ``fail`` is called with the number of photographs done, after every other one.
+    """
+
+    threads = 2
+
+    def __init__(self, others: int, fail: Callable[[int], None] = lambda done: None) -> None:
+        super().__init__()
+        self.others, self.done, self.fail = others, 0, fail
+        self.all_others_are_done = threading.Event()
+
+    def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
+        [image] = images
+        found = super().spot(images)
+        if image[0, 0, 2] == 0:
+            assert self.all_others_are_done.wait(60)
+            return found
+        self.done += 1
+        if self.done == self.others:
+            self.all_others_are_done.set()
+        self.fail(self.done)
+        return found
+
+
+@pytest.fixture
+def many_photos(photos: Path) -> int:
+    """Add so many photographs beside ``a.png``, which comes before them, and return how many."""
+    (photos / "2024" / "b.png").unlink()
+    for number in range(1, 31):
+        (photos / f"b{number:02}.png").write_bytes(photo_bytes("exit", blue=number))
+    return 30
+
+
+def test_a_slow_photo_holds_up_no_other(photos: Path, gallery: Gallery, many_photos: int) -> None:
+    report = index_photos(gallery, ThreadedSpotter(many_photos), IndexOptions(threads=2))
+    assert counts(report) == {"new": 31}
+    assert paths(gallery)[:3] == ["a.png", "b01.png", "b02.png"]
+
+
+def test_what_was_spotted_while_a_slow_photo_held_up_the_order_survives_an_interrupt(
+    photos: Path, gallery: Gallery, many_photos: int
+) -> None:
+    def interrupt(done: int) -> None:
+        if done == 11:
+            threaded.all_others_are_done.set()
+            raise KeyboardInterrupt
+
+    threaded = ThreadedSpotter(many_photos, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        index_photos(gallery, threaded, IndexOptions(threads=2))
+    assert len(paths(gallery)) >= 10
+    again = index_photos(gallery, ColourSpotter())
+    assert counts(again) == {"new": 31 - again.unchanged, "unchanged": again.unchanged}
+
+
+def test_photos_are_committed_by_the_batch_while_others_are_spotted(
+    photos: Path, gallery: Gallery, many_photos: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "a.png").unlink()
+    sizes: list[int] = []
+    add = gallery.add
+
+    def count_and_add(batch: list[Record]) -> None:
+        sizes.append(len(batch))
+        add(batch)
+
+    monkeypatch.setattr(gallery, "add", count_and_add)
+    index_photos(gallery, ThreadedSpotter(many_photos), IndexOptions(batch=4))
+    assert sizes == [0, *[4] * 7, 2]
 
 
 def test_photos_of_one_size_share_a_batch(photos: Path, gallery: Gallery) -> None:

@@ -59,6 +59,7 @@ class FakeSpotter:
 
     info = INFO
     decode_side = INFO.longer_side
+    threads = 0
     device = torch.device("cpu")
     precision = "float32"
 

@@ -93,6 +93,8 @@ class ColourSpotter:
 
     WORDS = ("coffee", "bakery", "exit", "hotel")
 
+    threads = 0
+
     def __init__(self, info: ModelInfo = MODEL, reads: bool = True) -> None:
         self.info = info
         self.reads = reads
