@@ -23,7 +23,7 @@ def read_total_text_outlines(parts: Sequence[Path]) -> list[Sample]:
         parts: folder of labels, folder of photographs.
 
     Raises:
-        DataError: A photograph is missing, or a file is malformed.
+        DataError: A photograph is missing, a file is malformed, or scipy is not installed.
     """
     return read_label_files(parts, "poly_gt_*.mat", lambda stem: stem.removeprefix("poly_gt_"), _outlines)
 
@@ -34,7 +34,7 @@ def read_iiit_queries(path: Path) -> dict[str, list[str]]:
     Queries are in lower case, as TDSL asks them.
 
     Raises:
-        DataError: The file is missing or malformed.
+        DataError: The file is missing or malformed, or scipy is not installed.
     """
     entries = _load(path, "data")
     try:
@@ -57,9 +57,11 @@ def _outlines(path: Path) -> Iterator[WordLabel]:
 
 
 def _load(path: Path, name: str) -> Any:  # Any: scipy has no types, and a MATLAB cell holds anything
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
+    try:
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+    except ImportError as error:
+        raise DataError(f"{path} is a MATLAB file: pip install 'stsearch[benchmarks]' to read it") from error
     try:
         return loadmat(path)[name]
     except KeyError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle  # noqa: TID251 - what is written here must not be opened by what is tested
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -156,6 +157,14 @@ def test_a_malformed_matlab_file_is_named(tmp_path: Path, name: str, row: list[o
 def test_a_file_that_is_not_of_matlab_is_named(tmp_path: Path) -> None:
     write(tmp_path, {"data.mat": "EXIT"})
     with pytest.raises(DataError, match=r"data\.mat is no MATLAB file"):
+        read_iiit_queries(tmp_path / "data.mat")
+
+
+def test_without_scipy_the_extra_that_brings_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.io", None)
+    with pytest.raises(DataError, match=r"data\.mat is a MATLAB file: .*stsearch\[benchmarks\]"):
         read_iiit_queries(tmp_path / "data.mat")
 
 
