@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import pyclipper
 import shapely
 from numpy.typing import NDArray
 
 from stsearch.types import Image, Polygon, Quad
 
 _MOST_SAMPLES = 8  # a pixel of a rectified crop and axis; words of thousands of pixels need no more
+_CHORDS_PER_QUADRANT = 8  # of a rounded corner; with 16 the areas of words change by 0.1 %
 
 TALL_RATIO = 1.5
 """A word this many times as high as wide may be turned: its text may run up or down."""
@@ -112,15 +112,13 @@ def offset_polygon(polygon: Polygon, distance: float) -> Polygon | None:
     Returns:
         The largest resulting polygon (P, 2) float32, or None when nothing is left.
     """
-    scale = 16.0  # pyclipper works on integers; a sixteenth of a pixel is enough
-    clipper = pyclipper.PyclipperOffset()
-    clipper.AddPath(
-        np.round(polygon * scale).astype(np.int64).tolist(), pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON
-    )
-    paths = [
-        np.asarray(path, np.float32) / scale for path in clipper.Execute(distance * scale) if len(path) >= 3
-    ]
-    return max(paths, key=lambda path: abs(polygon_area(path)), default=None)
+    [shape] = _shapes([polygon])
+    parts = shapely.get_parts(shapely.buffer(shape, distance, quad_segs=_CHORDS_PER_QUADRANT))
+    areas = shapely.area(parts)
+    if not areas.any():
+        return None
+    outline = shapely.get_exterior_ring(parts[np.argmax(areas)])
+    return np.asarray(shapely.get_coordinates(outline)[:-1], np.float32)
 
 
 def shrink_distance(polygon: Polygon, ratio: float) -> float:

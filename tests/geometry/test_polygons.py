@@ -92,6 +92,22 @@ def test_offset_returns_none_when_nothing_is_left() -> None:
     assert offset_polygon(RECTANGLE, -6) is None
 
 
+def test_offset_rounds_corners() -> None:
+    grown = offset_polygon(RECTANGLE, 2)
+    assert grown is not None
+    assert abs(polygon_area(grown)) == pytest.approx(400 + 2 * 100 + np.pi * 2**2, rel=1e-3)
+
+
+@pytest.mark.parametrize("distance", [0.5, -1.5])
+def test_offset_of_an_outline_that_meets_itself_keeps_the_largest_part(distance: float) -> None:
+    """Two squares of 20 and 6 pixels, joined by a line that the outline goes along and back."""
+    joined = [[0, 0], [20, 0], [20, 10], [30, 10], [30, 7], [36, 7], [36, 13], [30, 13], [30, 10], [20, 10]]
+    offset = offset_polygon(np.array([*joined, [20, 20], [0, 20]], np.float32), distance)
+    assert offset is not None
+    right = 36.5 if distance > 0 else 18.5
+    assert (offset[:, 0].min(), offset[:, 0].max()) == (pytest.approx(-distance), pytest.approx(right))
+
+
 def test_shrink_distance_follows_the_paper() -> None:
     assert shrink_distance(RECTANGLE, 0.4) == pytest.approx(400 * (1 - 0.16) / 100)
 
