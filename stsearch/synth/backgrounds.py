@@ -1,4 +1,4 @@
-"""What text stands on and between: photographs or procedural textures, and colours taken from them."""
+"""Backgrounds of text: photographs or procedural textures, and colours sampled from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGER_SIDE = 560  # photographs are kept in memory at this size, half a megaby
 _PROCEDURAL = 24  # textures made when no photograph is given
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
 
-# Paints and plastics that signs are made of; photographs alone are too grey to give them often enough.
+# Of paints and plastics that signs are made of: colours sampled from photographs are mostly grey.
 SIGN_COLOURS = np.array(
     [
         (250, 250, 248), (236, 232, 220), (245, 245, 240), (215, 215, 210), (20, 20, 22),
@@ -53,7 +53,7 @@ def find_backgrounds(folder: Path | None) -> tuple[Path, ...]:
     return photographs
 
 
-class Backdrops:
+class Backgrounds:
     """Photographs kept decoded in memory, or textures made from ``seed`` where there are none."""
 
     def __init__(self, paths: Sequence[Path], seed: int) -> None:
@@ -63,22 +63,22 @@ class Backdrops:
         self._seed = seed
 
     def __len__(self) -> int:
-        """Return how many different backdrops there are."""
+        """Return how many different backgrounds there are."""
         return len(self._paths) or _PROCEDURAL
 
     def photograph(self, number: int) -> Image:
-        """Return backdrop ``number`` whole.
+        """Return background ``number`` whole.
 
         Raises:
             DataError: the photograph cannot be decoded.
         """
         if number not in self._decoded:
-            made = (
+            image = (
                 self._decode(self._paths[number])
                 if self._paths
-                else _texture(np.random.default_rng((self._seed, number)))
+                else _make_texture(np.random.default_rng((self._seed, number)))
             )
-            self._decoded[number] = made
+            self._decoded[number] = image
         return self._decoded[number]
 
     @staticmethod
@@ -92,7 +92,7 @@ class Backdrops:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
     def crop(self, rng: Generator, size: tuple[int, int], zoom: float = 1.0) -> Image:
-        """Return a random piece as (H, W, 3), enlarged ``zoom`` times at the least."""
+        """Return a random crop as (H, W, 3), enlarged at least ``zoom`` times."""
         image = self.photograph(int(rng.integers(len(self))))
         height, width = image.shape[:2]
         scale = max(size[0] / height, size[1] / width, zoom)
@@ -104,39 +104,41 @@ class Backdrops:
             piece = piece[:, ::-1]
         return np.asarray(cv2.resize(piece, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.uint8)
 
-    def calm_crop(self, rng: Generator, size: tuple[int, int], zoom: float = 1.0, tries: int = 3) -> Image:
-        """Return the least textured of ``tries`` random pieces."""
+    def smooth_crop(self, rng: Generator, size: tuple[int, int], zoom: float = 1.0, tries: int = 3) -> Image:
+        """Return the least textured of ``tries`` random crops."""
         pieces = [self.crop(rng, size, zoom) for _ in range(tries)]
         return min(
             pieces, key=lambda piece: float(np.std(piece[:: 1 + size[0] // 40, :: 1 + size[1] // 80, 1]))
         )
 
-    def colour(self, rng: Generator) -> Colour:
-        """Return the colour of a random spot of a random backdrop."""
+    def sample_colour(self, rng: Generator) -> Colour:
+        """Return the colour of a random pixel of a random background."""
         image = self.photograph(int(rng.integers(len(self))))
         y, x = int(rng.integers(image.shape[0])), int(rng.integers(image.shape[1]))
         return np.asarray(image[y, x], np.float32)
 
-    def sign_colour(self, rng: Generator) -> Colour:
-        """Return the colour of a board: mostly a paint, else one from a photograph."""
+    def choose_sign_colour(self, rng: Generator) -> Colour:
+        """Return the colour of a sign board: mostly one of ``SIGN_COLOURS``, else one of a photograph."""
         if rng.random() < 0.3:
-            return self.colour(rng)
+            return self.sample_colour(rng)
         paint = SIGN_COLOURS[int(rng.integers(len(SIGN_COLOURS)))]
         return np.asarray(np.clip(paint * rng.uniform(0.75, 1.05) + rng.normal(0, 8, 3), 0, 255), np.float32)
 
-    def contrasting(self, rng: Generator, ground: Colour, contrast: float) -> Colour:
-        """Return a colour whose distance in lightness from ``ground`` is near ``contrast`` (in [0, 255])."""
-        spots = self.photograph(int(rng.integers(len(self))))
-        ys, xs = rng.integers(0, spots.shape[0], 6), rng.integers(0, spots.shape[1], 6)
+    def choose_contrasting_colour(self, rng: Generator, background: Colour, contrast: float) -> Colour:
+        """Return a colour whose lightness differs from that of ``background`` by about ``contrast``."""
+        image = self.photograph(int(rng.integers(len(self))))
+        ys, xs = rng.integers(0, image.shape[0], 6), rng.integers(0, image.shape[1], 6)
         greys = rng.uniform(0, 255, (4, 1)) + rng.normal(0, 6, (4, 3))
         paints = SIGN_COLOURS[rng.integers(0, len(SIGN_COLOURS), 8)]
-        choices = np.concatenate([spots[ys, xs], paints, greys, [(252, 252, 250), (12, 12, 14)]]).astype(
+        choices = np.concatenate([image[ys, xs], paints, greys, [(252, 252, 250), (12, 12, 14)]]).astype(
             np.float32
         )
-        apart = np.abs(lightness(choices) - lightness(ground)) + 0.25 * np.abs(choices - ground).max(1)
-        best = choices[int(np.argmin(np.abs(apart - contrast) + rng.uniform(0, 30, len(choices))))]
-        if contrast > 60 and abs(float(lightness(best) - lightness(ground))) < 35:
-            best = np.full(3, 250.0 if lightness(ground) < 128 else 10.0, np.float32)
+        contrasts = np.abs(lightness(choices) - lightness(background)) + 0.25 * np.abs(
+            choices - background
+        ).max(1)
+        best = choices[int(np.argmin(np.abs(contrasts - contrast) + rng.uniform(0, 30, len(choices))))]
+        if contrast > 60 and abs(float(lightness(best) - lightness(background))) < 35:
+            best = np.full(3, 250.0 if lightness(background) < 128 else 10.0, np.float32)
         return np.asarray(np.clip(best, 0, 255), np.float32)
 
 
@@ -161,8 +163,8 @@ def fractal_noise(
     return total
 
 
-def _texture(rng: Generator) -> Image:
-    """Return a procedural backdrop: blotches of three colours, grain and, at times, courses of stone."""
+def _make_texture(rng: Generator) -> Image:
+    """Return a procedural background: patches of three colours, noise and, at times, the joints of a wall."""
     size = (270, 360)
     colours = SIGN_COLOURS[rng.integers(0, len(SIGN_COLOURS), 3)]
     level = np.clip(fractal_noise(rng, size, int(rng.integers(2, 6)), 5) * 0.5 + 0.5, 0, 1)[..., None]
@@ -170,12 +172,12 @@ def _texture(rng: Generator) -> Image:
     patch = np.clip(fractal_noise(rng, size, 2, 3) * 3, 0, 1)[..., None]
     image = image + (colours[2] - image) * patch * 0.7
     if rng.random() < 0.4:
-        image *= _courses(rng, size)[..., None]
+        image *= _make_wall(rng, size)[..., None]
     image += rng.normal(0, rng.uniform(2, 10), size)[..., None]
     return np.asarray(np.clip(image, 0, 255), np.uint8)
 
 
-def _courses(rng: Generator, size: tuple[int, int]) -> NDArray[np.float32]:
+def _make_wall(rng: Generator, size: tuple[int, int]) -> NDArray[np.float32]:
     """Return (H, W) brightness of a wall of bricks or tiles."""
     rows, columns = int(rng.integers(8, 40)), int(rng.integers(16, 90))
     ys, xs = np.mgrid[0 : size[0], 0 : size[1]]

@@ -16,67 +16,67 @@ _SHOT_NOISE = (0.4 + np.arange(256, dtype=np.float32) / 180).reshape(1, 256)
 
 
 @dataclass(frozen=True)
-class Shot:
-    """How hard the conditions are."""
+class CaptureConditions:
+    """How much a photograph is degraded."""
 
-    harshness: float  # in [0, 1]
-    max_blur: float  # pixels (Gaussian sigma) that the text of this picture can bear
+    severity: float  # in [0, 1]
+    max_blur: float  # largest sigma of a blur in pixels, so that the text stays legible
 
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """A photograph and how much it lost."""
+    """A degraded photograph."""
 
     image: Image
-    softness: float  # standard deviation of all blurring, in pixels
+    blur_sigma: float  # standard deviation of all blurring, in pixels
 
 
 class Camera:
-    """Takes scenes; noise is cut from one field made from ``seed``, to save half the time."""
+    """Degrades scenes as a camera does; noise is cut from one field of ``seed``, to save half the time."""
 
     def __init__(self, seed: int) -> None:
         """Prepare the noise field."""
         rng = np.random.default_rng((seed, 0xCA3E7A))
         self._noise = rng.normal(0, 1, (_NOISE_SIDE, _NOISE_SIDE)).astype(np.float32)
 
-    def expose(self, rng: Generator, image: Image, shot: Shot) -> Exposure:
-        """Return ``image`` as photographed."""
-        hard = shot.harshness
-        if rng.random() < 0.25 + 0.3 * hard:
-            image = _light(rng, image, hard)
-        softness = 0.0
-        if rng.random() < 0.25 + 0.4 * hard:
-            image, sigma = _blur(rng, image, shot.max_blur)
-            softness = sigma
-        if rng.random() < 0.1 + 0.25 * hard:
-            image, sigma = _shrink(rng, image, shot.max_blur)
-            softness = float(np.hypot(softness, sigma))
-        if rng.random() < 0.2 + 0.5 * hard:
-            image = self._grain(rng, image, hard)
-        image = _tone(rng, image, hard)
+    def expose(self, rng: Generator, image: Image, conditions: CaptureConditions) -> Exposure:
+        """Return ``image`` with the light, blur, noise, tone and JPEG artefacts of a photograph."""
+        severity = conditions.severity
+        if rng.random() < 0.25 + 0.3 * severity:
+            image = _apply_lighting(rng, image, severity)
+        blur_sigma = 0.0
+        if rng.random() < 0.25 + 0.4 * severity:
+            image, sigma = _blur(rng, image, conditions.max_blur)
+            blur_sigma = sigma
+        if rng.random() < 0.1 + 0.25 * severity:
+            image, sigma = _resample(rng, image, conditions.max_blur)
+            blur_sigma = float(np.hypot(blur_sigma, sigma))
+        if rng.random() < 0.2 + 0.5 * severity:
+            image = self._add_noise(rng, image, severity)
+        image = _change_tone(rng, image, severity)
         if rng.random() < 0.15:
             image = _sharpen(image, rng.uniform(0.3, 1.2))
         if rng.random() < 0.6:
-            image = _jpeg(image, int(rng.integers(25 if rng.random() < 0.3 * hard else 55, 96)))
-        return Exposure(image, softness)
+            image = _compress(image, int(rng.integers(25 if rng.random() < 0.3 * severity else 55, 96)))
+        return Exposure(image, blur_sigma)
 
-    def _grain(self, rng: Generator, image: Image, hard: float) -> Image:
+    def _add_noise(self, rng: Generator, image: Image, severity: float) -> Image:
         height, width = image.shape[:2]
-        sigma = min(float(rng.gamma(1.4, 2.4) * (0.4 + hard)), 18.0)
+        sigma = min(float(rng.gamma(1.4, 2.4) * (0.4 + severity)), 18.0)
         coarse = rng.random() < 0.4
-        one = self._field(rng, height, width, sigma, coarse)
-        grain = cv2.merge([one, one, one])
+        grey = self._cut_noise(rng, height, width, sigma, coarse)
+        grain = cv2.merge([grey, grey, grey])
         if rng.random() < 0.4:
-            grain = cv2.merge([one, *(self._field(rng, height, width, sigma, coarse) for _ in range(2))])
+            grain = cv2.merge([grey, *(self._cut_noise(rng, height, width, sigma, coarse) for _ in range(2))])
         if rng.random() < 0.4:
             # Shot noise grows with light; sensors clip the darkest part of it.
             grain = cv2.multiply(grain, cv2.LUT(image, _SHOT_NOISE))
         return np.asarray(cv2.add(image, grain, dtype=cv2.CV_8U), np.uint8)
 
-    def _field(
+    def _cut_noise(
         self, rng: Generator, height: int, width: int, sigma: float, coarse: bool
     ) -> NDArray[np.float32]:
-        """Return (H, W) noise; ``coarse`` noise has grains of more than a pixel."""
+        """Return (H, W) normal noise; ``coarse`` noise is correlated over more than a pixel."""
         noise = self._noise
         if max(height, width) > 0.8 * _NOISE_SIDE:
             noise = np.tile(noise, (height // _NOISE_SIDE + 2, width // _NOISE_SIDE + 2))
@@ -90,35 +90,35 @@ class Camera:
         )
 
 
-def _bytes(values: NDArray[np.floating]) -> Image:
+def _to_bytes(values: NDArray[np.floating]) -> Image:
     return np.asarray(cv2.convertScaleAbs(np.maximum(values, 0)), np.uint8)
 
 
-def _light(rng: Generator, image: Image, hard: float) -> Image:
-    """Let light fall off along a direction, or from the centre (vignette), or spill over a patch."""
+def _apply_lighting(rng: Generator, image: Image, severity: float) -> Image:
+    """Let brightness fall off along a direction or from the centre (vignette), or raise it in a spot."""
     height, width = image.shape[:2]
     xs = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     ys = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     kind = rng.random()
-    depth = rng.uniform(0.1, 0.35 + 0.35 * hard)
+    depth = rng.uniform(0.1, 0.35 + 0.35 * severity)
     if kind < 0.5:
         angle = rng.uniform(0, 2 * np.pi)
-        fall = 1 + np.float32(depth) * (np.float32(np.cos(angle)) * xs + np.float32(np.sin(angle)) * ys)
+        gain = 1 + np.float32(depth) * (np.float32(np.cos(angle)) * xs + np.float32(np.sin(angle)) * ys)
     elif kind < 0.75:
-        fall = 1 - np.float32(depth / 2) * (xs * xs + ys * ys)
+        gain = 1 - np.float32(depth / 2) * (xs * xs + ys * ys)
     else:
         x, y = rng.uniform(-1, 1, 2)
         reach = rng.uniform(0.3, 1.0)
         spot = np.exp(-(((xs - np.float32(x)) ** 2 + (ys - np.float32(y)) ** 2) / np.float32(2 * reach**2)))
         if rng.random() < 0.6:
-            fall = 1 + np.float32(depth * 1.5) * spot
+            gain = 1 + np.float32(depth * 1.5) * spot
         else:
-            return _bytes(image + (255 - image.astype(np.float32)) * (np.float32(depth) * spot)[..., None])
-    return np.asarray(cv2.multiply(image, cv2.merge([fall, fall, fall]), dtype=cv2.CV_8U), np.uint8)
+            return _to_bytes(image + (255 - image.astype(np.float32)) * (np.float32(depth) * spot)[..., None])
+    return np.asarray(cv2.multiply(image, cv2.merge([gain, gain, gain]), dtype=cv2.CV_8U), np.uint8)
 
 
-def _blur(rng: Generator, image: Image, most: float) -> tuple[Image, float]:
-    sigma = float(rng.uniform(0.2, 1) ** 1.7 * most)
+def _blur(rng: Generator, image: Image, max_blur: float) -> tuple[Image, float]:
+    sigma = float(rng.uniform(0.2, 1) ** 1.7 * max_blur)
     kind = rng.random()
     if sigma < 0.25:
         return image, 0.0
@@ -144,9 +144,9 @@ def _blur(rng: Generator, image: Image, most: float) -> tuple[Image, float]:
     ), sigma
 
 
-def _shrink(rng: Generator, image: Image, most: float) -> tuple[Image, float]:
-    """Scale down and up again; a pixel of the small picture blurs like 0.5 of its side."""
-    scale = 1 + float(rng.uniform(0.1, 1)) ** 1.5 * most * 1.5
+def _resample(rng: Generator, image: Image, max_blur: float) -> tuple[Image, float]:
+    """Scale down and up again; return the result, and the sigma of a Gaussian that blurs as much."""
+    scale = 1 + float(rng.uniform(0.1, 1)) ** 1.5 * max_blur * 1.5
     height, width = image.shape[:2]
     small = (max(4, round(width / scale)), max(4, round(height / scale)))
     down = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_LINEAR
@@ -155,14 +155,14 @@ def _shrink(rng: Generator, image: Image, most: float) -> tuple[Image, float]:
     return np.asarray(cv2.resize(reduced, (width, height), interpolation=up), np.uint8), 0.5 * scale
 
 
-def _tone(rng: Generator, image: Image, hard: float) -> Image:
+def _change_tone(rng: Generator, image: Image, severity: float) -> Image:
     """Change exposure, contrast, gamma and white balance by one table a channel."""
     levels = np.arange(256, dtype=np.float32)[:, None]
-    strength = 0.5 + 0.5 * hard
+    strength = 0.5 + 0.5 * severity
     contrast = np.exp(rng.normal(-0.08, 0.22) * strength)
     bias = rng.normal(0, 20) * strength
     cast = 1 + rng.normal(0, 0.05, 3) * strength
-    if rng.random() < 0.12 * hard:  # haze, or a photograph taken at night
+    if rng.random() < 0.12 * severity:  # haze, or a photograph taken at night
         contrast *= rng.uniform(0.35, 0.7)
         bias += rng.uniform(-55, 45)
     table = np.clip(
@@ -170,7 +170,7 @@ def _tone(rng: Generator, image: Image, hard: float) -> Image:
     )
     gamma = np.exp(rng.normal(0, 0.25) * strength)
     table = np.float32(255) * (table / 255) ** np.float32(gamma)
-    return np.asarray(cv2.LUT(image, np.ascontiguousarray(_bytes(table)[None])), np.uint8)
+    return np.asarray(cv2.LUT(image, np.ascontiguousarray(_to_bytes(table)[None])), np.uint8)
 
 
 def _sharpen(image: Image, amount: float) -> Image:
@@ -178,7 +178,7 @@ def _sharpen(image: Image, amount: float) -> Image:
     return np.asarray(cv2.addWeighted(image, 1 + amount, soft, -amount, 0), np.uint8)
 
 
-def _jpeg(image: Image, quality: int) -> Image:
-    # Channels are swapped for the codec's sake: chroma is subsampled, so their order matters.
+def _compress(image: Image, quality: int) -> Image:
+    # The codec expects BGR: it subsamples chroma, so the order of the channels matters.
     coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR_RGB), np.uint8)

@@ -1,4 +1,4 @@
-"""Contact sheets: many labelled pictures on one, to be looked at beside real photographs."""
+"""Contact sheets: many labelled pictures in one, for visual checks against real photographs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LEGIBLE = (0, 220, 0)
 _DONT_CARE = (230, 30, 30)
 
 
-def contact_sheet(scenes: Sequence[Scene], columns: int) -> Image:
+def make_contact_sheet(scenes: Sequence[Scene], columns: int) -> Image:
     """Return ``scenes`` in rows of ``columns``: readable words green with their transcript, others red.
 
     Raises:
@@ -25,22 +25,23 @@ def contact_sheet(scenes: Sequence[Scene], columns: int) -> Image:
         raise UsageError(
             f"a contact sheet needs scenes and columns, not {len(scenes)} scenes in {columns} columns"
         )
-    cells = [_cell(scene) for scene in scenes]
-    tallest = max(cell.shape[0] for cell in cells)
+    cells = [_draw_cell(scene) for scene in scenes]
+    row_height = max(cell.shape[0] for cell in cells)
     rows = -(-len(cells) // columns)
-    sheet = np.full((rows * tallest, min(columns, len(cells)) * _CELL_WIDTH, 3), 255, np.uint8)
+    sheet = np.full((rows * row_height, min(columns, len(cells)) * _CELL_WIDTH, 3), 255, np.uint8)
     for number, cell in enumerate(cells):
-        y, x = number // columns * tallest, number % columns * _CELL_WIDTH
+        y, x = number // columns * row_height, number % columns * _CELL_WIDTH
         sheet[y : y + cell.shape[0], x : x + _CELL_WIDTH] = cell
     return sheet
 
 
-def _cell(scene: Scene) -> Image:
+def _draw_cell(scene: Scene) -> Image:
     height, width = scene.image.shape[:2]
     scale = _CELL_WIDTH / width
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     cell = np.asarray(
-        cv2.resize(scene.image, (_CELL_WIDTH, max(1, round(height * scale))), interpolation=way), np.uint8
+        cv2.resize(scene.image, (_CELL_WIDTH, max(1, round(height * scale))), interpolation=interpolation),
+        np.uint8,
     )
     for word in scene.words:
         corners = np.round(word.polygon * scale).astype(np.int32)

@@ -1,4 +1,4 @@
-"""What the rendered words say: dictionary words, numbers, names, codes and random strings."""
+"""The words that are rendered: dictionary words, numbers, names, codes and random strings."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ entertainment
 """
 BUILTIN_WORDS: tuple[str, ...] = tuple(_COMMON_WORDS.split())
 
-# A flattened word-length law (SynthTIGER, ICDAR 2021, section 3.2 idea): natural text has few long words.
-_LENGTH_LAW = np.array(
+# Relative frequencies of lengths (SynthTIGER, ICDAR 2021, section 3.2 idea): natural text has few long words.
+_LENGTH_WEIGHTS = np.array(
     [0, 3, 5, 9, 10, 10, 10, 9, 9, 8, 7, 5, 4, 3, 2.5, 2, 1.5, 1.2, 1, 0.8, 0.7, 0.5, 0.4, 0.3, 0.2, 0.2],
     np.float64,
 )
-_LENGTH_STEPS = np.cumsum(_LENGTH_LAW / _LENGTH_LAW.sum())
+_CUMULATIVE_LENGTHS = np.cumsum(_LENGTH_WEIGHTS / _LENGTH_WEIGHTS.sum())
 
 _ACCENTS = {
     "a": "áàâäãå",
@@ -79,8 +79,8 @@ $# $## $#.99 $##.## $###.## S$#.## £#.## £##.50 £## ¥### ¥#,### Rs.### #.##
 ##MB ##W ###V ##Hz ##mph ##km/h #lb ##oz #ft #x x# #th 1st 2nd 3rd
 #-# ##-## ##/## #+# #x# ##x## #-## #### No.# No.## B#-## L#-## ##-##-## #### ##A ##B
 """
-# What stands before and after a word ("_"); every pair is as likely as any other.
-_EDGES = "_. _, _! _? _: _; \"_\" '_' (_) #_ _... _'s @_ *_ _- -_ _® &_ +_ _/"
+# Punctuation before and after a word ("_"); every pair is as likely as any other.
+_PUNCTUATION = "_. _, _! _? _: _; \"_\" '_' (_) #_ _... _'s @_ *_ _- -_ _® &_ +_ _/"
 # Digits and rare letters are raised, as SynthTIGER does: a dictionary lacks what an index is asked for.
 _RANDOM_CHARACTERS = string.ascii_letters + string.digits * 3 + "JQXZVKWYjqxzvkwy"
 
@@ -91,7 +91,7 @@ class Corpus:
     def __init__(self, words: Sequence[str], weights: NDArray[np.float64]) -> None:
         """Group ``words`` by length; ``weights`` (N,) are their relative frequencies of use."""
         self._words = tuple(words)
-        self._steps = np.cumsum(weights / weights.sum())
+        self._cumulative_weights = np.cumsum(weights / weights.sum())
         self._by_length: dict[int, list[str]] = {}
         for word in self._words:
             self._by_length.setdefault(len(word), []).append(word)
@@ -100,19 +100,19 @@ class Corpus:
         """Return one string without white space, 1 to 25 characters, cased as it is to be drawn."""
         kind = rng.random()
         if kind < 0.62:
-            text = _cased(self._frequent(rng), rng)
+            text = _change_case(self._sample_by_frequency(rng), rng)
         elif kind < 0.74:
-            text = _cased(self._of_flat_length(rng), rng)
+            text = _change_case(self._sample_by_length(rng), rng)
         elif kind < 0.82:
-            text = _cased(_name(rng), rng)
+            text = _change_case(_invent_name(rng), rng)
         elif kind < 0.92:
-            text = _number(rng)
+            text = _fill_number_pattern(rng)
         elif kind < 0.98:
-            text = _random_string(rng)
+            text = _sample_characters(rng)
         else:
-            text = self._address(rng)
+            text = self._compose_address(rng)
         if kind < 0.82:
-            text = _decorated(text, rng)
+            text = _add_accent_or_punctuation(text, rng)
         return text[:25]
 
     def line(self, rng: Generator, count: int) -> list[str]:
@@ -127,22 +127,24 @@ class Corpus:
             return [word.lower() for word in words]
         return words
 
-    def _frequent(self, rng: Generator) -> str:
-        return self._words[min(int(np.searchsorted(self._steps, rng.random())), len(self._words) - 1)]
+    def _sample_by_frequency(self, rng: Generator) -> str:
+        return self._words[
+            min(int(np.searchsorted(self._cumulative_weights, rng.random())), len(self._words) - 1)
+        ]
 
-    def _of_flat_length(self, rng: Generator) -> str:
-        length = int(np.searchsorted(_LENGTH_STEPS, rng.random()))
+    def _sample_by_length(self, rng: Generator) -> str:
+        length = int(np.searchsorted(_CUMULATIVE_LENGTHS, rng.random()))
         group = self._by_length.get(length)
         if group and (length <= 14 or rng.random() < 0.5):
             return group[int(rng.integers(len(group)))]
-        text = self._frequent(rng)
+        text = self._sample_by_frequency(rng)
         joint = _pick(rng, ["-", "-", "", "", "/", "&", "'"])
         while len(text) < length:
-            text += joint + self._frequent(rng)
+            text += joint + self._sample_by_frequency(rng)
         return text[:length].rstrip("-/&'") or text[:1]
 
-    def _address(self, rng: Generator) -> str:
-        stem = self._frequent(rng) if rng.random() < 0.5 else _name(rng)
+    def _compose_address(self, rng: Generator) -> str:
+        stem = self._sample_by_frequency(rng) if rng.random() < 0.5 else _invent_name(rng)
         stem = stem.lower().replace("'", "")
         domain = _pick_token(rng, _DOMAINS)
         kind = rng.random()
@@ -151,7 +153,7 @@ class Corpus:
         if kind < 0.7:
             return f"{stem}.{domain}"
         if kind < 0.9:
-            return f"{_pick(rng, ['info', 'sales', 'hello', 'shop', _name(rng)])}@{stem}.{domain}"
+            return f"{_pick(rng, ['info', 'sales', 'hello', 'shop', _invent_name(rng)])}@{stem}.{domain}"
         return f"{_pick(rng, ['/', '@', '#'])}{stem}"
 
 
@@ -163,11 +165,11 @@ def _pick_token(rng: Generator, tokens: str) -> str:
     return _pick(rng, tokens.split())
 
 
-def _syllable(rng: Generator) -> str:
+def _invent_syllable(rng: Generator) -> str:
     return _pick_token(rng, _ONSETS) + _pick_token(rng, _VOWELS) + _pick_token(rng, _CODAS).strip("_")
 
 
-def _cased(text: str, rng: Generator) -> str:
+def _change_case(text: str, rng: Generator) -> str:
     case = rng.random()
     if case < 0.35:
         return text[:1].upper() + text[1:]
@@ -180,7 +182,7 @@ def _cased(text: str, rng: Generator) -> str:
     )
 
 
-def _decorated(text: str, rng: Generator) -> str:
+def _add_accent_or_punctuation(text: str, rng: Generator) -> str:
     """Add an accent or punctuation to a few words."""
     chance = rng.random()
     if chance < 0.05:
@@ -192,14 +194,14 @@ def _decorated(text: str, rng: Generator) -> str:
                 accented = accented.upper()
             return text[:i] + accented + text[i + 1 :]
     elif chance < 0.15:
-        return _pick_token(rng, _EDGES).replace("_", text)
+        return _pick_token(rng, _PUNCTUATION).replace("_", text)
     return text
 
 
-def _name(rng: Generator) -> str:
+def _invent_name(rng: Generator) -> str:
     """Return an invented brand, place or family name made of syllables."""
     syllables = 1 + int(rng.random() * 2.4)
-    text = "".join(_syllable(rng) for _ in range(syllables))
+    text = "".join(_invent_syllable(rng) for _ in range(syllables))
     text += _pick_token(rng, _ENDINGS).strip("_")
     chance = rng.random()
     if chance < 0.04:
@@ -209,7 +211,7 @@ def _name(rng: Generator) -> str:
     return text
 
 
-def _number(rng: Generator) -> str:
+def _fill_number_pattern(rng: Generator) -> str:
     """Return a price, date, time, telephone number, plate or code after a random pattern."""
     pattern = _pick_token(rng, _NUMBERS)
     return "".join(
@@ -218,8 +220,8 @@ def _number(rng: Generator) -> str:
     )
 
 
-def _random_string(rng: Generator) -> str:
-    length = min(int(np.searchsorted(_LENGTH_STEPS, rng.random())), 14)
+def _sample_characters(rng: Generator) -> str:
+    length = min(int(np.searchsorted(_CUMULATIVE_LENGTHS, rng.random())), 14)
     pool = _RANDOM_CHARACTERS
     case = rng.random()
     if case < 0.45:

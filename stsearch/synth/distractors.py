@@ -1,4 +1,4 @@
-"""Things that look like text and are not: stripes, bricks, windows, fences, leaves, bar codes, pictograms."""
+"""Patterns that resemble text: stripes, bricks, windows, fences, leaves, bar codes, pictograms."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from stsearch.synth.backgrounds import Backdrops
+from stsearch.synth.backgrounds import Backgrounds
 from stsearch.synth.lettering import Mask
 from stsearch.synth.text_effects import Layer
 
 Pattern = Callable[[Generator, int, int], Mask]
 
 
-def draw_distractor(rng: Generator, backdrops: Backdrops, size: tuple[int, int]) -> Layer:
-    """Return a layer of about (h, w) ``size`` without any text; its ink is empty."""
+def draw_distractor(rng: Generator, backgrounds: Backgrounds, size: tuple[int, int]) -> Layer:
+    """Return a layer of (h, w) ``size`` with a pattern and no text; its ink is empty."""
     height, width = size
     pattern = _PATTERNS[int(rng.integers(len(_PATTERNS)))]
     mask = pattern(rng, height, width)
-    colour = backdrops.sign_colour(rng)
-    nothing = np.zeros_like(mask)
+    colour = backgrounds.choose_sign_colour(rng)
+    no_ink = np.zeros_like(mask)
     if rng.random() < 0.5:
-        return Layer(colour.astype(np.uint8)[None, None], mask, nothing)
-    ground = backdrops.sign_colour(rng)
+        return Layer(colour.astype(np.uint8)[None, None], mask, no_ink)
+    background = backgrounds.choose_sign_colour(rng)
     if rng.random() < 0.3:
-        plane = backdrops.crop(rng, size).astype(np.float32)
+        plane = backgrounds.crop(rng, size).astype(np.float32)
     else:
-        plane = np.broadcast_to(ground, (height, width, 3)).astype(np.float32)
+        plane = np.broadcast_to(background, (height, width, 3)).astype(np.float32)
     plane = (plane + (colour - plane) * (mask.astype(np.float32) / 255)[..., None]).astype(np.float32)
-    return Layer(plane.astype(np.uint8), np.full_like(mask, 255), nothing)
+    return Layer(plane.astype(np.uint8), np.full_like(mask, 255), no_ink)
 
 
-def draw_occluder(rng: Generator, backdrops: Backdrops, size: tuple[int, int]) -> Layer:
-    """Return a pole, a bundle of leaves or an opaque patch that hides what is behind it; its ink is empty."""
+def draw_occluder(rng: Generator, backgrounds: Backgrounds, size: tuple[int, int]) -> Layer:
+    """Return an occluder: an opaque patch, leaves or twigs; its ink is empty."""
     _height, _width = size
     mask = np.zeros(size, np.uint8)
     kind = rng.random()
     if kind < 0.4:
         mask[:] = 255
     elif kind < 0.75:
-        _ellipses(rng, mask, int(rng.integers(8, 40)), 0.06, 0.2)
+        _draw_ellipses(rng, mask, int(rng.integers(8, 40)), 0.06, 0.2)
     else:
-        _twigs(rng, mask)
-    rgb: NDArray[np.uint8] = backdrops.crop(rng, size)
+        _draw_twigs(rng, mask)
+    rgb: NDArray[np.uint8] = backgrounds.crop(rng, size)
     if rng.random() < 0.4:
-        rgb = backdrops.sign_colour(rng).astype(np.uint8)[None, None]
+        rgb = backgrounds.choose_sign_colour(rng).astype(np.uint8)[None, None]
     return Layer(rgb, mask, np.zeros_like(mask))
 
 
@@ -59,11 +59,11 @@ def _stripes(rng: Generator, height: int, width: int) -> Mask:
 
 def _fence(rng: Generator, height: int, width: int) -> Mask:
     mask = np.zeros((height, width), np.uint8)
-    step, thick = int(rng.integers(5, 24)), int(rng.integers(1, 5))
+    step, thickness = int(rng.integers(5, 24)), int(rng.integers(1, 5))
     for x in range(0, width, step):
-        mask[:, x : x + thick] = 255
+        mask[:, x : x + thickness] = 255
     for y in rng.integers(0, height, 2):
-        mask[y : y + thick] = 255
+        mask[y : y + thickness] = 255
     return mask
 
 
@@ -85,7 +85,7 @@ def _windows(rng: Generator, height: int, width: int) -> Mask:
     return mask
 
 
-def _ellipses(rng: Generator, mask: Mask, count: int, low: float, high: float) -> None:
+def _draw_ellipses(rng: Generator, mask: Mask, count: int, low: float, high: float) -> None:
     height, width = mask.shape
     for _ in range(count):
         centre = (int(rng.integers(width)), int(rng.integers(height)))
@@ -98,11 +98,11 @@ def _ellipses(rng: Generator, mask: Mask, count: int, low: float, high: float) -
 
 def _leaves(rng: Generator, height: int, width: int) -> Mask:
     mask = np.zeros((height, width), np.uint8)
-    _ellipses(rng, mask, int(rng.integers(10, 60)), 0.02, 0.12)
+    _draw_ellipses(rng, mask, int(rng.integers(10, 60)), 0.02, 0.12)
     return mask
 
 
-def _twigs(rng: Generator, mask: Mask) -> None:
+def _draw_twigs(rng: Generator, mask: Mask) -> None:
     height, width = mask.shape
     for _ in range(int(rng.integers(2, 7))):
         start = (int(rng.integers(width)), int(rng.integers(height)))
@@ -126,20 +126,24 @@ def _shapes(rng: Generator, height: int, width: int) -> Mask:
     """Draw arrows, rings, crosses and triangles in a row, like pictograms or ornaments."""
     mask = np.zeros((height, width), np.uint8)
     step = max(8, min(height, width // int(rng.integers(1, 7))))
-    thick = max(1, int(step * rng.uniform(0.05, 0.2)))
+    thickness = max(1, int(step * rng.uniform(0.05, 0.2)))
     for x in range(step // 2, width, step):
         reach, y = int(step * rng.uniform(0.2, 0.42)), height // 2
         kind = int(rng.integers(5))
         if kind == 0:
-            cv2.circle(mask, (x, y), reach, 255, thick if rng.random() < 0.6 else -1, cv2.LINE_AA)
+            cv2.circle(mask, (x, y), reach, 255, thickness if rng.random() < 0.6 else -1, cv2.LINE_AA)
         elif kind == 1:
             end = (x + int(rng.integers(-reach, reach + 1)), y + int(rng.integers(-reach, reach + 1)))
-            cv2.arrowedLine(mask, (x - reach, y), end, 255, thick, cv2.LINE_AA, tipLength=0.4)
+            cv2.arrowedLine(mask, (x - reach, y), end, 255, thickness, cv2.LINE_AA, tipLength=0.4)
         elif kind == 2:
-            cv2.drawMarker(mask, (x, y), 255, int(rng.integers(0, 7)), 2 * reach, thick, cv2.LINE_AA)
+            cv2.drawMarker(mask, (x, y), 255, int(rng.integers(0, 7)), 2 * reach, thickness, cv2.LINE_AA)
         elif kind == 3:
             cv2.rectangle(
-                mask, (x - reach, y - reach), (x + reach, y + reach), 255, thick if rng.random() < 0.6 else -1
+                mask,
+                (x - reach, y - reach),
+                (x + reach, y + reach),
+                255,
+                thickness if rng.random() < 0.6 else -1,
             )
         else:
             corners = rng.uniform(-reach, reach, (int(rng.integers(3, 7)), 2)) + np.array([x, y])

@@ -1,6 +1,6 @@
-"""Fonts to glyph masks: lines of words set in one face, spacing, weight, bent baselines, word polygons.
+"""Fonts to glyph masks: lines of words in one font, spacing, weight, bent baselines, word polygons.
 
-Knows nothing of colour or of where the lettering will stand in a picture.
+Colours are chosen in ``text_effects``, places in ``scenes`` and ``words``.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ _SYSTEM_FONTS = (
 )
 _SUFFIXES = {".ttf", ".otf"}
 _MIN_LEGIBILITY = 0.5
-_NEEDED = string.ascii_uppercase + string.digits
-# The empty path stands for the font inside Pillow, for machines without any.
+_REQUIRED_GLYPHS = string.ascii_uppercase + string.digits
+# The empty path is that of the font inside Pillow, for machines without fonts.
 BUILTIN_FONT = Path()
 
 
 @dataclass(frozen=True)
 class Face:
-    """What one font can draw."""
+    """One font, and whether it has lower case."""
 
     path: Path
     caps_only: bool
 
     def drawable(self, text: str) -> str:
-        """Return ``text`` as this face can draw it: upper-cased, accents dropped, or characters left out."""
+        """Return ``text`` with the glyphs the font has: upper-cased, without accents or some characters."""
         if self.caps_only:
             text = text.upper()
         if all(has_glyph(self.path, c) for c in text):
@@ -56,7 +56,7 @@ class Face:
 
 @dataclass(frozen=True, eq=False)
 class Lettering:
-    """Ink of some words on an empty plane."""
+    """A mask of some words, and their polygons."""
 
     mask: Mask
     size: float  # height of the face in pixels of the mask
@@ -65,8 +65,8 @@ class Lettering:
 
 
 @dataclass(frozen=True)
-class Setting:
-    """How lines are set."""
+class Typesetting:
+    """How lines are typeset."""
 
     size: int = 48  # pixels
     tracking: float = 0.0  # extra space between characters, in sizes
@@ -96,10 +96,12 @@ def find_fonts(folder: Path | None) -> tuple[Path, ...]:
         raise DataError(
             f"font folder {folder} does not exist; name a folder with .ttf or .otf files (--fonts)"
         )
-    unfit = {
+    illegible = {
         p for p, row in _font_rows(folder).items() if float(row.get("legibility") or 1) < _MIN_LEGIBILITY
     }
-    fonts = tuple(p for p in sorted(folder.rglob("*")) if p.suffix.lower() in _SUFFIXES and p not in unfit)
+    fonts = tuple(
+        p for p in sorted(folder.rglob("*")) if p.suffix.lower() in _SUFFIXES and p not in illegible
+    )
     if not fonts:
         raise DataError(f"font folder {folder} holds no .ttf or .otf file; name another one (--fonts)")
     return fonts
@@ -127,7 +129,7 @@ def _caps_only_files(folder: Path) -> frozenset[Path]:
 
 def _is_latin(path: Path) -> bool:
     try:
-        return all(has_glyph(path, c) for c in _NEEDED)
+        return all(has_glyph(path, c) for c in _REQUIRED_GLYPHS)
     except DataError:
         return False
 
@@ -156,24 +158,24 @@ def load_font(path: Path, size: int) -> ImageFont.FreeTypeFont:
 @cache
 def load_face(path: Path) -> Face:
     """Return the face of the font file ``path``."""
-    caps = path in _caps_only_files(path.parent) or not all(has_glyph(path, c) for c in "aegnz")
-    return Face(path, caps)
+    caps_only = path in _caps_only_files(path.parent) or not all(has_glyph(path, c) for c in "aegnz")
+    return Face(path, caps_only)
 
 
 @cache
 def has_glyph(path: Path, character: str) -> bool:
-    """Return whether the font draws ``character``, and not nothing or its mark for unknown characters."""
+    """Return whether the font has a glyph for ``character``: not empty, and not its missing-glyph box."""
     drawn = bytes(load_font(path, 16).getmask(character))
-    return any(drawn) and drawn not in _unknown_glyphs(path)
+    return any(drawn) and drawn not in _missing_glyphs(path)
 
 
 @cache
-def _unknown_glyphs(path: Path) -> frozenset[bytes]:
+def _missing_glyphs(path: Path) -> frozenset[bytes]:
     return frozenset(bytes(load_font(path, 16).getmask(c)) for c in ("\uffff", "\u0378"))
 
 
-def set_lines(lines: Sequence[Sequence[str]], path: Path, setting: Setting) -> Lettering:
-    """Set ``lines`` of words in the font of ``path``; the mask has a margin of half a size around the ink."""
+def typeset_lines(lines: Sequence[Sequence[str]], path: Path, setting: Typesetting) -> Lettering:
+    """Typeset ``lines`` of words in the font of ``path``; half a size is empty around the ink."""
     font = load_font(path, setting.size)
     size = setting.size
     pad = size // 2
@@ -182,32 +184,32 @@ def set_lines(lines: Sequence[Sequence[str]], path: Path, setting: Setting) -> L
     for row, line in enumerate(lines):
         x, first = 0.0, len(words)
         for word in line:
-            advance, box = _extent(font, word, setting.tracking * size)
+            advance, box = _measure_word(font, word, setting.tracking * size)
             words.append((word, x, round(row * setting.leading * size), box))
             x += advance + setting.gap * size
         spans.append((first, len(words), x - setting.gap * size))
     widest = max(width for _, _, width in spans)
-    placed: list[tuple[str, float, int, tuple[float, float, float, float]]] = []
+    aligned: list[tuple[str, float, int, tuple[float, float, float, float]]] = []
     for first, last, width in spans:
         shift = round((widest - width) * setting.align)
-        placed += [(text, x + shift, y, box) for text, x, y, box in words[first:last]]
-    left = int(min(x + box[0] for _, x, _, box in placed)) - pad
-    top = int(min(y + box[1] for _, _, y, box in placed)) - pad
-    right = int(max(x + box[2] for _, x, _, box in placed)) + pad + 1
-    bottom = int(max(y + box[3] for _, _, y, box in placed)) + pad + 1
+        aligned += [(text, x + shift, y, box) for text, x, y, box in words[first:last]]
+    left = int(min(x + box[0] for _, x, _, box in aligned)) - pad
+    top = int(min(y + box[1] for _, _, y, box in aligned)) - pad
+    right = int(max(x + box[2] for _, x, _, box in aligned)) + pad + 1
+    bottom = int(max(y + box[3] for _, _, y, box in aligned)) + pad + 1
     image = PilImage.new("L", (right - left, bottom - top))
     draw = ImageDraw.Draw(image)
     polygons = []
-    for text, x, y, box in placed:
+    for text, x, y, box in aligned:
         _draw_word(draw, font, text, (round(x) - left, y - top), setting.tracking * size)
         margin = setting.margin * max(box[3] - box[1], 0.3 * size)
         x0, y0 = round(x) - left + box[0] - margin, y - top + box[1] - margin
         x1, y1 = round(x) - left + box[2] + margin, y - top + box[3] + margin
         polygons.append(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float32))
-    return Lettering(np.asarray(image), float(size), tuple(text for text, *_ in placed), tuple(polygons))
+    return Lettering(np.asarray(image), float(size), tuple(text for text, *_ in aligned), tuple(polygons))
 
 
-def _extent(
+def _measure_word(
     font: ImageFont.FreeTypeFont, word: str, tracking: float
 ) -> tuple[float, tuple[float, float, float, float]]:
     """Return the advance and the ink box of ``word`` about the start of its baseline."""
@@ -245,7 +247,7 @@ def embolden(lettering: Lettering, amount: float) -> Lettering:
 
 
 def bend_arc(lettering: Lettering, sweep: float, points: int = 6) -> Lettering:
-    """Lay the lettering along a circle; ``sweep`` radians in all, > 0 arched upwards, < 0 like a smile.
+    """Bend the lettering along a circle; ``sweep`` radians in all, > 0 arched upwards, < 0 arched downwards.
 
     Polygons become ``(2 * points, 2)``: the top edge in reading order, then the bottom edge backwards.
     """
@@ -283,11 +285,11 @@ def bend_arc(lettering: Lettering, sweep: float, points: int = 6) -> Lettering:
 def bend_wave(lettering: Lettering, height: float, phase: float, waves: float, points: int = 6) -> Lettering:
     """Shift columns along a sine of ``height`` sizes and ``waves`` periods over the width."""
     rows, width = lettering.mask.shape
-    swing = height * lettering.size
-    pad = int(np.ceil(abs(swing)))
+    amplitude_px = height * lettering.size
+    pad = int(np.ceil(abs(amplitude_px)))
 
     def shift(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(swing * np.sin(phase + 2 * np.pi * waves * x / width), np.float32)
+        return np.asarray(amplitude_px * np.sin(phase + 2 * np.pi * waves * x / width), np.float32)
 
     xs = np.arange(width, dtype=np.float32)
     from_y = np.arange(rows + 2 * pad, dtype=np.float32)[:, None] - pad - shift(xs)[None, :]

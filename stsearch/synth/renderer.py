@@ -11,9 +11,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from stsearch.errors import DataError
-from stsearch.synth.backgrounds import Backdrops, find_backgrounds
+from stsearch.synth.backgrounds import Backgrounds, find_backgrounds
 from stsearch.synth.camera import Camera
-from stsearch.synth.contact_sheet import contact_sheet
+from stsearch.synth.contact_sheet import make_contact_sheet
 from stsearch.synth.corpus import BUILTIN_WORDS, FREQUENCY_POWER, Corpus
 from stsearch.synth.lettering import find_fonts
 from stsearch.synth.render_context import RenderContext
@@ -21,14 +21,14 @@ from stsearch.synth.scenes import render_scene
 from stsearch.synth.words import render_word
 from stsearch.types import Scene
 
-__all__ = ["Renderer", "SynthAssets", "contact_sheet", "load_assets"]
+__all__ = ["Renderer", "SynthAssets", "load_assets", "make_contact_sheet"]
 
 _WORD, _SCENE = 1, 2
 
 
 @dataclass(frozen=True)
 class SynthAssets:
-    """What renderings are made of."""
+    """The sources of renderings."""
 
     fonts: tuple[Path, ...]
     backgrounds: tuple[Path, ...]  # empty: procedural textures
@@ -50,8 +50,8 @@ def load_assets(
     Raises:
         DataError: a folder or file is missing, holds nothing usable, or is malformed.
     """
-    listed, weights = _read_words(words) if words else (BUILTIN_WORDS, np.ones(len(BUILTIN_WORDS)))
-    return SynthAssets(find_fonts(fonts), find_backgrounds(backgrounds), listed, weights)
+    vocabulary, weights = _read_words(words) if words else (BUILTIN_WORDS, np.ones(len(BUILTIN_WORDS)))
+    return SynthAssets(find_fonts(fonts), find_backgrounds(backgrounds), vocabulary, weights)
 
 
 def _read_words(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
@@ -77,24 +77,24 @@ class Renderer:
 
     def __init__(self, assets: SynthAssets, seed: int) -> None:
         """Prepare to render from ``assets``."""
-        # Pictures are small and rendered by many processes at once: OpenCV's own threads would only wait.
+        # Pictures are small and rendered by many processes at once: threads of OpenCV would be idle.
         cv2.setNumThreads(0)
         self._seed = seed
         self.corpus = Corpus(assets.words, assets.weights)
-        self._studio = RenderContext(
+        self._context = RenderContext(
             corpus=self.corpus,
             fonts=assets.fonts,
-            backdrops=Backdrops(assets.backgrounds, seed),
+            backgrounds=Backgrounds(assets.backgrounds, seed),
             camera=Camera(seed),
         )
 
     def word(self, index: int, size: tuple[int, int]) -> Scene:
         """Return picture ``index`` of (H, W) ``size`` showing one main word, the first of its labels."""
-        return render_word(self._studio, self._generator(_WORD, index, size), size)
+        return render_word(self._context, self._generator(_WORD, index, size), size)
 
     def scene(self, index: int, size: tuple[int, int], difficulty: float = 1.0) -> Scene:
         """Return scene ``index`` of (H, W) ``size``; ``difficulty`` [0, 1] adds clutter and shrinks text."""
-        return render_scene(self._studio, self._generator(_SCENE, index, size), size, difficulty)
+        return render_scene(self._context, self._generator(_SCENE, index, size), size, difficulty)
 
     def _generator(self, kind: int, index: int, size: tuple[int, int]) -> Generator:
         return np.random.default_rng((self._seed, kind, index, *size))

@@ -1,4 +1,4 @@
-"""Street-like scenes: boards, labels, paragraphs and bare lettering on photographs, among other things."""
+"""Street-like scenes: boards, labels and text alone on photographs, among distractors and occluders."""
 
 from __future__ import annotations
 
@@ -9,114 +9,126 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from stsearch.synth.camera import Shot
+from stsearch.synth.camera import CaptureConditions
 from stsearch.synth.canvas import Canvas, Matrix, apply, scale_by, shift_by, turn_by
 from stsearch.synth.distractors import draw_distractor, draw_occluder
-from stsearch.synth.render_context import RenderContext, bounded_normal, mean_colour
-from stsearch.synth.signs import Block, Wish, badge_block, bare_block, board_block, poster_block
+from stsearch.synth.render_context import RenderContext, mean_colour, sample_clipped_normal
+from stsearch.synth.signs import (
+    Block,
+    BlockSpec,
+    make_badge_block,
+    make_board_block,
+    make_poster_block,
+    make_text_block,
+)
 from stsearch.types import Image, Scene
 
 _CELL = 4  # pixels; spots are searched on a grid this coarse
-_TRIES = 8  # spots looked at for each block
-_MISSES = 3  # blocks in a row without a spot: the scene is full
+_MAX_TRIES = 8  # places that are tried for each block
+_MAX_MISSES = 3  # blocks in a row without a place: the scene is full
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a scene will hold."""
+    """The contents of a scene to render."""
 
     kind: str  # "street", "closeup", "dense" or "empty"
     blocks: int
-    lowest: float  # text height in pixels
-    highest: float
+    min_height: float  # text height in pixels
+    max_height: float
     distractors: int
     difficulty: float
 
 
 def render_scene(context: RenderContext, rng: Generator, size: tuple[int, int], difficulty: float) -> Scene:
-    """Return a (H, W) scene; ``difficulty`` 0: large clear text on calm grounds, 1: the mix of the street."""
-    plan = _plan(rng, size, difficulty)
-    canvas = Canvas(_ground(context, rng, size, plan))
-    room = _Room(canvas.image)
+    """Return a (H, W) scene; ``difficulty`` 0: large clear text on smooth backgrounds, 1: as in streets."""
+    plan = _plan_scene(rng, size, difficulty)
+    canvas = Canvas(_make_background(context, rng, size, plan))
+    space = _FreeSpace(canvas.image)
     for _ in range(plan.distractors):
-        _distract(context, rng, canvas, size)
+        _add_distractor(context, rng, canvas, size)
     if plan.distractors:
-        room.look_again(canvas.image)
+        space.measure_edges(canvas.image)
     if plan.kind == "closeup":
-        _close_up(context, rng, canvas, room, plan)
+        _add_close_up(context, rng, canvas, space, plan)
     misses = 0
     for _ in range(plan.blocks):
-        misses = 0 if _add_block(context, rng, canvas, room, plan) else misses + 1
-        if misses == _MISSES:
+        misses = 0 if _add_block(context, rng, canvas, space, plan) else misses + 1
+        if misses == _MAX_MISSES:
             break
     if rng.random() < 0.3 * difficulty:
-        _occlude(context, rng, canvas)
-    harshness = float(rng.random() * (0.25 + 0.75 * difficulty))
-    shot = Shot(harshness, max_blur=float(0.5 + 1.7 * difficulty * size[1] / 640))
-    exposure = context.camera.expose(rng, canvas.image, shot)
-    return Scene(exposure.image, canvas.labels(exposure.image, exposure.softness))
+        _add_occluders(context, rng, canvas)
+    severity = float(rng.random() * (0.25 + 0.75 * difficulty))
+    conditions = CaptureConditions(severity, max_blur=float(0.5 + 1.7 * difficulty * size[1] / 640))
+    exposure = context.camera.expose(rng, canvas.image, conditions)
+    return Scene(exposure.image, canvas.labels(exposure.image, exposure.blur_sigma))
 
 
-def _plan(rng: Generator, size: tuple[int, int], difficulty: float) -> Plan:
+def _plan_scene(rng: Generator, size: tuple[int, int], difficulty: float) -> Plan:
     chance = rng.random()
     side = min(size)
-    lowest = (26 - 20 * difficulty) * max(side / 640, 0.6)
-    highest = max(lowest * 1.5, side * rng.uniform(0.06, 0.2))
+    min_height = (26 - 20 * difficulty) * max(side / 640, 0.6)
+    max_height = max(min_height * 1.5, side * rng.uniform(0.06, 0.2))
     distractors = int(rng.poisson(2.5 * difficulty))
     if chance < 0.1 * difficulty:
-        return Plan("empty", 0, lowest, highest, distractors + int(rng.integers(0, 4)), difficulty)
+        return Plan("empty", 0, min_height, max_height, distractors + int(rng.integers(0, 4)), difficulty)
     if chance < 0.28:
-        return Plan("closeup", int(rng.integers(0, 4)), lowest, highest, distractors // 2, difficulty)
+        return Plan("closeup", int(rng.integers(0, 4)), min_height, max_height, distractors // 2, difficulty)
     if chance < 0.42 + 0.2 * (1 - difficulty):
-        return Plan("dense", int(rng.integers(12, 30)), lowest, highest, distractors // 2, difficulty)
-    return Plan("street", int(rng.integers(3, 15)), lowest, highest, distractors, difficulty)
+        return Plan("dense", int(rng.integers(12, 30)), min_height, max_height, distractors // 2, difficulty)
+    return Plan("street", int(rng.integers(3, 15)), min_height, max_height, distractors, difficulty)
 
 
-def _ground(context: RenderContext, rng: Generator, size: tuple[int, int], plan: Plan) -> Image:
-    """Return the place: a photograph, at times with other photographs set in it like posters and panes."""
-    backdrops = context.backdrops
+def _make_background(context: RenderContext, rng: Generator, size: tuple[int, int], plan: Plan) -> Image:
+    """Return a photograph, at times with parts of others in it, like posters and windows."""
+    backgrounds = context.backgrounds
     if rng.random() < 0.5 * (1 - plan.difficulty):
-        image = backdrops.calm_crop(rng, size, 1.5, 4)
+        image = backgrounds.smooth_crop(rng, size, 1.5, 4)
     else:
-        image = backdrops.crop(rng, size, float(rng.uniform(1, 2.2)))
+        image = backgrounds.crop(rng, size, float(rng.uniform(1, 2.2)))
     image = np.ascontiguousarray(image)
     if rng.random() < 0.35 * plan.difficulty:
         for _ in range(int(rng.integers(1, 4))):
             height, width = (int(v * rng.uniform(0.15, 0.6)) for v in size)
             y, x = (int(rng.integers(0, v)) for v in size)
             part = image[y : y + height, x : x + width]
-            part[:] = backdrops.crop(rng, (part.shape[0], part.shape[1]))
+            part[:] = backgrounds.crop(rng, (part.shape[0], part.shape[1]))
     if rng.random() < 0.1 * plan.difficulty:  # night
         return (image * np.float32(rng.uniform(0.25, 0.55))).astype(np.uint8)
     if rng.random() < 0.3 * (1 - plan.difficulty):
-        flat = context.backdrops.sign_colour(rng)
+        flat = context.backgrounds.choose_sign_colour(rng)
         return (image * np.float32(0.2) + flat * np.float32(0.8)).astype(np.uint8)
     return image
 
 
-class _Room:
-    """Where there is space, and how busy it is."""
+class _FreeSpace:
+    """Which cells of a scene hold no text yet, and how many edges each has."""
 
     def __init__(self, image: Image) -> None:
         self.shape = (image.shape[0] // _CELL + 1, image.shape[1] // _CELL + 1)
-        self._taken = np.zeros(self.shape, np.uint8)
-        self.look_again(image)
+        self._occupied = np.zeros(self.shape, np.uint8)
+        self.measure_edges(image)
 
-    def look_again(self, image: Image) -> None:
+    def measure_edges(self, image: Image) -> None:
         grey = cv2.resize(image[..., 1], self.shape[::-1], interpolation=cv2.INTER_AREA)
         edges = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
-        self._busy = cv2.integral(np.asarray(edges))
+        self._edge_sums = cv2.integral(np.asarray(edges))
 
-    def take(self, corners: NDArray[np.float32]) -> None:
-        cv2.fillConvexPoly(self._taken, np.round(cv2.convexHull(corners) / _CELL).astype(np.int32), 1)
+    def occupy(self, corners: NDArray[np.float32]) -> None:
+        cv2.fillConvexPoly(self._occupied, np.round(cv2.convexHull(corners) / _CELL).astype(np.int32), 1)
 
     def is_free(self, low: NDArray[np.floating], high: NDArray[np.floating]) -> bool:
         y, x, bottom, right = self._cells(low, high)
-        return not self._taken[y:bottom, x:right].any()
+        return not self._occupied[y:bottom, x:right].any()
 
-    def busyness(self, low: NDArray[np.floating], high: NDArray[np.floating]) -> float:
+    def edge_density(self, low: NDArray[np.floating], high: NDArray[np.floating]) -> float:
         y, x, bottom, right = self._cells(low, high)
-        total = self._busy[bottom, right] - self._busy[y, right] - self._busy[bottom, x] + self._busy[y, x]
+        total = (
+            self._edge_sums[bottom, right]
+            - self._edge_sums[y, right]
+            - self._edge_sums[bottom, x]
+            + self._edge_sums[y, x]
+        )
         return float(total) / max((bottom - y) * (right - x), 1)
 
     def _cells(self, low: NDArray[np.floating], high: NDArray[np.floating]) -> tuple[int, int, int, int]:
@@ -127,8 +139,8 @@ class _Room:
         return y, x, max(min(bottom, rows), y + 1), max(min(right, columns), x + 1)
 
 
-def _angle(rng: Generator, difficulty: float) -> float:
-    """Return degrees: most words are level, some lean, few stand on end or on their head."""
+def _sample_angle(rng: Generator, difficulty: float) -> float:
+    """Return degrees: most words are level, some are slanted, few are vertical or upside down."""
     chance = rng.random()
     if chance < 0.62 or rng.random() > 0.3 + 0.7 * difficulty:
         return float(rng.normal(0, 2.5))
@@ -141,18 +153,18 @@ def _angle(rng: Generator, difficulty: float) -> float:
     return float(180 + rng.normal(0, 5))
 
 
-def _orientation(rng: Generator, extent: tuple[int, int], difficulty: float) -> Matrix:
-    """Return how a plane of (rows, columns) ``extent`` is turned and seen, about its middle."""
+def _sample_transform(rng: Generator, extent: tuple[int, int], difficulty: float) -> Matrix:
+    """Return a random rotation and perspective of a plane of (rows, columns) ``extent`` about its middle."""
     rows, columns = extent
     tilt, shear = np.eye(3), np.eye(3)
     if rng.random() < 0.2 + 0.5 * difficulty:
-        tilt[2, 0] = bounded_normal(rng, 0.2, 0.6) / columns
-        tilt[2, 1] = bounded_normal(rng, 0.1, 0.4) / rows
-        shear[1, 0] = bounded_normal(rng, 0.08, 0.3)
-        shear[0, 1] = bounded_normal(rng, 0.06, 0.3)
+        tilt[2, 0] = sample_clipped_normal(rng, 0.2, 0.6) / columns
+        tilt[2, 1] = sample_clipped_normal(rng, 0.1, 0.4) / rows
+        shear[1, 0] = sample_clipped_normal(rng, 0.08, 0.3)
+        shear[0, 1] = sample_clipped_normal(rng, 0.06, 0.3)
     squeeze = scale_by(float(np.exp(rng.normal(-0.03, 0.15))), 1)
     return (
-        turn_by(np.deg2rad(_angle(rng, difficulty)))
+        turn_by(np.deg2rad(_sample_angle(rng, difficulty)))
         @ shear
         @ tilt
         @ squeeze
@@ -160,108 +172,108 @@ def _orientation(rng: Generator, extent: tuple[int, int], difficulty: float) -> 
     )
 
 
-def _add_block(context: RenderContext, rng: Generator, canvas: Canvas, room: _Room, plan: Plan) -> bool:
-    """Set one block of text where there is room, smaller if need be; return whether there was."""
+def _add_block(context: RenderContext, rng: Generator, canvas: Canvas, space: _FreeSpace, plan: Plan) -> bool:
+    """Draw a block of text where there is space, smaller if need be; return whether there was any."""
     height, width = canvas.image.shape[:2]
-    wanted = float(np.exp(rng.uniform(np.log(plan.lowest), np.log(plan.highest))))
+    height_px = float(np.exp(rng.uniform(np.log(plan.min_height), np.log(plan.max_height))))
     if plan.difficulty > 0.5 and rng.random() < 0.08:
-        wanted *= rng.uniform(1.5, 3)
-    weak = 0.25 * plan.difficulty
-    wish = Wish(wanted, width / wanted * 1.2, plan.difficulty, weak)
+        height_px *= rng.uniform(1.5, 3)
+    low_contrast = 0.25 * plan.difficulty
+    spec = BlockSpec(height_px, width / height_px * 1.2, plan.difficulty, low_contrast)
     chance = rng.random()
-    bare = chance < 0.48
-    make = bare_block if bare else board_block if chance < 0.93 else badge_block
-    block = make(context, rng, wish)
-    orientation = _orientation(rng, block.extent, plan.difficulty)
-    scale = wanted / block.text_height
-    corners = apply(scale_by(scale, scale) @ orientation, block.outline)
+    is_text_alone = chance < 0.48
+    make = make_text_block if is_text_alone else make_board_block if chance < 0.93 else make_badge_block
+    block = make(context, rng, spec)
+    transform = _sample_transform(rng, block.extent, plan.difficulty)
+    scale = height_px / block.text_height
+    corners = apply(scale_by(scale, scale) @ transform, block.outline)
     low, high = corners.min(0), corners.max(0)
     if (high - low)[0] > width * 1.1 or (high - low)[1] > height * 1.1:
         shrink = float(min(width / (high - low)[0], height / (high - low)[1]) * rng.uniform(0.7, 1))
         scale, corners, low, high = scale * shrink, corners * shrink, low * shrink, high * shrink
-    cut = rng.random() < 0.12 * plan.difficulty
-    spot = _spot(rng, room, (low, high), (height, width), bare, cut)
-    if spot is None and wanted * 0.66 > plan.lowest:
+    may_be_cut = rng.random() < 0.12 * plan.difficulty
+    place = _find_place(rng, space, (low, high), (height, width), is_text_alone, may_be_cut)
+    if place is None and height_px * 0.66 > plan.min_height:
         scale, corners, low, high = scale * 0.66, corners * 0.66, low * 0.66, high * 0.66
-        spot = _spot(rng, room, (low, high), (height, width), bare, cut)
-    if spot is None:
+        place = _find_place(rng, space, (low, high), (height, width), is_text_alone, may_be_cut)
+    if place is None:
         return False
-    matrix = shift_by(*spot) @ scale_by(scale, scale) @ orientation
-    room.take((corners + spot).astype(np.float32))
-    _lay(context, rng, canvas, block, matrix)
+    matrix = shift_by(*place) @ scale_by(scale, scale) @ transform
+    space.occupy((corners + place).astype(np.float32))
+    _draw_block(context, rng, canvas, block, matrix)
     return True
 
 
-def _spot(
+def _find_place(
     rng: Generator,
-    room: _Room,
-    reach: tuple[NDArray[np.float32], NDArray[np.float32]],
+    space: _FreeSpace,
+    extent: tuple[NDArray[np.float32], NDArray[np.float32]],
     size: tuple[int, int],
-    calm: bool,
-    cut: bool,
+    prefers_smooth: bool,
+    may_be_cut: bool,
 ) -> NDArray[np.float64] | None:
-    """Return a free place for the origin of a block that reaches from low to high; the calmest if wished."""
-    low, high = reach
+    """Return a free place for the origin of a block of ``extent`` (low, high), or None."""
+    low, high = extent
     frame = np.array([size[1], size[0]], np.float64)
     best: tuple[float, NDArray[np.float64]] | None = None
-    for _ in range(_TRIES):
+    for _ in range(_MAX_TRIES):
         slack = frame - (high - low)
         corner = rng.random(2) * slack
-        if cut or (slack < 0).any():
+        if may_be_cut or (slack < 0).any():
             corner = rng.random(2) * frame - (high - low) / 2
-        spot = corner - low
-        if not room.is_free(low + spot - 2, high + spot + 2):
+        place = corner - low
+        if not space.is_free(low + place - 2, high + place + 2):
             continue
-        cost = room.busyness(low + spot, high + spot) if calm else 0.0
+        cost = space.edge_density(low + place, high + place) if prefers_smooth else 0.0
         if best is None or cost < best[0]:
-            best = (cost, spot)
-            if not calm:
+            best = (cost, place)
+            if not prefers_smooth:
                 break
     return None if best is None else best[1]
 
 
-def _lay(context: RenderContext, rng: Generator, canvas: Canvas, block: Block, matrix: Matrix) -> None:
+def _draw_block(context: RenderContext, rng: Generator, canvas: Canvas, block: Block, matrix: Matrix) -> None:
     corners = apply(matrix, block.outline)
     height, width = canvas.image.shape[:2]
     x0, y0 = np.clip(corners.min(0), 0, (width - 1, height - 1)).astype(int)
     x1, y1 = np.clip(corners.max(0), 1, (width, height)).astype(int)
-    ground = mean_colour(canvas.image[y0 : max(y1, y0 + 1) : 2, x0 : max(x1, x0 + 1) : 2])
-    canvas.lay(block.layer(rng, context, ground), matrix)
+    background = mean_colour(canvas.image[y0 : max(y1, y0 + 1) : 2, x0 : max(x1, x0 + 1) : 2])
+    canvas.blend(block.layer(rng, context, background), matrix)
     for text, polygon in zip(block.texts, block.polygons, strict=True):
         canvas.add_word(text, apply(matrix, polygon))
 
 
-def _close_up(context: RenderContext, rng: Generator, canvas: Canvas, room: _Room, plan: Plan) -> None:
+def _add_close_up(
+    context: RenderContext, rng: Generator, canvas: Canvas, space: _FreeSpace, plan: Plan
+) -> None:
     """Fill most of the frame with one board, as photographs of signs, covers and packages are."""
     height, width = canvas.image.shape[:2]
-    block = poster_block(context, rng, (height, width), plan.difficulty)
-    orientation = _orientation(rng, block.extent, 0.5 * plan.difficulty)
-    corners = apply(orientation, block.outline)
+    block = make_poster_block(context, rng, (height, width), plan.difficulty)
+    transform = _sample_transform(rng, block.extent, 0.5 * plan.difficulty)
+    corners = apply(transform, block.outline)
     low, high = corners.min(0), corners.max(0)
     scale = float(min(width / (high - low)[0], height / (high - low)[1]) * rng.uniform(0.7, 1.15))
     slack = np.array([width, height]) - (high - low) * scale
-    matrix = (
-        shift_by(*(slack * rng.uniform(0.2, 0.8, 2) - low * scale)) @ scale_by(scale, scale) @ orientation
-    )
-    room.take(apply(matrix, block.outline))
-    _lay(context, rng, canvas, block, matrix)
+    matrix = shift_by(*(slack * rng.uniform(0.2, 0.8, 2) - low * scale)) @ scale_by(scale, scale) @ transform
+    space.occupy(apply(matrix, block.outline))
+    _draw_block(context, rng, canvas, block, matrix)
 
 
-def _distract(context: RenderContext, rng: Generator, canvas: Canvas, size: tuple[int, int]) -> None:
+def _add_distractor(context: RenderContext, rng: Generator, canvas: Canvas, size: tuple[int, int]) -> None:
     rows, columns = (int(v * np.exp(rng.uniform(np.log(0.04), np.log(0.45)))) + 12 for v in size)
-    layer = draw_distractor(rng, context.backdrops, (rows, columns))
-    matrix = _orientation(rng, (rows, columns), 1.0)
+    layer = draw_distractor(rng, context.backgrounds, (rows, columns))
+    matrix = _sample_transform(rng, (rows, columns), 1.0)
     x, y = rng.random(2) * (size[1], size[0])
-    canvas.lay(layer, shift_by(x, y) @ matrix, float(rng.uniform(0.5, 1)))
+    canvas.blend(layer, shift_by(x, y) @ matrix, float(rng.uniform(0.5, 1)))
 
 
-def _occlude(context: RenderContext, rng: Generator, canvas: Canvas) -> None:
+def _add_occluders(context: RenderContext, rng: Generator, canvas: Canvas) -> None:
     height, width = canvas.image.shape[:2]
     for _ in range(int(rng.integers(1, 4))):
         rows, columns = int(rng.uniform(0.1, 0.7) * height), int(rng.uniform(0.01, 0.12) * width) + 3
-        layer = draw_occluder(rng, context.backdrops, (rows, columns))
+        layer = draw_occluder(rng, context.backgrounds, (rows, columns))
         matrix = shift_by(*(rng.random(2) * (width, height))) @ turn_by(float(rng.normal(0, 0.5)))
         matrix = matrix @ shift_by(-columns / 2, -rows / 2)
-        canvas.lay(layer, matrix)
-        hiding = cv2.warpPerspective(layer.cover, matrix, (width, height))
-        np.maximum(canvas.hidden, hiding, out=canvas.hidden)
+        canvas.blend(layer, matrix)
+        occluded = cv2.warpPerspective(layer.alpha, matrix, (width, height))
+        np.maximum(canvas.occluded, occluded, out=canvas.occluded)

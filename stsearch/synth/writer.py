@@ -1,4 +1,4 @@
-"""Writes rendered scenes and word crops as data sets on disk, in the house format."""
+"""Write rendered scenes and word crops as a dataset, in the format of ``datasets.labelled_folder``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from stsearch.errors import UsageError, WriteError
-from stsearch.synth.contact_sheet import contact_sheet
+from stsearch.synth.contact_sheet import make_contact_sheet
 from stsearch.synth.renderer import Renderer, SynthAssets
 from stsearch.types import Image, Scene
 
@@ -59,7 +59,7 @@ class DatasetSummary:
 
 @dataclass(frozen=True, eq=False)
 class _Picture:
-    """One rendering, coded."""
+    """One rendering, encoded."""
 
     jpeg: bytes
     record: str  # a line of annotations.jsonl, or a transcript
@@ -89,7 +89,7 @@ def write_dataset(
         if options.scenes:
             (out / "images").mkdir(parents=True, exist_ok=True)
             with (out / "annotations.jsonl").open("w", encoding="utf-8", newline="\n") as lines:
-                for number, picture in enumerate(_render(assets, options, _scene, options.scenes)):
+                for number, picture in enumerate(_render(assets, options, _draw_scene, options.scenes)):
                     (out / "images" / f"scene_{number:06d}.jpg").write_bytes(picture.jpeg)
                     lines.write(picture.record + "\n")
                     words, legible = words + picture.words, legible + picture.legible
@@ -97,7 +97,7 @@ def write_dataset(
         if options.crops:
             (out / "words").mkdir(parents=True, exist_ok=True)
             with (out / "words" / "labels.tsv").open("w", encoding="utf-8", newline="\n") as lines:
-                for number, picture in enumerate(_render(assets, options, _crop, options.crops)):
+                for number, picture in enumerate(_render(assets, options, _draw_crop, options.crops)):
                     name = f"word_{number:06d}.jpg"
                     (out / "words" / name).write_bytes(picture.jpeg)
                     lines.write(f"{name}\t{picture.record}\n")
@@ -108,7 +108,7 @@ def write_dataset(
 
 
 def scene_record(image: str, scene: Scene) -> str:
-    """Return ``scene`` as one line of the house format; ``image`` is its path beside the annotations."""
+    """Return ``scene`` as one line of ``annotations.jsonl``; ``image`` is its path beside the annotations."""
     instances = [
         {
             "polygon": np.round(word.polygon.astype(float), 2).tolist(),
@@ -152,14 +152,16 @@ def _draw_in_worker(draw: _Draw, number: int) -> _Picture:
     return draw(renderer, options, number)
 
 
-def _scene(renderer: Renderer, options: DatasetOptions, number: int) -> _Picture:
+def _draw_scene(renderer: Renderer, options: DatasetOptions, number: int) -> _Picture:
     scene = renderer.scene(number, (options.size, options.size), options.difficulty)
     record = scene_record(f"images/scene_{number:06d}.jpg", scene)
-    return _Picture(_jpeg(scene.image), record, len(scene.words), sum(word.legible for word in scene.words))
+    return _Picture(
+        _encode_jpeg(scene.image), record, len(scene.words), sum(word.legible for word in scene.words)
+    )
 
 
-def _crop(renderer: Renderer, options: DatasetOptions, number: int) -> _Picture:
-    """Cut the main word, as the word sets of the benchmarks are cut, out of the first readable rendering."""
+def _draw_crop(renderer: Renderer, options: DatasetOptions, number: int) -> _Picture:
+    """Crop the main word, as in the word sets of the benchmarks, from the first legible rendering."""
     for attempt in range(_CROP_TRIES):
         scene = renderer.word(number + attempt * options.crops, _CROP_SIZE)
         if scene.words and scene.words[0].legible:
@@ -167,20 +169,20 @@ def _crop(renderer: Renderer, options: DatasetOptions, number: int) -> _Picture:
     word = scene.words[0] if scene.words else None
     image = scene.image
     if word is not None:
-        slack = 0.04 * (word.polygon[:, 1].max() - word.polygon[:, 1].min())
-        x0, y0 = np.maximum(word.polygon.min(0) - slack, 0).astype(int)
-        x1, y1 = np.ceil(word.polygon.max(0) + slack).astype(int)
+        margin = 0.04 * (word.polygon[:, 1].max() - word.polygon[:, 1].min())
+        x0, y0 = np.maximum(word.polygon.min(0) - margin, 0).astype(int)
+        x1, y1 = np.ceil(word.polygon.max(0) + margin).astype(int)
         image = np.ascontiguousarray(image[y0 : max(y1, y0 + 2), x0 : max(x1, x0 + 2)])
-    return _Picture(_jpeg(image), word.transcript if word is not None else "")
+    return _Picture(_encode_jpeg(image), word.transcript if word is not None else "")
 
 
-def _jpeg(image: Image) -> bytes:
-    coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
-    return bytes(coded)
+def _encode_jpeg(image: Image) -> bytes:
+    encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
+    return bytes(encoded)
 
 
-def write_sheet(assets: SynthAssets, path: Path, options: DatasetOptions, most: int = 24) -> None:
-    """Draw the first scenes, or crops where there is no scene, of a data set onto one PNG.
+def write_sheet(assets: SynthAssets, path: Path, options: DatasetOptions, max_pictures: int = 24) -> None:
+    """Draw the first scenes, or crops where there is no scene, of a dataset onto one PNG.
 
     Raises:
         WriteError: ``path`` cannot be written.
@@ -188,12 +190,14 @@ def write_sheet(assets: SynthAssets, path: Path, options: DatasetOptions, most: 
     renderer = Renderer(assets, options.seed)
     if options.scenes:
         size = (options.size, options.size)
-        pictures = [renderer.scene(i, size, options.difficulty) for i in range(min(options.scenes, most))]
+        pictures = [
+            renderer.scene(i, size, options.difficulty) for i in range(min(options.scenes, max_pictures))
+        ]
     else:
-        pictures = [renderer.word(i, _CROP_SIZE) for i in range(min(options.crops, most))]
-    coded = cv2.imencode(".png", contact_sheet(pictures, 4)[..., ::-1])[1]
+        pictures = [renderer.word(i, _CROP_SIZE) for i in range(min(options.crops, max_pictures))]
+    encoded = cv2.imencode(".png", make_contact_sheet(pictures, 4)[..., ::-1])[1]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(bytes(coded))
+        path.write_bytes(bytes(encoded))
     except OSError as error:
         raise WriteError(f"cannot write the contact sheet {path}: {error}") from error

@@ -11,27 +11,27 @@ QUAD = np.array([(40, 40), (120, 40), (120, 60), (40, 60)], np.float32)
 
 
 def bars(colour: int, period: int = 6) -> Layer:
-    """Vertical strokes, 80 x 20 pixels, as good as letters for a judge of contrast."""
+    """Vertical strokes, 80 x 20 pixels, with the contrast of letters."""
     ink = np.zeros((20, 80), np.uint8)
     ink[:, np.arange(80) % period < period // 2] = 255
     return Layer(np.full((1, 1, 3), colour, np.uint8), ink, ink)
 
 
-def judged(canvas: Canvas, image: Image | None = None, softness: float = 0.0) -> WordLabel:
-    (label,) = canvas.labels(canvas.image if image is None else image, softness)
+def label_of(canvas: Canvas, image: Image | None = None, blur_sigma: float = 0.0) -> WordLabel:
+    (label,) = canvas.labels(canvas.image if image is None else image, blur_sigma)
     return label
 
 
 def canvas_with(colour: int, polygon: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = QUAD) -> Canvas:
     canvas = Canvas(np.full((100, 160, 3), 100, np.uint8))
     low = polygon.min(0)
-    canvas.lay(bars(colour), shift_by(float(low[0]), float(low[1])))
+    canvas.blend(bars(colour), shift_by(float(low[0]), float(low[1])))
     canvas.add_word("Café", polygon)
     return canvas
 
 
 def test_a_clear_word_is_readable_and_loses_its_accents() -> None:
-    label = judged(canvas_with(220))
+    label = label_of(canvas_with(220))
     assert (label.transcript, label.legible) == ("Cafe", True)
     assert np.array_equal(label.polygon, QUAD)
 
@@ -39,42 +39,42 @@ def test_a_clear_word_is_readable_and_loses_its_accents() -> None:
 @pytest.mark.parametrize(
     ("case", "legible"),
     [
-        pytest.param("contrast", False, id="ink as light as its ground"),
+        pytest.param("contrast", False, id="text as light as its background"),
         pytest.param("cut", False, id="half outside"),
-        pytest.param("hidden", False, id="half covered"),
-        pytest.param("touched", True, id="a tenth covered"),
+        pytest.param("hidden", False, id="half occluded"),
+        pytest.param("touched", True, id="a tenth occluded"),
         pytest.param("blurred", False, id="blurred by a quarter of its height"),
     ],
 )
 def test_a_word_is_readable_only_if_it_can_be_seen(case: str, legible: bool) -> None:
     if case == "contrast":
-        assert judged(canvas_with(105)).legible == legible
+        assert label_of(canvas_with(105)).legible == legible
     elif case == "cut":
-        assert judged(canvas_with(220, QUAD + np.array([80, 0], np.float32))).legible == legible
+        assert label_of(canvas_with(220, QUAD + np.array([80, 0], np.float32))).legible == legible
     elif case == "blurred":
-        assert judged(canvas_with(220), softness=5.0).legible == legible
+        assert label_of(canvas_with(220), blur_sigma=5.0).legible == legible
     else:
         canvas = canvas_with(220)
-        canvas.hidden[40:60, 40 : 80 if case == "hidden" else 48] = 255
-        assert judged(canvas).legible == legible
+        canvas.occluded[40:60, 40 : 80 if case == "hidden" else 48] = 255
+        assert label_of(canvas).legible == legible
 
 
 def test_a_word_of_five_pixels_is_dont_care() -> None:
     canvas = Canvas(np.full((100, 160, 3), 100, np.uint8))
-    canvas.lay(bars(220), shift_by(40, 40) @ scale_by(1, 0.25))
+    canvas.blend(bars(220), shift_by(40, 40) @ scale_by(1, 0.25))
     canvas.add_word("tiny", apply(shift_by(40, 40) @ scale_by(1, 0.25), QUAD - QUAD[0]))
-    assert not judged(canvas).legible
+    assert not label_of(canvas).legible
 
 
 def test_a_word_of_punctuation_is_dont_care() -> None:
     canvas = canvas_with(220)
     canvas.words.clear()
     canvas.add_word("...", QUAD)
-    assert not judged(canvas).legible
+    assert not label_of(canvas).legible
 
 
 def test_a_cut_word_keeps_the_part_that_is_inside() -> None:
-    label = judged(canvas_with(220, QUAD + np.array([80, 0], np.float32)))
+    label = label_of(canvas_with(220, QUAD + np.array([80, 0], np.float32)))
     assert label.polygon[:, 0].max() == 160
 
 
@@ -88,7 +88,7 @@ def test_a_word_outside_the_picture_has_no_label() -> None:
 def test_a_layer_lands_where_its_matrix_says_to_the_pixel() -> None:
     canvas = Canvas(np.zeros((60, 60, 3), np.uint8))
     full = np.full((10, 10), 255, np.uint8)
-    canvas.lay(Layer(np.full((1, 1, 3), 200, np.uint8), full, full), shift_by(20, 30))
+    canvas.blend(Layer(np.full((1, 1, 3), 200, np.uint8), full, full), shift_by(20, 30))
     assert (canvas.image[30:40, 20:30] == 200).all()
     assert canvas.image.sum() == 200 * 3 * 100
 
@@ -96,7 +96,7 @@ def test_a_layer_lands_where_its_matrix_says_to_the_pixel() -> None:
 def test_shrinking_a_layer_keeps_its_grey_instead_of_skipping_strokes() -> None:
     canvas = Canvas(np.zeros((60, 60, 3), np.uint8))
     ink = np.tile(np.array([255, 0, 0, 0], np.uint8), (80, 20))
-    canvas.lay(Layer(np.full((1, 1, 3), 255, np.uint8), ink, ink), shift_by(10, 10) @ scale_by(0.25, 0.25))
+    canvas.blend(Layer(np.full((1, 1, 3), 255, np.uint8), ink, ink), shift_by(10, 10) @ scale_by(0.25, 0.25))
     assert 50 < canvas.image[15:25, 15:25].mean() < 80
 
 

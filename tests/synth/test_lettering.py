@@ -11,19 +11,19 @@ from stsearch.errors import DataError
 from stsearch.synth.lettering import (
     BUILTIN_FONT,
     Lettering,
-    Setting,
+    Typesetting,
     bend_arc,
     bend_wave,
     embolden,
     find_fonts,
     load_face,
     load_font,
-    set_lines,
+    typeset_lines,
 )
 
 
 def letter(*lines: list[str], tracking: float = 0.0, align: float = 0.0) -> Lettering:
-    return set_lines(lines, BUILTIN_FONT, Setting(size=40, tracking=tracking, align=align))
+    return typeset_lines(lines, BUILTIN_FONT, Typesetting(size=40, tracking=tracking, align=align))
 
 
 def ink_box(lettering: Lettering) -> tuple[int, int, int, int]:

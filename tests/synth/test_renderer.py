@@ -9,7 +9,7 @@ import pytest
 
 from stsearch.errors import DataError, UsageError
 from stsearch.synth.lettering import BUILTIN_FONT
-from stsearch.synth.renderer import Renderer, SynthAssets, contact_sheet, load_assets
+from stsearch.synth.renderer import Renderer, SynthAssets, load_assets, make_contact_sheet
 from stsearch.types import Polygon, Scene, WordLabel
 
 
@@ -157,7 +157,7 @@ def test_a_contact_sheet_frames_words_in_rows() -> None:
     quad = np.array([(10, 10), (60, 10), (60, 30), (10, 30)], np.float32)
     labels = (WordLabel(quad, "EXIT", True), WordLabel(quad + 30, "", False))
     scene = Scene(np.zeros((100, 200, 3), np.uint8), labels)
-    sheet = contact_sheet([scene, scene, scene], columns=2)
+    sheet = make_contact_sheet([scene, scene, scene], columns=2)
     assert sheet.shape == (400, 800, 3)
     assert (sheet[20:60, 20:120] == (0, 220, 0)).all(-1).any()
     assert (sheet[300:, 450:] == 255).all()
@@ -165,4 +165,4 @@ def test_a_contact_sheet_frames_words_in_rows() -> None:
 
 def test_a_contact_sheet_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="0 scenes"):
-        contact_sheet([], columns=3)
+        make_contact_sheet([], columns=3)
