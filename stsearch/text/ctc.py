@@ -1,7 +1,8 @@
-"""How likely a word is, given the CTC posteriors of a crop, and not only its transcript.
+"""The likelihood of a word under the CTC posteriors of a crop.
 
 A transcript is one guess; the class probabilities of the frames of a crop (CTC posteriors) hold all others.
-They are kept in a byte a class and frame, folded to the characters of queries: (T, 37), class 0 the blank.
+They are stored as a byte for each class and frame, folded to the characters of queries: (T, 37), class 0 the
+blank.
 
 Source: Graves et al., Connectionist Temporal Classification, ICML 2006, section 3, with the best alignment
 instead of the sum over all.
@@ -21,60 +22,60 @@ CLASSES = len(ALPHANUMERIC) + 1
 
 _ANY_CHARACTER = CLASSES
 _ANYTHING = CLASSES + 1
-_STEPS = 16  # of a byte, to a change of a probability by e
-_LEAST = 1e-5  # less is taken for this: it ranks no worse, and compresses to half the bytes
-_NEVER = 1 << 20  # a cost that no alignment reaches
-_BLANK = bytes([0] + [255] * (CLASSES - 1))  # a frame in which nothing was seen
-_SOFTNESS = 2.0  # chosen on validation; the share in the ranking is chosen with it
+_STEPS_PER_NAT = 16  # a byte is a negative log probability in sixteenths
+_MIN_PROBABILITY = 1e-5  # lower ones are raised to this: ranking is no worse, compressed size half
+_INFINITE = 1 << 20  # higher than the cost of any alignment
+_BLANK = bytes([0] + [255] * (CLASSES - 1))  # a frame of padding: certainly blank
+_TEMPERATURE = 2.0  # chosen on validation, together with the weight of likelihoods in the ranking
 
 
 def pack_posteriors(logits: NDArray[np.float32], charset: Charset) -> list[bytes]:
-    """Return the CTC posteriors of each crop as they are kept: (T, ``CLASSES``) uint8 costs, in row order.
+    """Return the CTC posteriors of each crop in bytes: (T, ``CLASSES``) uint8 costs, in row order.
 
     Args:
         logits: (N, T, V) of the ``charset``, class 0 the blank.
         charset: characters that fold to none of a query's count as blank.
     """
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    folded = (shifted / shifted.sum(axis=-1, keepdims=True)) @ _folding(charset)
-    costs = -_STEPS * np.log(np.maximum(folded, _LEAST))
+    folded = (shifted / shifted.sum(axis=-1, keepdims=True)) @ _folding_matrix(charset)
+    costs = -_STEPS_PER_NAT * np.log(np.maximum(folded, _MIN_PROBABILITY))
     return [rows.tobytes() for rows in np.clip(np.rint(costs), 0, 255).astype(np.uint8)]
 
 
 def word_likelihoods(word: str, posteriors: Sequence[bytes]) -> NDArray[np.float32]:
-    """Return (N,) float32 in [0, 1]: how likely each crop shows ``word``, long words no less than short ones.
+    """Return (N,) float32 in [0, 1]: the likelihood of ``word`` in each crop, normalised for its length.
 
     Args:
-        word: folded; ``*`` stands for anything, ``?`` for one character. Without any that is known, what
-            counts is that there are no letters or digits but these.
+        word: folded; ``*`` stands for anything, ``?`` for one character; a word of wildcards alone is
+            likely in crops without other letters or digits.
         posteriors: N times what ``pack_posteriors`` returned, of any length.
     """
     symbols = _symbols(word)
-    return _likelihoods(_costs(posteriors)[:, symbols], symbols[:, np.newaxis], _known(word))
+    return _likelihoods(_unpack_costs(posteriors)[:, symbols], symbols[:, np.newaxis], _known_length(word))
 
 
 def pair_likelihoods(words: Sequence[str], posteriors: Sequence[bytes]) -> NDArray[np.float32]:
-    """Return (N,) float32: how likely each of N crops shows its own word; see :func:`word_likelihoods`."""
+    """Return (N,) float32: the likelihood of one word for each of N crops; see :func:`word_likelihoods`."""
     found = np.empty(len(words), np.float32)
     if not words:
         return found
-    spelled, costs = [_symbols(word) for word in words], _costs(posteriors)
+    spelled, costs = [_symbols(word) for word in words], _unpack_costs(posteriors)
     for length in {len(symbols) for symbols in spelled}:
         at = [i for i, symbols in enumerate(spelled) if len(symbols) == length]
         symbols = np.stack([spelled[i] for i in at], axis=1)
-        met = np.take_along_axis(costs[:, :, at], symbols[np.newaxis], axis=1)
-        found[at] = _likelihoods(met, symbols, np.array([_known(words[i]) for i in at]))
+        symbol_costs = np.take_along_axis(costs[:, :, at], symbols[np.newaxis], axis=1)
+        found[at] = _likelihoods(symbol_costs, symbols, np.array([_known_length(words[i]) for i in at]))
     return found
 
 
-def _known(word: str) -> int:
+def _known_length(word: str) -> int:
     return max(len(fixed_part(word)), 1)
 
 
-def _costs(posteriors: Sequence[bytes]) -> NDArray[np.int32]:
-    """Return (T, S, N) what each symbol costs in each frame of N crops."""
-    longest = max(map(len, posteriors), default=0)
-    padded = (each + _BLANK * ((longest - len(each)) // CLASSES) for each in posteriors)
+def _unpack_costs(posteriors: Sequence[bytes]) -> NDArray[np.int32]:
+    """Return (T, S, N) int32: the cost of each symbol in each frame of N crops."""
+    max_bytes = max(map(len, posteriors), default=0)
+    padded = (each + _BLANK * ((max_bytes - len(each)) // CLASSES) for each in posteriors)
     packed = np.stack([np.frombuffer(each, np.uint8) for each in padded], axis=-1)
     costs = packed.reshape(-1, CLASSES, len(posteriors)).astype(np.int32)
     any_character, anything = costs[:, 1:].min(axis=1, keepdims=True), np.zeros_like(costs[:, :1])
@@ -82,14 +83,17 @@ def _costs(posteriors: Sequence[bytes]) -> NDArray[np.int32]:
 
 
 def _likelihoods(
-    met: NDArray[np.int32], symbols: NDArray[np.int64], known: int | NDArray[np.int64]
+    symbol_costs: NDArray[np.int32], symbols: NDArray[np.int64], known_lengths: int | NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Return (N,) from the (T, 2 L + 1, N) costs ``met`` and the symbols, (2 L + 1, N or 1)."""
-    return np.asarray(np.exp(-_least_costs(met, symbols) / (_STEPS * _SOFTNESS * known)), np.float32)
+    """Return (N,) from the (T, 2 L + 1, N) costs ``symbol_costs`` and the symbols, (2 L + 1, N or 1)."""
+    return np.asarray(
+        np.exp(-_min_path_costs(symbol_costs, symbols) / (_STEPS_PER_NAT * _TEMPERATURE * known_lengths)),
+        np.float32,
+    )
 
 
 def _symbols(word: str) -> NDArray[np.int64]:
-    """Return (2 L + 1,) what a path meets: the L characters, and a blank before and after each."""
+    """Return (2 L + 1,) the symbols of an alignment: the L characters, and blanks around them."""
     symbols = [0]
     for character in word:
         if character == "*":
@@ -99,26 +103,26 @@ def _symbols(word: str) -> NDArray[np.int64]:
     return np.array(symbols)
 
 
-def _least_costs(met: NDArray[np.int32], symbols: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return (N,) what the best alignment costs (Viterbi); arguments as of :func:`_likelihoods`."""
-    leaps = np.zeros(symbols.shape, bool)  # over a blank, to another character
-    leaps[3::2] = (symbols[3::2] != symbols[1:-2:2]) | (symbols[3::2] == _ANY_CHARACTER)
-    reached = np.full(met.shape[1:], _NEVER, np.int32)
-    reached[:2] = met[0, :2]
-    for frame in met[1:]:
-        before = reached
-        reached = before.copy()
-        np.minimum(reached[1:], before[:-1], out=reached[1:])
-        np.minimum(reached[2:], np.where(leaps[2:], before[:-2], _NEVER), out=reached[2:])
-        reached += frame
-    return np.asarray(reached[-2:].min(axis=0), np.int32)
+def _min_path_costs(symbol_costs: NDArray[np.int32], symbols: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return (N,) the cost of the best alignment (Viterbi); arguments as of :func:`_likelihoods`."""
+    can_skip = np.zeros(symbols.shape, bool)  # over a blank, to another character
+    can_skip[3::2] = (symbols[3::2] != symbols[1:-2:2]) | (symbols[3::2] == _ANY_CHARACTER)
+    path_costs = np.full(symbol_costs.shape[1:], _INFINITE, np.int32)
+    path_costs[:2] = symbol_costs[0, :2]
+    for frame in symbol_costs[1:]:
+        previous = path_costs
+        path_costs = previous.copy()
+        np.minimum(path_costs[1:], previous[:-1], out=path_costs[1:])
+        np.minimum(path_costs[2:], np.where(can_skip[2:], previous[:-2], _INFINITE), out=path_costs[2:])
+        path_costs += frame
+    return np.asarray(path_costs[-2:].min(axis=0), np.int32)
 
 
 def _class_of(character: str) -> int:
     return 1 + ALPHANUMERIC.index(character)
 
 
-def _folding(charset: Charset) -> NDArray[np.float32]:
+def _folding_matrix(charset: Charset) -> NDArray[np.float32]:
     """Return (V, ``CLASSES``): 1 where a class folds to one of the characters of queries."""
     matrix = np.zeros((len(charset), CLASSES), np.float32)
     matrix[0, 0] = 1

@@ -57,7 +57,7 @@ def best_reading(table: NDArray[np.float32], charset: Charset) -> Reading:
 def n_best(table: NDArray[np.float32], charset: Charset, count: int) -> list[Reading]:
     """Return the ``count`` most probable readings, best first, positions taken as independent.
 
-    The first may differ from :func:`best_reading`, which never weighs a short word against a long one.
+    The first may differ from :func:`best_reading`, which takes the best class at each position.
 
     Args:
         table: (L, V) class probabilities at each position.
@@ -65,24 +65,24 @@ def n_best(table: NDArray[np.float32], charset: Charset, count: int) -> list[Rea
         count: 1 or more; fewer come back when there are no more.
     """
     costs = -np.log(np.maximum(table, 1e-12))
-    least = _least_costs(costs)
-    # Of the characters of a place, no more than ``count`` can be in the answers.
-    likeliest = costs[:, 1:].argsort(axis=1)[:, :count] + 1
+    min_remaining = _min_remaining_costs(costs)
+    # At each position, at most ``count`` characters can be part of the results.
+    most_probable = costs[:, 1:].argsort(axis=1)[:, :count] + 1
     steps = [
         [(END, float(row[END])), *((c, float(row[c])) for c in chosen.tolist())]
-        for row, chosen in zip(costs, likeliest, strict=True)
+        for row, chosen in zip(costs, most_probable, strict=True)
     ]
-    # A prefix waits with its cost and the least that what follows can cost, so whole words leave in order.
-    heap: list[tuple[float, float, tuple[int, ...]]] = [(float(least[0]), 0.0, ())]
+    # Prefixes are ordered by their cost plus the lowest cost of the rest (A*), so words come out in order.
+    heap: list[tuple[float, float, tuple[int, ...]]] = [(float(min_remaining[0]), 0.0, ())]
     readings: list[Reading] = []
     while heap and len(readings) < count:
         _, cost, prefix = heapq.heappop(heap)
-        place = len(prefix)
-        if place == len(table) or (prefix and prefix[-1] == END):
+        position = len(prefix)
+        if position == len(table) or (prefix and prefix[-1] == END):
             readings.append(_reading(table, prefix, charset))
             continue
-        for c, step in steps[place]:
-            rest = 0.0 if c == END else float(least[place + 1])
+        for c, step in steps[position]:
+            rest = 0.0 if c == END else float(min_remaining[position + 1])
             heapq.heappush(heap, (cost + step + rest, cost + step, (*prefix, c)))
     return readings
 
@@ -96,22 +96,24 @@ def probability(table: NDArray[np.float32], classes: Sequence[int]) -> float:
     """
     if len(classes) > len(table):
         return 0.0
-    spelled = [*classes, END][: len(table)]
-    return float(table[np.arange(len(spelled)), spelled].prod(dtype=np.float64))
+    class_ids = [*classes, END][: len(table)]
+    return float(table[np.arange(len(class_ids)), class_ids].prod(dtype=np.float64))
 
 
-def _least_costs(costs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return (L + 1,): what the cheapest end of a word costs from each position on."""
-    least = np.zeros(len(costs) + 1)
-    for place in range(len(costs) - 1, -1, -1):
-        least[place] = min(costs[place, END], costs[place, 1:].min() + least[place + 1])
-    return least
+def _min_remaining_costs(costs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (L + 1,): the lowest cost of the rest of a word from each position on."""
+    min_remaining = np.zeros(len(costs) + 1)
+    for position in range(len(costs) - 1, -1, -1):
+        min_remaining[position] = min(
+            costs[position, END], costs[position, 1:].min() + min_remaining[position + 1]
+        )
+    return min_remaining
 
 
 def _reading(
     table: NDArray[np.float32], classes: Sequence[int] | NDArray[np.int64], charset: Charset
 ) -> Reading:
-    spelled = [int(c) for c in classes]
-    length = spelled.index(END) if END in spelled else len(spelled)
-    used = range(min(length + 1, len(spelled)))
-    return Reading(charset.decode(spelled[:length]), tuple(float(table[i, spelled[i]]) for i in used))
+    class_ids = [int(c) for c in classes]
+    length = class_ids.index(END) if END in class_ids else len(class_ids)
+    used = range(min(length + 1, len(class_ids)))
+    return Reading(charset.decode(class_ids[:length]), tuple(float(table[i, class_ids[i]]) for i in used))
