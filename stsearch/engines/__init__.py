@@ -1,1 +1,1 @@
-"""Where networks compute: what makes them fast on a device, and their 8-bit form."""
+"""Networks made fast on a device, and their 8-bit form."""

@@ -1,4 +1,4 @@
-"""What makes networks fast: folded norms, bfloat16 weights, kept memory, attention that suits a device."""
+"""Faster networks: folded norms, bfloat16 weights, memory that is kept, the fastest attention of a device."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ def fold_batch_norms(model: Module) -> Module:
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
-    """Return what ``device`` is fastest in: bfloat16, or float32 on a CPU without the instructions."""
-    # torch has no public question for this.
+    """Return the fastest dtype of ``device``: bfloat16, or float32 on a CPU without the instructions."""
+    # torch has no public function for this.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     fast = device.type == "cuda" or (supported is not None and supported())
     return torch.bfloat16 if fast else torch.float32
 
 
 def precision_on(device: torch.device) -> str:
-    """Return the name of what networks compute in on ``device`` once they were made fast."""
+    """Return the name of the dtype that networks have on ``device`` after :func:`make_fast`."""
     return str(fast_dtype(device)).removeprefix("torch.")
 
 
 def make_fast(model: Module) -> Module:
     """Return ``model``, its weights in bfloat16 where that is faster, ready to compute.
 
-    Buffers keep their precision. Nothing is left for autocast to do, which would convert every weight again
-    at every call. On a CPU the process keeps the memory of freed tensors from now on.
+    Buffers keep their precision. Autocast would convert every weight again at every call. On a CPU the
+    process keeps the memory of freed tensors from now on.
     """
     device = next(model.parameters()).device
     dtype = fast_dtype(device)
@@ -63,8 +63,8 @@ def make_fast(model: Module) -> Module:
 def keep_freed_memory() -> None:
     """Tell glibc to keep the memory of freed tensors instead of returning it to the system.
 
-    A feature map of 18 MB came and went with every layer, and its pages were cleared anew each time: a
-    convolution of 1.5 ms took 17 ms. The peak stays what it is.
+    Feature maps of 18 MB were allocated and freed by every layer, and their pages were zeroed each time: a
+    convolution of 1.5 ms took 17 ms. The peak is unchanged.
     """
     if sys.platform == "linux":
         options = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stsearch.config import ProposalConfig
-from stsearch.engines.quantized import multiplies_bytes, quantize
+from stsearch.engines.quantized import quantize, supports_int8
 from stsearch.engines.torch_engine import fast_dtype, fold_batch_norms, make_fast, precision_on
 from stsearch.errors import DeviceError
 from stsearch.geometry.polygons import region_edges
@@ -64,7 +64,7 @@ class Spotter:
         freeze_prompts(self._model)
         dtype, activation_max = fast_dtype(self.device), model.config.backbone.activation_max
         self.precision = precision_on(self.device)
-        if activation_max and multiplies_bytes(self.device):
+        if activation_max and supports_int8(self.device):
             quantize(self._model, activation_max, dtype)
             self.precision += ", the image tower int8"
         make_fast(self._model)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stsearch.config import ModelConfig, PromptConfig
 from stsearch.engines import quantized
-from stsearch.engines.quantized import QuantizedConv, calibrate_activations, multiplies_bytes, quantize
+from stsearch.engines.quantized import QuantizedConv, calibrate_activations, quantize, supports_int8
 from stsearch.engines.torch_engine import fold_batch_norms
 from stsearch.errors import UsageError
 from stsearch.models.scene_text import SceneTextModel, build_model
@@ -21,7 +21,7 @@ from stsearch.types import Scene
 from stsearch.weights.card import Card
 
 pytestmark = pytest.mark.skipif(
-    not multiplies_bytes(torch.device("cpu")), reason="this processor does not multiply bytes"
+    not supports_int8(torch.device("cpu")), reason="this processor does not multiply bytes"
 )
 
 
@@ -80,7 +80,7 @@ def test_a_sum_is_the_rectified_one_of_both() -> None:
     given, total = cells(1, 16, 8, 8), cells(1, 24, 8, 8)
     with torch.inference_mode():
         exact = QuantizedConv(conv, 0.02, dtype=torch.float32)(given) + total * 0.03
-        rounded = QuantizedConv(conv, 0.02, 0.05).onto(total.clone(), 0.03, given)
+        rounded = QuantizedConv(conv, 0.02, 0.05).add_to(total.clone(), 0.03, given)
     assert (rounded * 0.05 - exact.clamp(0, 255 * 0.05)).abs().max() < 0.0251
 
 
@@ -140,10 +140,12 @@ def test_operators_that_changed_are_not_used(monkeypatch: pytest.MonkeyPatch) ->
     def changed(*given: object) -> None:
         raise RuntimeError("expected at most 16 arguments")
 
-    monkeypatch.setattr(quantized, "_operators_fit", quantized._operators_fit.__wrapped__)  # nothing kept
-    assert multiplies_bytes(torch.device("cpu"))
+    monkeypatch.setattr(
+        quantized, "_has_int8_operators", quantized._has_int8_operators.__wrapped__
+    )  # nothing kept
+    assert supports_int8(torch.device("cpu"))
     monkeypatch.setattr(QuantizedConv, "forward", changed)
-    assert not multiplies_bytes(torch.device("cpu"))
+    assert not supports_int8(torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
