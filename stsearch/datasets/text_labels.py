@@ -12,7 +12,7 @@ import numpy as np
 from stsearch.datasets.labelled_folder import parse_lines, parse_polygon, read_text
 from stsearch.datasets.layout import read_label_files
 from stsearch.errors import DataError
-from stsearch.geometry.polygons import box, tilted
+from stsearch.geometry.polygons import box, tilt_polygon
 from stsearch.types import Polygon, Sample, WordLabel
 
 NOWHERE: Polygon = np.zeros((0, 2), np.float32)
@@ -136,7 +136,7 @@ def _ctw1500_line(line: str) -> WordLabel:
 
 def _td500_line(line: str) -> WordLabel:
     _, difficult, x, y, width, height, angle = map(float, line.split())
-    polygon = tilted(box(x, y, x + width, y + height), np.rad2deg(angle))
+    polygon = tilt_polygon(box(x, y, x + width, y + height), np.rad2deg(angle))
     return WordLabel(polygon, "", legible=not difficult)
 
 

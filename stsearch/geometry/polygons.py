@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from stsearch.types import Image, Polygon, Quad
 
-_MOST_SAMPLES = 8  # a pixel of a rectified crop and axis; words of thousands of pixels need no more
+_MAX_SAMPLES = 8  # per pixel of a rectified crop and axis; even words of thousands of pixels need no more
 _CHORDS_PER_QUADRANT = 8  # of a rounded corner; with 16 the areas of words change by 0.1 %
 
 TALL_RATIO = 1.5
-"""A word this many times as high as wide may be turned: its text may run up or down."""
+"""From this ratio of height to width on, the text of a word may run up or down."""
 
 Edges = NDArray[np.float32]  # (2, K, 2): the upper and the lower edge, both in reading direction
 
@@ -30,7 +30,7 @@ def box(left: float, top: float, right: float, bottom: float) -> Quad:
 
 
 def extent(picture: Image) -> Quad:
-    """Return the whole of a (H, W, ...) picture."""
+    """Return the corners of a (H, W, ...) picture."""
     height, width = picture.shape[:2]
     return box(0, 0, width, height)
 
@@ -62,7 +62,7 @@ def overlap_areas(
 
 
 def _boxes_meet(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return (A, B): the boxes (A, 4) and (B, 4), of left, top, right and bottom, share a point."""
+    """Return (A, B): whether two boxes, (A, 4) and (B, 4) of left, top, right, bottom, share a point."""
     return np.asarray((a[:, None, :2] <= b[:, 2:]).all(axis=2) & (b[:, :2] <= a[:, None, 2:]).all(axis=2))
 
 
@@ -122,7 +122,7 @@ def offset_polygon(polygon: Polygon, distance: float) -> Polygon | None:
 
 
 def shrink_distance(polygon: Polygon, ratio: float) -> float:
-    """Return by how much DB shrinks ``polygon``: area * (1 - ratio^2) / perimeter (DB, equation 10)."""
+    """Return how far DB shrinks ``polygon``: area * (1 - ratio^2) / perimeter (DB, equation 10)."""
     return abs(polygon_area(polygon)) * (1 - ratio**2) / max(polygon_perimeter(polygon), 1e-6)
 
 
@@ -143,14 +143,14 @@ def turn_quad(quad: Quad, quarter_turns: int) -> Quad:
     return np.ascontiguousarray(np.roll(quad, -quarter_turns, axis=0))
 
 
-def tilted(polygon: Polygon, degrees: float) -> Polygon:
+def tilt_polygon(polygon: Polygon, degrees: float) -> Polygon:
     """Turn ``polygon`` clockwise about its centre."""
     centre = polygon.mean(axis=0)
-    return np.asarray((polygon - centre) @ turning(np.deg2rad(degrees)) + centre, np.float32)
+    return np.asarray((polygon - centre) @ rotation_matrix(np.deg2rad(degrees)) + centre, np.float32)
 
 
-def turning(radians: float) -> NDArray[np.float64]:
-    """Return the (2, 2) matrix from whose left (N, 2) points are turned clockwise about the origin."""
+def rotation_matrix(radians: float) -> NDArray[np.float64]:
+    """Return the (2, 2) matrix M so that ``points @ M`` turns (N, 2) points clockwise about the origin."""
     cos, sin = np.cos(radians), np.sin(radians)
     return np.array([[cos, sin], [-sin, cos]])
 
@@ -203,9 +203,9 @@ def rectify(image: Image, polygon: Polygon, size: tuple[int, int], margin: float
     """
     height, width = size
     across, along = word_size(polygon)
-    # As many samples as there are pixels, then their mean: a large word must not alias.
+    # Every pixel of a large word is sampled, and samples are averaged: it would alias otherwise.
     rows, columns = (
-        n * int(np.clip(np.ceil(extent / n), 1, _MOST_SAMPLES))
+        n * int(np.clip(np.ceil(extent / n), 1, _MAX_SAMPLES))
         for n, extent in ((height, across), (width, along))
     )
     edges = region_edges(polygon, columns, margin) - 0.5  # cv2 counts from pixel centres, we from corners

@@ -1,4 +1,4 @@
-"""The rectangles that words are read in, and whether two of them show the same place; numpy only."""
+"""The oriented boxes that words are read in, and which of them overlap; numpy only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stsearch.types import Polygon
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadingBoxes:
-    """The reading frames of n words.
+    """The oriented boxes of n words.
 
     Attributes:
         corners: (n, 4, 2) TL, TR, BR, BL.
@@ -41,12 +41,12 @@ class ReadingBoxes:
         return cls(corners, along, down, np.maximum(sides.mean(axis=1), 1e-6))
 
     def same_place(self) -> NDArray[np.bool_]:
-        """Return (n, n): the middle of one of two words lies in the frame of the other.
+        """Return (n, n): whether the middle of one of two words lies in the box of the other.
 
-        So a fragment shows the place of its word, and words run together show that of each.
+        So a fragment is in the same place as its word, and two words read as one are in that of each.
         """
         origin = self.corners[:, 0]
-        towards = self.corners.mean(axis=1)[None] - origin[:, None]  # (n, n, 2) from frame a to middle b
+        towards = self.corners.mean(axis=1)[None] - origin[:, None]  # (n, n, 2) from corner a to middle b
         inside = np.ones(towards.shape[:2], bool)
         for axis, corner in ((self.along, 1), (self.down, 3)):
             at = np.einsum("abk,ak->ab", towards, axis)

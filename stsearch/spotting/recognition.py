@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stsearch.geometry.polygons import extent, rectify, tilted
+from stsearch.geometry.polygons import extent, rectify, tilt_polygon
 from stsearch.models.layers import filled_up
 from stsearch.models.recognizer import Recognizer
 from stsearch.spotting.rescoring import CropReading, Hypothesis, hypotheses
@@ -80,7 +80,7 @@ class RecognizerRunner:
         if augment:
             uncertain = _low_confidence(views)
             tilts = itertools.product([words[at] for at in uncertain], TILTS)
-            outlines = ((picture, tilted(outline, tilt)) for (picture, outline), tilt in tilts)
+            outlines = ((picture, tilt_polygon(outline, tilt)) for (picture, outline), tilt in tilts)
             tilted_views = self._read_outlines(outlines, margin)
             for at in uncertain:
                 views[at].extend(itertools.islice(tilted_views, len(TILTS)))

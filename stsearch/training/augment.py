@@ -8,7 +8,7 @@ import shapely
 from numpy.typing import NDArray
 
 from stsearch.config import StageConfig
-from stsearch.geometry.polygons import box, polygon_edges, turning, word_size
+from stsearch.geometry.polygons import box, polygon_edges, rotation_matrix, word_size
 from stsearch.types import Image, Polygon, Scene, WordLabel
 
 WHOLE = 0.85
@@ -212,6 +212,6 @@ def as_detected(polygon: Polygon, stage: StageConfig, random: np.random.Generato
     for axis, extent, moves in ((0, width, ends), (1, height, edges)):
         first, last = np.maximum(moves, -_MOST_CUT * extent)
         stretched[:, axis] = stretched[:, axis] * (1 + (first + last) / extent) + (last - first) / 2
-    turn = turning(random.normal(0, _TILT))
+    turn = rotation_matrix(random.normal(0, _TILT))
     corners = random.normal(0, stage.jitter * height, polygon.shape)
     return np.asarray(stretched @ turn @ axes + centre + corners, np.float32)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stsearch.config import Canvas, RecognizerConfig, StageConfig
-from stsearch.geometry.polygons import box, extent, rectify, turning
+from stsearch.geometry.polygons import box, extent, rectify, rotation_matrix
 from stsearch.text.charset import strip_accents
 from stsearch.training.augment import as_detected, spoil, vary_colours
 from stsearch.types import Image, Polygon, WordLabel
@@ -63,7 +63,7 @@ def whole_picture(image: Image, transcript: str, config: RecognizerConfig) -> li
 
 def _frame(points: Polygon, degrees: float = 0.0) -> Polygon:
     """Return the (4, 2) rectangle around ``points`` that is turned by ``degrees``, clockwise."""
-    axes = turning(np.deg2rad(degrees))
+    axes = rotation_matrix(np.deg2rad(degrees))
     turned = points @ axes.T
     (left, top), (right, bottom) = turned.min(axis=0), turned.max(axis=0)
     return np.asarray(box(left, top, right, bottom) @ axes, np.float32)

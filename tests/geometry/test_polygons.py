@@ -18,7 +18,7 @@ from stsearch.geometry.polygons import (
     rectify,
     region_edges,
     shrink_distance,
-    tilted,
+    tilt_polygon,
     turn_quad,
     word_size,
 )
@@ -190,6 +190,6 @@ def test_the_extent_of_a_picture_is_all_of_it() -> None:
 
 def test_a_tilted_polygon_is_turned_clockwise_about_its_centre() -> None:
     expected = [[35, -5], [35, 35], [25, 35], [25, -5]]
-    assert tilted(RECTANGLE, 90).tolist() == pytest.approx(np.array(expected))
-    assert tilted(RECTANGLE, 10)[1, 1] > tilted(RECTANGLE, 10)[0, 1]
-    assert tilted(RECTANGLE, 10).dtype == np.float32
+    assert tilt_polygon(RECTANGLE, 90).tolist() == pytest.approx(np.array(expected))
+    assert tilt_polygon(RECTANGLE, 10)[1, 1] > tilt_polygon(RECTANGLE, 10)[0, 1]
+    assert tilt_polygon(RECTANGLE, 10).dtype == np.float32
