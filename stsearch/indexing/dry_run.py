@@ -1,4 +1,4 @@
-"""What an indexing run would do, as far as the file system tells; no photograph is opened."""
+"""Predict an indexing run from the file system alone; no photograph is opened."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from stsearch.indexing.walk import WalkRules, walk_photos
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would do, judged by path, size and time: a moved photograph counts as new and removed.
+    """The changes of a run, judged by path, size and time: a moved photograph counts as new and removed.
 
     Attributes:
-        new: paths of files to read that the gallery has no words of.
+        new: paths of files to read that have no words in the gallery.
         changed: paths of files that were read, and have another size or time now.
-        removed: paths of files that were read, and are no longer there or are left out.
+        removed: paths of files that were read, and are missing or excluded now.
         unchanged: how many files that were read would be skipped.
-        failed: what cannot be looked at.
+        failed: files and folders that cannot be accessed.
     """
 
     new: tuple[str, ...]
@@ -30,12 +30,12 @@ class Preview:
 
 
 def preview(photos: Path, gallery: Gallery | None, rules: WalkRules) -> Preview:
-    """Return what ``index_photos`` would do with the folder ``photos``.
+    """Return the changes ``index_photos`` would make for the folder ``photos``.
 
     Args:
         photos: the folder.
         gallery: of its photographs; None when there is none yet.
-        rules: which files of the folder are looked at.
+        rules: which files of the folder are indexed.
 
     Raises:
         UsageError: the folder cannot be listed.
@@ -52,5 +52,5 @@ def preview(photos: Path, gallery: Gallery | None, rules: WalkRules) -> Preview:
             (changed if was_read else new).append(file.path)
         else:
             unchanged += was_read
-    removed = [path for path in walk.gone(known) if isinstance(known[path], Linked)]
+    removed = [path for path in walk.missing(known) if isinstance(known[path], Linked)]
     return Preview(tuple(new), tuple(changed), tuple(removed), unchanged, tuple(walk.failed))

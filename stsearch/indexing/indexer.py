@@ -22,7 +22,7 @@ from stsearch.types import PHOTO_BATCH, PhotoSpotter
 from stsearch.worker_pool import OrderedPool, Step, Timeout
 
 PHOTO_TIMEOUT_S = 60.0
-"""A JPEG of 177 megapixels of noise took 14 s on a busy core; what takes a minute was made to."""
+"""A JPEG of 177 megapixels of noise took 14 s on a busy core; only malicious files take a minute."""
 
 _LOOK_AHEAD = 4  # batches decoded before one is chosen, so that its photographs are of similar size
 _MAX_RECORDS = 256  # of a transaction that no photograph was spotted for
@@ -31,14 +31,14 @@ _MAX_AHEAD = 192  # files that may pass a slow one, and that ``kill -9`` makes t
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """How a folder is indexed.
+    """Options of an indexing run.
 
     Attributes:
         batch: photographs of a transaction; as many the spotter sees at once, if it wants batches.
         threads: files that are read and decoded at the same time.
         max_megapixels: larger photographs are refused.
         photo_timeout_s: a photograph that takes longer to decode fails.
-        rules: which files of the folder are looked at.
+        rules: which files of the folder are indexed.
     """
 
     batch: int = PHOTO_BATCH
@@ -50,10 +50,10 @@ class IndexOptions:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        done: files dealt with.
+        done: files that are finished.
         total: files found.
         words: text instances found by this run.
     """
@@ -65,17 +65,17 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What a finished run did to the gallery, in files.
+    """The changes that a run made to the gallery, in files.
 
     Attributes:
         new: not known before, copies of known photographs included.
         changed: known under this path with another content.
-        moved: known under another path, which is gone; not read again.
-        removed: no longer there, or left out by the rules of this run.
-        unchanged: known, and not touched since.
+        moved: known under another path, which is missing now; not read again.
+        removed: missing now, or excluded by the rules of this run.
+        unchanged: known, with the same size and time.
         failed: could not be read, now or at an earlier run.
         words: text instances found by this run.
-        seconds: what it took.
+        seconds: duration of the run.
     """
 
     new: int = 0
@@ -115,13 +115,13 @@ def index_photos(
     """Bring ``gallery`` up to date with the folder of its photographs.
 
     A file of known size and time is skipped, one of known content is linked, any other is spotted. However
-    the call ends, the gallery holds every finished batch, and the same call goes on from there.
+    the call ends, the gallery holds what was finished, and the same call goes on from there.
 
     Args:
         gallery: opened with ``Gallery.create``.
         spotter: finds the words; of the weights the gallery was created with.
         options: batch size, threads and limits.
-        progress: is called as files are dealt with.
+        progress: is called when files are finished.
 
     Raises:
         WriteError: the gallery cannot be written to, for example because the disk is full.
@@ -131,13 +131,13 @@ def index_photos(
     run = _Run(gallery, spotter, options, progress, len(walk.files) + len(walk.failed))
     run.commit(walk.failed)
     run.read_all(walk.files)
-    run.forget(walk.gone(gallery.catalog.paths()))
+    run.remove(walk.missing(gallery.catalog.paths()))
     gallery.finish()
     return run.report(time.monotonic() - started)
 
 
 class _Run:
-    """One run over a folder: the stages a file goes through, and the tally of what became of them."""
+    """One run over a folder: the stages of a file, and counts of the outcomes."""
 
     def __init__(
         self,
@@ -152,24 +152,23 @@ class _Run:
         self._root = gallery.photos
         self._options = options
         self._progress = progress
-        self._now = Progress(0, total, 0)
+        self._progress_so_far = Progress(0, total, 0)
         self._resize = Resize(spotter.info.longer_side)
-        self._tally: Counter[str] = Counter()  # files by the names of IndexReport
-        self._known: dict[str, Record | None] = {}  # what was known of the files at work
-        self._linked: Counter[str] = (
-            Counter()
-        )  # contents that appeared under a new path: moved, if another is gone
+        self._counts: Counter[str] = Counter()  # files by the names of IndexReport
+        self._known: dict[str, Record | None] = {}  # records of the files in work before this run
+        # contents with a new path: moved, if another path is missing
+        self._new_paths: Counter[str] = Counter()
         self._finished: list[Record] = []  # not in the gallery yet
 
     def report(self, seconds: float) -> IndexReport:
-        """Return what the run did."""
+        """Return the counts of the run."""
         failed = self._gallery.catalog.counts().failed
-        return IndexReport(**self._tally, failed=failed, words=self._now.words, seconds=seconds)
+        return IndexReport(**self._counts, failed=failed, words=self._progress_so_far.words, seconds=seconds)
 
     def read_all(self, files: Sequence[PhotoFile]) -> None:
         """Bring every one of ``files`` into the gallery, some in a transaction."""
         threads, spotter = self._options.threads, self._spotter
-        decode = Step(threads, self._decode, Timeout(self._options.photo_timeout_s, self._give_up))
+        decode = Step(threads, self._decode, Timeout(self._options.photo_timeout_s, self._fail_after_timeout))
         spot = Step(spotter.threads, self._spot_alone, is_joined=True)
         readers: OrderedPool[PhotoFile, _Read | Failed] = OrderedPool(Step(threads, self._read))
         workers: OrderedPool[_Read | Linked | Failed, _Photo | Record] = (
@@ -196,13 +195,13 @@ class _Run:
         words = sum(len(record.instances) for record in batch if isinstance(record, Spotted))
         self._advance(len(batch), words)
 
-    def forget(self, gone: Sequence[str]) -> None:
-        """Remove what is gone from the gallery."""
-        for path in gone:
+    def remove(self, missing: Sequence[str]) -> None:
+        """Remove missing files from the gallery."""
+        for path in missing:
             record = self._gallery.catalog.record_at(path)
             if isinstance(record, Linked):
-                self._count_gone(record.sha256)
-        self._gallery.remove(gone)
+                self._count_removed(record.sha256)
+        self._gallery.remove(missing)
 
     def _collect(self, record: Record) -> None:
         self._finished.append(record)
@@ -222,7 +221,7 @@ class _Run:
                 self._known[file.path] = known
                 yield file
             else:
-                self._tally["unchanged"] += isinstance(known, Linked)
+                self._counts["unchanged"] += isinstance(known, Linked)
                 self._advance(1, 0)
 
     def _read(self, file: PhotoFile) -> _Read | Failed:
@@ -248,7 +247,7 @@ class _Run:
             return Failed(read.file, str(error))
         return _Photo(read.file, read.sha256, decoded)
 
-    def _give_up(self, read: _Read | Linked | Failed) -> _Photo | Linked | Failed:
+    def _fail_after_timeout(self, read: _Read | Linked | Failed) -> _Photo | Linked | Failed:
         if not isinstance(read, _Read):
             return read
         reason = f"took longer than {self._options.photo_timeout_s:g} s to decode"
@@ -261,7 +260,7 @@ class _Run:
         return record
 
     def _spot_batches(self, outcomes: Iterable[_Photo | Record]) -> Iterator[Record]:
-        """Yield records; photographs that are not spotted yet are, those of similar size together."""
+        """Yield records; photographs without words yet are spotted, in batches of similar size."""
         waiting: list[_Photo] = []
         for outcome in outcomes:
             if not isinstance(outcome, _Photo):
@@ -269,11 +268,11 @@ class _Run:
                 continue
             waiting.append(outcome)
             if len(waiting) >= _LOOK_AHEAD * self._options.batch:
-                yield from self._spot(self._take(waiting))
+                yield from self._spot(self._take_similar(waiting))
         while waiting:
-            yield from self._spot(self._take(waiting))
+            yield from self._spot(self._take_similar(waiting))
 
-    def _take(self, waiting: list[_Photo]) -> list[_Photo]:
+    def _take_similar(self, waiting: list[_Photo]) -> list[_Photo]:
         """Take a batch of the largest photographs out of ``waiting``: they are padded to one size."""
         waiting.sort(key=self._padded_size)
         batch = waiting[-self._options.batch :]
@@ -303,18 +302,22 @@ class _Run:
         if isinstance(record, Failed):
             return
         if not isinstance(known, Linked):
-            self._tally["new"] += 1
-            self._linked[record.sha256] += isinstance(record, Linked)
+            self._counts["new"] += 1
+            self._new_paths[record.sha256] += isinstance(record, Linked)
         else:
-            self._tally["unchanged" if known.sha256 == record.sha256 else "changed"] += 1
+            self._counts["unchanged" if known.sha256 == record.sha256 else "changed"] += 1
 
-    def _count_gone(self, sha256: str) -> None:
-        if self._linked[sha256] > 0:
-            self._linked[sha256] -= 1
-            self._tally.update(moved=1, new=-1)
+    def _count_removed(self, sha256: str) -> None:
+        if self._new_paths[sha256] > 0:
+            self._new_paths[sha256] -= 1
+            self._counts.update(moved=1, new=-1)
         else:
-            self._tally["removed"] += 1
+            self._counts["removed"] += 1
 
     def _advance(self, files: int, words: int) -> None:
-        self._now = Progress(self._now.done + files, self._now.total, self._now.words + words)
-        self._progress(self._now)
+        self._progress_so_far = Progress(
+            self._progress_so_far.done + files,
+            self._progress_so_far.total,
+            self._progress_so_far.words + words,
+        )
+        self._progress(self._progress_so_far)

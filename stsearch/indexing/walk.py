@@ -1,6 +1,6 @@
-"""Which files of a folder are photographs to index: the walk, and the rules that leave some of them out.
+"""Find the photographs of a folder, except those that rules or ignore files exclude.
 
-Nothing is opened here but ``.stsearchignore``; what is no regular file is never opened at all.
+Only ``.stsearchignore`` files are opened here; whatever is not a regular file is never opened at all.
 """
 
 from __future__ import annotations
@@ -26,26 +26,25 @@ IGNORE_FILE = ".stsearchignore"
 """Files of this name hold patterns, in the syntax of .gitignore, for what lies beside and below them."""
 
 NEVER = -1
-"""A modification time no file has: what carries it is tried again at every run."""
+"""A modification time no file has: files recorded with it are read again at every run."""
 
-_ABOVE = (
-    "ps_d"  # the group of pathspec's expressions that holds a slash when they match a folder above a path
-)
+# the group of pathspec's expressions that holds a slash when they match a folder above a path
+_FOLDER_GROUP = "ps_d"
 
 
 @dataclass(frozen=True, slots=True)
 class WalkRules:
-    """What of a folder is looked at.
+    """The rules that choose files of a folder.
 
-    Hidden files and folders and the thumbnails of NAS boxes (``@eaDir``) never are, whatever patterns say.
+    Hidden files and folders and the thumbnails of NAS boxes (``@eaDir``) are always excluded.
 
     Attributes:
         exclude: patterns in the syntax of .gitignore, relative to the folder; they outweigh ignore files.
         follow: whether symbolic links are followed, each folder being walked once.
-        only: paths relative to the folder, as ``listed_photos`` returns them: no other file is looked at.
+        only: paths relative to the folder, as ``listed_photos`` returns them; all others are excluded.
 
     Raises:
-        UsageError: a pattern makes no sense.
+        UsageError: a pattern is invalid.
     """
 
     exclude: tuple[str, ...] = ()
@@ -64,21 +63,21 @@ class WalkRules:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What a walk found.
+    """The result of a walk.
 
     Attributes:
         files: the photographs, in a fixed order.
-        failed: what could not be looked at; the path of a folder ends in a slash.
-        is_whole: whether what is not among them is not there, or is left out.
+        failed: files and folders that cannot be accessed; the path of a folder ends in a slash.
+        is_complete: whether all files that are not among them are missing or excluded.
     """
 
     files: list[PhotoFile] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
-    is_whole: bool = True
+    is_complete: bool = True
 
-    def gone(self, paths: Iterable[str]) -> list[str]:
-        """Return the ``paths`` that are no more; what lies in a folder that failed may still be there."""
-        if not self.is_whole:
+    def missing(self, paths: Iterable[str]) -> list[str]:
+        """Return those of ``paths`` that are missing; files in a folder that failed may still exist."""
+        if not self.is_complete:
             return []
         present = {each.path for each in self.files} | {each.file.path for each in self.failed}
         unknown = tuple(each.file.path for each in self.failed if each.file.path.endswith("/"))
@@ -88,7 +87,7 @@ class Walk:
 def walk_photos(root: Path, rules: WalkRules = WalkRules()) -> Walk:
     """Find the photographs below ``root``, or among the files that ``rules`` lists.
 
-    What a listed path names is treated as the walk would treat it, but that a file which is not there fails.
+    Listed paths are treated as the walk treats them, except that a missing file fails.
 
     Raises:
         UsageError: ``root`` itself cannot be listed.
@@ -98,7 +97,7 @@ def walk_photos(root: Path, rules: WalkRules = WalkRules()) -> Walk:
         walker.walk_all()
     else:
         for path in sorted(set(rules.only)):
-            walker.look_at(path)
+            walker.add_listed(path)
     return walker.walk
 
 
@@ -120,24 +119,24 @@ def listed_photos(names: Iterable[str], photos: Path) -> tuple[str, ...]:
             raise UsageError("the list of photos is separated by NUL characters: add --null")
         path = Path(name).absolute()
         if path.parent not in folders:
-            folders[path.parent] = _below(path.parent, root)
+            folders[path.parent] = _relative_to_root(path.parent, root)
         folder = folders[path.parent]
         if folder is not None and path.name != "..":
             relative.append(f"{folder}{path.name}")
-        elif not _resolved(path).is_relative_to(root):
+        elif not _resolve(path).is_relative_to(root):
             raise UsageError(f"{name!r} lies outside {os.fspath(root)!r}: list photos of that folder only")
     return tuple(relative)
 
 
-def _below(folder: Path, root: Path) -> str | None:
+def _relative_to_root(folder: Path, root: Path) -> str | None:
     """Return ``folder`` relative to ``root``, "" or with a slash at its end; None when it lies outside."""
     for parent in (folder, *folder.parents):
-        if _resolved(parent) == root:
+        if _resolve(parent) == root:
             below = folder.relative_to(parent)
             if ".." not in below.parts:
                 return _prefix(below)
             break
-    resolved = _resolved(folder)
+    resolved = _resolve(folder)
     return _prefix(resolved.relative_to(root)) if resolved.is_relative_to(root) else None
 
 
@@ -145,7 +144,7 @@ def _prefix(folder: Path) -> str:
     return f"{folder}/" if folder.parts else ""
 
 
-def _resolved(path: Path) -> Path:
+def _resolve(path: Path) -> Path:
     try:
         return path.resolve()
     except (OSError, RuntimeError):  # links in a circle
@@ -155,33 +154,33 @@ def _resolved(path: Path) -> Path:
 class _Pattern:
     """A line of an ignore file, matched as git does: with a path itself, not with the folders above it.
 
-    pathspec's own verdict on a path counts a pattern that names a folder above it, so that ``!b`` brings back
-    everything below ``b``. Its translation into a regular expression is what is used here.
+    pathspec itself lets a pattern match everything below a folder, so that ``!b`` would include all of ``b``
+    again. So only its translation into regular expressions is used here.
 
     Raises:
-        ValueError: it makes no sense.
+        ValueError: it is invalid.
     """
 
     def __init__(self, line: str) -> None:
         self._folders_only = line.rstrip(" ").endswith("/")
         line = line.rstrip(" ").rstrip("/") if self._folders_only else line
-        (pattern,) = GitIgnoreSpec.from_lines([_on_one_line(line)]).patterns if line else (None,)
-        self.leaves_out = bool(pattern and pattern.include)
+        (pattern,) = GitIgnoreSpec.from_lines([_replace_newlines(line)]).patterns if line else (None,)
+        self.excludes = bool(pattern and pattern.include)
         self._regex = pattern.regex if isinstance(pattern, RegexPattern) else None
 
     def matches(self, path: str, is_folder: bool) -> bool:
-        """Return whether ``path`` is meant."""
+        """Return whether the pattern matches ``path``."""
         if self._regex is None or (self._folders_only and not is_folder):
             return False
-        match = self._regex.match(_on_one_line(path))
-        return match is not None and match.groupdict().get(_ABOVE) is None
+        match = self._regex.match(_replace_newlines(path))
+        return match is not None and match.groupdict().get(_FOLDER_GROUP) is None
 
 
 class _Patterns:
     """The patterns of one place, for everything below the folder ``base`` ("" or with a slash at its end).
 
     Raises:
-        ValueError: a pattern makes no sense.
+        ValueError: a pattern is invalid.
     """
 
     def __init__(self, base: str, lines: Iterable[str]) -> None:
@@ -189,13 +188,13 @@ class _Patterns:
         self._patterns = [_Pattern(line) for line in lines if line]
 
     def verdict(self, path: str) -> bool | None:
-        """Return whether ``path``, a folder with a slash at its end, is left out; None: they say nothing."""
+        """Return whether ``path``, a folder with a slash at its end, is excluded; None: none matches."""
         inside = path[self._start :].removesuffix("/")
         matching = (each for each in reversed(self._patterns) if each.matches(inside, path.endswith("/")))
-        return next((each.leaves_out for each in matching), None)
+        return next((each.excludes for each in matching), None)
 
 
-def _on_one_line(text: str) -> str:
+def _replace_newlines(text: str) -> str:
     # The wildcards of pathspec stop at the end of a line, and a name may hold one.
     return text.replace("\n", "\N{REPLACEMENT CHARACTER}")
 
@@ -206,23 +205,23 @@ class _Folder(NamedTuple):
 
 
 class _Walker:
-    """One walk: the rules, and what was found so far."""
+    """One walk: the rules, and the result so far."""
 
     def __init__(self, root: Path, rules: WalkRules) -> None:
-        self.walk = Walk(is_whole=rules.only is None)
+        self.walk = Walk(is_complete=rules.only is None)
         self._root = root
         self._follow = rules.follow
         self._exclude = _Patterns("", rules.exclude)
         self._patterns: dict[str, tuple[_Patterns, ...]] = {}  # of the ignore file in a folder, if it has one
-        self._seen: set[tuple[int, int]] = set()  # folders, by device and inode
+        self._visited: set[tuple[int, int]] = set()  # folders, by device and inode
 
     def walk_all(self) -> None:
-        """Walk the whole tree; a folder comes under its own path before any link to it."""
-        there, linked = [_Folder("", ())], deque[_Folder]()
-        while there or linked:
-            folder = there.pop() if there else linked.popleft()
+        """Walk the whole tree; a folder is visited under its own path before any link to it."""
+        pending, pending_links = [_Folder("", ())], deque[_Folder]()
+        while pending or pending_links:
+            folder = pending.pop() if pending else pending_links.popleft()
             try:
-                if self._was_seen(folder.path):
+                if self._was_visited(folder.path):
                     continue
                 patterns = (*self._patterns_in(folder.path), *folder.patterns)
                 with os.scandir(self._root / folder.path) as entries:
@@ -230,13 +229,13 @@ class _Walker:
             except (OSError, ValueError) as error:
                 self._fail(folder.path, error)
                 continue
-            below = [_Folder(path, patterns) for path in self._take(listed, folder.path, patterns)]
+            below = [_Folder(path, patterns) for path in self._add_photos(listed, folder.path, patterns)]
             links = [each for each in below if self._follow and self._is_link(each.path)]
-            linked.extend(links)
-            there.extend(each for each in reversed(below) if each not in links)
+            pending_links.extend(links)
+            pending.extend(each for each in reversed(below) if each not in links)
 
-    def look_at(self, path: str) -> None:
-        """Add the file at ``path`` if a walk would come to it; it fails when it is not there."""
+    def add_listed(self, path: str) -> None:
+        """Add the file at ``path`` unless it is excluded; it fails when it is missing."""
         folder = ""
         *parents, name = PurePosixPath(path).parts
         try:
@@ -255,10 +254,10 @@ class _Walker:
         if self._is_photo(name) and not self._is_excluded(path, patterns):
             self._add(path)
 
-    def _take(
+    def _add_photos(
         self, entries: Iterable[os.DirEntry[str]], folder: str, patterns: tuple[_Patterns, ...]
     ) -> list[str]:
-        """Add the photographs among ``entries`` of ``folder``, and return the folders to go on with."""
+        """Add the photographs among ``entries`` of ``folder``, and return the folders to visit."""
         folders = []
         for entry in entries:
             path = f"{folder}{entry.name}"
@@ -272,7 +271,7 @@ class _Walker:
         return folders
 
     def _add(self, path: str) -> None:
-        """Add the file at ``path``, unless it is no regular file or has gone since it was listed."""
+        """Add the file at ``path``, unless it is no regular file or was removed after it was listed."""
         try:
             status = (self._root / path).stat(follow_symlinks=self._follow)
         except OSError as error:
@@ -293,7 +292,7 @@ class _Walker:
 
         Raises:
             OSError: it cannot be read.
-            ValueError: it holds a pattern that makes no sense.
+            ValueError: it holds an invalid pattern.
         """
         if folder not in self._patterns:
             file = self._root / folder / IGNORE_FILE
@@ -317,12 +316,12 @@ class _Walker:
     def _is_link(self, path: str) -> bool:
         return Path(self._root, path).is_symlink()
 
-    def _was_seen(self, folder: str) -> bool:
+    def _was_visited(self, folder: str) -> bool:
         if not self._follow:
             return False
         status = (self._root / folder).stat()
-        known = (status.st_dev, status.st_ino) in self._seen
-        self._seen.add((status.st_dev, status.st_ino))
+        known = (status.st_dev, status.st_ino) in self._visited
+        self._visited.add((status.st_dev, status.st_ino))
         return known
 
     @staticmethod
