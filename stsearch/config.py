@@ -24,7 +24,7 @@ class BackboneConfig:
     attention_pool: bool = False  # carried only where something reads the pooled embedding
     mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
     std: tuple[float, ...] = (0.269, 0.261, 0.276)
-    # What the highest byte of every activation stands for where it computes in 8 bits; empty: it never does.
+    # The value of the highest byte of every activation in 8-bit inference; empty: there is none.
     activation_max: tuple[float, ...] = ()
 
 
@@ -48,7 +48,7 @@ class PromptConfig:
     text: TextTowerConfig = field(default_factory=TextTowerConfig)
     phrase: str = "the pixels of many arbitrary-shape text instances."  # the predefined prompt
     context_vectors: int = 4  # learned tokens after the start; 18 and 32 in the paper's ablation
-    # What the language prompt generator asks: "meta", a learned vector (FastTCM); "image", the pooled
+    # The query of the language prompt generator: "meta", a learned vector (FastTCM); "image", the pooled
     # embedding (TCM); "none", no generator.
     query: str = "meta"
     bimodal: bool = True  # bimodal similarity matching
@@ -62,10 +62,10 @@ class PromptConfig:
 
 @dataclass(frozen=True)
 class BinarizationThresholds:
-    """One way of turning a probability map into regions; several give a word several outlines."""
+    """Thresholds that turn a probability map into regions; several sets give a word several outlines."""
 
     binarize: float = 0.3  # cells of a higher probability belong to a kernel
-    score: float = 0.5  # of a kernel's mean probability; less is no region
+    score: float = 0.5  # of a kernel's mean probability; with less it is dropped
     unclip: float = 1.7  # undoes the shrinking
 
 
@@ -84,15 +84,13 @@ class DetectorConfig:
 
 @dataclass(frozen=True)
 class ProposalConfig:
-    """Which of the regions that were found are read with care, and which of the readings are kept."""
+    """Which proposals the recognizer reads, and which of its readings are kept."""
 
-    min_proposal_confidence: float = (
-        0.0  # mean confidence of a character of the embedder's reading; less is no word
-    )
-    duplicate_iou: float = 0.8  # IoU above which of two outlines one is enough
-    min_reading_confidence: float = (
-        0.0  # mean confidence of a character of the last reading; less is forgotten
-    )
+    # mean confidence of a character in the embedder's reading; proposals with less are dropped
+    min_proposal_confidence: float = 0.0
+    duplicate_iou: float = 0.8  # outlines with a higher IoU are duplicates
+    # mean confidence of a character in the recognizer's reading; those with less are dropped
+    min_reading_confidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ class EmbedderConfig:
 
 @dataclass(frozen=True)
 class RecognizerConfig:
-    """A reader of word crops: two CLIP towers and a decoder for each branch (CLIP4STR)."""
+    """The recognizer of word crops: two CLIP towers and a decoder for each branch (CLIP4STR)."""
 
     clip_name: str = ""  # open_clip's name of the model these numbers are; empty: no public weights fit
     size: tuple[int, int] = (32, 128)  # pixels a crop is stretched to, height and width
@@ -131,19 +129,19 @@ class RecognizerConfig:
     characters: str = PRINTABLE  # class order; 0 is the end of a word
     max_length: int = 25  # characters of a word
     margin: float = 0.12  # of the word's height, added around its polygon
-    cross_modal: bool = True  # False: the visual branch has the last word
+    cross_modal: bool = True  # False: the visual branch alone
     autoregressive: bool = True  # False: all characters at once
-    refinements: int = 1  # cloze passes of both branches over what they read
-    # Units of the character model, which knows how likely words are; 0: there is none. Not of the paper.
+    refinements: int = 1  # cloze passes of both branches over their readings
+    # Units of the character language model; 0: there is none. Not part of the paper.
     character_lm: int = 0
-    character_lm_weight: float = 0.16  # power of that probability where a word may be read in several ways
+    character_lm_weight: float = 0.16  # exponent of its probability when readings are rescored
     mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
     std: tuple[float, ...] = (0.269, 0.261, 0.276)
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The joint network: backbone, prompts, neck, detector, embedder; and the reader of what it finds."""
+    """The joint network: backbone, prompts, neck, detector, embedder and recognizer."""
 
     name: str = "tiny"
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
@@ -153,15 +151,13 @@ class ModelConfig:
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
     recognizer: RecognizerConfig | None = None  # without one the embedder's CTC reading is the transcript
-    longer_side: int = 1280  # pixels a photograph is read at
-    # It is read at each of these times that size: huge words are found where they are small.
+    longer_side: int = 1280  # pixels of a photograph in detection
+    # Detection runs at each of these multiples of that size: very large words are found at small ones.
     scales: tuple[float, ...] = (1.0,)
-    transcript_weight: float = (
-        0.5  # share of the transcript's edit similarity in the ranking, chosen on validation
-    )
-    likelihood_weight: float = (
-        0.0  # share of the likelihood under the reader's columns; the rest is as without
-    )
+    # share of the transcript's edit similarity in the ranking, chosen on validation
+    transcript_weight: float = 0.5
+    # share of the likelihood under the recognizer's CTC posteriors in the ranking
+    likelihood_weight: float = 0.0
     calibration: tuple[tuple[float, ...], ...] = ()  # from scores to probabilities, fitted on validation
 
     @property
@@ -172,20 +168,21 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each term counts; 0 switches it off."""
+    """The weight of each loss term; 0 switches it off."""
 
     probability: float = 3.0  # of the shrink map
     threshold: float = 4.0
     binary: float = 1.0
     similarity: float = 3.0  # each of the three TDSL terms
-    ctc: float = 5.0  # with less, the detection terms drown it and reading starts late (weights/README.md)
+    # with less, the detection terms dominate and recognition starts late (weights/README.md)
+    ctc: float = 5.0
     matching: float = 1.0  # of the instance-language map; counts where the model has prompts
     contrastive: float = 0.0  # between word pictures and their strings
     # On word crops the recognizer is trained, and these four count alone:
     plm: float = 1.0  # permuted language modelling, both branches
     recognizer_ctc: float = 0.5  # CTC over the image tokens: it aligns them with characters early
-    orientation: float = 0.2  # whether a crop stands on its head
-    character_lm: float = 0.0  # how likely words are, their pictures aside
+    orientation: float = 0.2  # whether a crop is upside down
+    character_lm: float = 0.0  # of the character language model, on strings alone
 
 
 @dataclass(frozen=True)
@@ -220,11 +217,11 @@ class StageConfig:
     )  # of the word's height, on ends and edges of regions and crops
     jitter: float = 0.06  # of the word's height, on their corners
     max_regions: int = 192  # a step; the rest take part in detection only
-    permutations: int = 6  # orders in which the decoders learn to spell; the first two are fixed
+    permutations: int = 6  # permutations for permuted language modelling; the first two are fixed
     cross_share: float = 1.0  # of the steps train the cross-modal branch too; they take half as long again
     # The words of real photographs are also cut out as the detector outlines them, before the stage begins.
     detected_outlines: bool = False
-    turned_share: float = 0.06  # of the crops stand on their heads
+    turned_share: float = 0.06  # of the crops are upside down
     hardest: int = 8  # pairs a row that the similarity loss averages; the paper takes 1
     # Batch normalisation keeps statistics measured on the stage's scenes before its first step. Those of a
     # mixture of word canvases and scenes fit neither: with them detection fell apart on whole photographs.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class StsearchError(Exception):
-    """Base of all deliberate errors: the message names the thing, the value and the way out."""
+    """Base of all deliberate errors; the message names the file or option, its value and the remedy."""
 
     exit_code = 70
 
@@ -31,11 +31,11 @@ class ImageError(StsearchError):
 
 
 class ImageRefusedError(ImageError):
-    """One photograph is not read as things are; with another limit, or another package, it may be."""
+    """One photograph is refused; with another limit, or another package, it can be read."""
 
 
 class GalleryNotFoundError(StsearchError):
-    """No gallery stands where one was expected."""
+    """There is no gallery where one was expected."""
 
     exit_code = 10
 
@@ -53,7 +53,7 @@ class GalleryDamagedError(StsearchError):
 
 
 class NewerFormatError(GalleryDamagedError):
-    """A gallery file was written by a newer version; it is whole, and stays untouched."""
+    """A gallery file was written by a newer version; it is not damaged, and is left unchanged."""
 
 
 class WeightsError(StsearchError):

@@ -55,12 +55,12 @@ class TextInstance:
     """One word found in a photograph."""
 
     polygon: Polygon  # (P, 2) float32
-    score: float  # of detection, in [0, 1]: the share of outlines drawn for it that agree
+    score: float  # of detection, in [0, 1]: the share of proposed outlines that agree with it
     transcript: str  # "" when nothing is legible
     confidence: float  # product of character probabilities in [0, 1]
     embedding: Embedding  # (D,) float32, unit length
     characters: tuple[float, ...] = ()  # confidence of each character of the transcript; empty: not known
-    ctc_posteriors: bytes = b""  # what was seen, column by column (``text.ctc``); empty: not known
+    ctc_posteriors: bytes = b""  # class probabilities of each frame (``text.ctc``); empty: not known
 
     @property
     def char_confidence(self) -> float:
@@ -81,30 +81,28 @@ def char_confidence(confidence: float, text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a gallery must know of the weights that filled it."""
+    """The properties of weights that a gallery depends on."""
 
     name: str
     sha256: str  # of model.safetensors
     charset: str  # characters, in class order
     dim: int  # length of an embedding
     longer_side: int  # photographs are read at this many pixels on the longer side
-    transcript_weight: float = (
-        0.5  # share of transcript edit similarity in the ranking score, chosen on validation
-    )
-    likelihood_weight: float = (
-        0.0  # share of the likelihood of the word in it, where columns are known; likewise
-    )
+    # share of transcript edit similarity in the ranking score, chosen on validation
+    transcript_weight: float = 0.5
+    # share of the likelihood of the word in it, where CTC posteriors are known; likewise
+    likelihood_weight: float = 0.0
     calibration: tuple[
         tuple[float, ...], ...
-    ] = ()  # what scores mean (``calibration``); of no matter to a gallery
+    ] = ()  # from scores to probabilities (``search.calibration``); of no importance to a gallery
 
 
 class PhotoSpotter(Protocol):
-    """What finds the words of photographs, such as ``spotting.spotter.Spotter``."""
+    """Finds the words of photographs, as ``spotting.spotter.Spotter`` does."""
 
     info: ModelInfo
-    decode_side: int  # pixels on the longer side of a photograph that it can make use of
-    threads: int  # how many may spot a photograph each at the same time; 0: it is faster with batches
+    decode_side: int  # pixels on the longer side of a photograph; more are of no use to it
+    threads: int  # that may each spot a photograph at the same time; 0: it is faster with batches
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         """Return the text instances of each image (HWC uint8 RGB), polygons in its own pixels."""

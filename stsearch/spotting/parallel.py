@@ -1,4 +1,4 @@
-"""Several photographs at a time on a CPU: what keeps one core busy leaves the rest to another photograph."""
+"""Several photographs at the same time on a CPU: parts of the network keep only one core busy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ParallelSpotter:
 
     Attributes:
         info: of the weights.
-        decode_side: pixels on the longer side of a photograph that it can make use of.
+        decode_side: pixels on the longer side of a photograph; more are of no use to it.
         threads: how many may call it at the same time.
     """
 
@@ -38,9 +38,9 @@ class ParallelSpotter:
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         """Return the text instances of each image (HWC uint8 RGB), polygons in its own pixels.
 
-        The calling thread computes with its share of the cores from now on.
+        From the first call on, the calling thread computes with its share of the cores.
         """
-        if not hasattr(self._thread, "has_its_share"):
+        if not hasattr(self._thread, "is_limited"):
             torch.set_num_threads(self._cores_each)
-            self._thread.has_its_share = True
+            self._thread.is_limited = True
         return self._spotter.spot(images)

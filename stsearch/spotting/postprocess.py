@@ -20,9 +20,9 @@ from stsearch.geometry.polygons import (
 )
 from stsearch.types import Polygon, Quad
 
-_FULL, _LONG = 0.72, 2.5
-"""A kernel may be bent that fills less of its rectangle, and is longer for its height."""
-_BENT = 0.5  # by how much the middle of a kernel leaves a straight line, of the kernel's mean height
+_MAX_BENT_FILL, _MIN_BENT_RATIO = 0.72, 2.5
+"""Only kernels that fill less of their rectangle, and are longer for their height, are tested for bends."""
+_MIN_BEND = 0.5  # deviation of a kernel's centre line from a straight one, of the kernel's mean height
 _COLUMNS = 7  # of a bent polygon
 
 
@@ -83,16 +83,16 @@ def _mean_inside(probability: NDArray[np.float32], contour: NDArray[np.int32]) -
 def _unclip(kernel: NDArray[np.float32], ratio: float) -> Polygon | None:
     """Grow a kernel's outline (cell indices) to the word's polygon: a quad, or 14 points when it is bent."""
     centre, size, angle = cv2.minAreaRect(kernel)
-    # A contour runs through the centres of its outermost cells: the region is one cell larger, and half a
-    # cell on.
+    # A contour runs through the centres of its outermost cells: the region is one cell larger, and shifted by
+    # half a cell.
     size = (size[0] + 1.0, size[1] + 1.0)
     corners = cv2.boxPoints((centre, size, angle)).astype(np.float32) + 0.5
     area = cv2.contourArea(kernel) + len(kernel) / 2 + 1
-    full = size[0] * size[1]
-    may_be_bent = area < _FULL * full and max(size) > _LONG * min(size)
+    rectangle_area = size[0] * size[1]
+    may_be_bent = area < _MAX_BENT_FILL * rectangle_area and max(size) > _MIN_BENT_RATIO * min(size)
     if not (may_be_bent and _is_bent(kernel, corners)):
-        # The rectangle of a ragged kernel is too large, the kernel too small: their mean outlines words best.
-        distance = (full + min(area, full)) / 2 * ratio / (2 * (size[0] + size[1]))
+        # The rectangle of a ragged kernel is too large, the kernel too small: their mean fits words best.
+        distance = (rectangle_area + min(area, rectangle_area)) / 2 * ratio / (2 * (size[0] + size[1]))
         grown = cv2.boxPoints((centre, (size[0] + 2 * distance, size[1] + 2 * distance), angle))
         return order_quad(grown.astype(np.float32) + 0.5)
     outline = offset_polygon(kernel + 0.5, 0.5)
@@ -103,28 +103,30 @@ def _unclip(kernel: NDArray[np.float32], ratio: float) -> Polygon | None:
 
 
 def _is_bent(kernel: NDArray[np.float32], frame: Quad) -> bool:
-    """Return whether the middle of a kernel leaves the straight line that fits it best.
+    """Return whether the centre line of a kernel deviates from the straight line that fits it best.
 
-    Ragged edges do not count: what is straight is read better between straight edges.
+    Ragged edges do not count: straight words are recognized better with straight outlines.
     """
     start, along, across = frame[0], frame[1] - frame[0], frame[3] - frame[0]
     if np.hypot(*along) < np.hypot(*across):
         along, across = across, along
     if np.hypot(*along) < 2 * _COLUMNS:
         return False
-    local = (kernel + 0.5 - start) @ np.stack([along / (along @ along), across / np.hypot(*across)], axis=1)
-    column = np.clip(local[:, 0] * _COLUMNS, 0, _COLUMNS - 1).astype(np.int64)
+    in_frame = (kernel + 0.5 - start) @ np.stack(
+        [along / (along @ along), across / np.hypot(*across)], axis=1
+    )
+    column = np.clip(in_frame[:, 0] * _COLUMNS, 0, _COLUMNS - 1).astype(np.int64)
     first, last = np.full(_COLUMNS, np.inf), np.full(_COLUMNS, -np.inf)
-    np.minimum.at(first, column, local[:, 1])
-    np.maximum.at(last, column, local[:, 1])
-    places = np.arange(_COLUMNS) - (_COLUMNS - 1) / 2
+    np.minimum.at(first, column, in_frame[:, 1])
+    np.maximum.at(last, column, in_frame[:, 1])
+    positions = np.arange(_COLUMNS) - (_COLUMNS - 1) / 2
     middle = (first + last) / 2  # each is two cells wide or more, so the outline has points in all of them
-    off = middle - places * (places @ middle / (places @ places))  # around its mean
-    return bool(np.ptp(off) > _BENT * (last - first + 1).mean())
+    deviation = middle - positions * (positions @ middle / (positions @ positions))  # around its mean
+    return bool(np.ptp(deviation) > _MIN_BEND * (last - first + 1).mean())
 
 
 def _bent_polygon(outline: Polygon, frame: Quad, columns: int = _COLUMNS) -> Polygon:
-    """Describe ``outline`` by an upper and a lower edge, cut at ``columns`` places along ``frame``'s axis."""
+    """Return upper and lower edge of ``outline``, cut at ``columns`` positions along ``frame``'s axis."""
     along = frame[1] - frame[0]
     if np.linalg.norm(frame[3] - frame[0]) > np.linalg.norm(
         along
@@ -134,13 +136,15 @@ def _bent_polygon(outline: Polygon, frame: Quad, columns: int = _COLUMNS) -> Pol
     along = along / np.linalg.norm(along)
     across = np.array([-along[1], along[0]], np.float32)
     basis = np.stack([along, across], axis=1)
-    local = outline @ basis
-    dense = resample(np.concatenate([local, local[:1]]), 400)
+    in_frame = outline @ basis
+    dense = resample(np.concatenate([in_frame, in_frame[:1]]), 400)
     low, high = dense[:, 0].min(), dense[:, 0].max()
-    reach = (high - low) / (columns - 1)
+    spacing = (high - low) / (columns - 1)
     upper, lower = [], []
     for centre in np.linspace(low, high, columns):
-        near = dense[np.abs(dense[:, 0] - np.clip(centre, low + reach / 4, high - reach / 4)) <= reach / 4]
-        upper.append((centre, near[:, 1].min()))
-        lower.append((centre, near[:, 1].max()))
+        nearby = dense[
+            np.abs(dense[:, 0] - np.clip(centre, low + spacing / 4, high - spacing / 4)) <= spacing / 4
+        ]
+        upper.append((centre, nearby[:, 1].min()))
+        lower.append((centre, nearby[:, 1].max()))
     return np.asarray(np.array(upper + lower[::-1]) @ basis.T, np.float32)

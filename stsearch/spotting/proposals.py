@@ -1,9 +1,8 @@
-"""Which of the many outlines that were proposed are read, which readings are kept, and which is the best.
+"""Filter proposals before recognition, filter readings after it, and suppress overlaps.
 
-A word is proposed several times: at several sizes, from several cuts of the probability map. A search gains
-from every way to read it; where words are counted or compared with labels, the best one stands for all. How
-many outlines agree tells words from chance, and good outlines from bad ones, better than the network's own
-probability.
+A word is proposed several times: at several image sizes, with several thresholds of the probability map. A
+search uses every reading of it; where words are counted or compared with labels, only the best one counts.
+The share of outlines that agree is a better score than the detector's probability.
 """
 
 from __future__ import annotations
@@ -20,94 +19,96 @@ from stsearch.geometry.polygons import overlap_areas
 from stsearch.text.charset import normalize
 from stsearch.types import Polygon, TextInstance
 
-SAME_WORD = 0.5
-"""Share of the smaller of two instances above which they are taken for one word."""
+SAME_WORD_OVERLAP = 0.5
+"""Two instances are one word if they share more than this of the smaller one's area."""
 
-LEAST_WORD = 0.6
-"""Word confidence below which an instance is not counted as a word."""
+MIN_WORD_CONFIDENCE = 0.6
+"""An instance with a lower word confidence is not counted as a word."""
 
-_AGREES = 0.6  # IoU above which one outline speaks for another
-_DOUBT = 0.05  # added to the share of outlines that agree, so that a single one does not count for nothing
+_AGREEMENT_IOU = 0.6  # outlines with a higher IoU support each other
+_SMOOTHING = 0.05  # added to the share of outlines that agree, so that the score of a single one is not 0
 _AGREEMENT_WEIGHT = 0.15
 
 
-def group_outlines(polygons: Sequence[Polygon], most: float) -> dict[int, int]:
-    """Return the polygons with no IoU above ``most`` to one before them, and how many each stands for."""
-    alike = _ious(polygons) > most
+def group_outlines(polygons: Sequence[Polygon], max_iou: float) -> dict[int, int]:
+    """Return the polygons with no IoU above ``max_iou`` to one before them, and their duplicate counts."""
+    duplicates = _pairwise_ious(polygons) > max_iou
     kept: dict[int, int] = {}
-    for index, row in enumerate(alike):
+    for index, row in enumerate(duplicates):
         first = next((other for other in kept if row[other]), index)
         kept[first] = kept.get(first, 0) + 1
     return kept
 
 
 def filter_proposals(proposed: Sequence[TextInstance], config: ProposalConfig) -> list[TextInstance]:
-    """Return the instances that may be words, surest first; of nearly equal outlines the surest.
+    """Return the instances that may be words, most confident first; of duplicates the most confident.
 
     Args:
         proposed: roughly read; the score of each is the share of all outlines it stands for.
-        config: how sure the rough reading has to be, and which outlines are nearly equal.
+        config: the lowest confidence of a rough reading, and the IoU of duplicates.
 
     Returns:
-        Instances whose score is the share of outlines that agree with theirs, as far as they may be words.
+        Instances whose score is the share of outlines that agree with theirs, weighted by confidence.
     """
-    likely = sorted(
+    candidates = sorted(
         (each for each in proposed if each.char_confidence >= config.min_proposal_confidence),
         key=lambda each: each.char_confidence,
         reverse=True,
     )
-    ious = _ious([each.polygon for each in likely])
-    agreeing = (ious > _AGREES) @ np.array([each.score * each.char_confidence for each in likely])
-    scores = np.minimum((agreeing + _DOUBT) / (1 + _DOUBT), 1.0)
-    return [replace(likely[at], score=float(scores[at])) for at in _drop_alike(ious > config.duplicate_iou)]
+    ious = _pairwise_ious([each.polygon for each in candidates])
+    agreement = (ious > _AGREEMENT_IOU) @ np.array([each.score * each.char_confidence for each in candidates])
+    scores = np.minimum((agreement + _SMOOTHING) / (1 + _SMOOTHING), 1.0)
+    return [replace(candidates[at], score=float(scores[at])) for at in _suppress(ious > config.duplicate_iou)]
 
 
 def filter_readings(read: Sequence[TextInstance], config: ProposalConfig) -> list[TextInstance]:
-    """Return the instances that were surely enough read, best first; of equal readings of a place the best.
+    """Return the readings of sufficient confidence, best first; of equal readings of one word the best.
 
     Args:
-        read: as well as they can be.
-        config: how sure the reading has to be.
+        read: by the recognizer.
+        config: the lowest confidence of a reading.
     """
-    sure = _best_first(each for each in read if each.char_confidence >= config.min_reading_confidence)
-    folded = np.array([normalize(each.transcript) for each in sure])
-    return [sure[at] for at in _drop_alike(_share_a_place(sure) & (folded[:, None] == folded))]
+    confident = _sort_by_confidence(
+        each for each in read if each.char_confidence >= config.min_reading_confidence
+    )
+    folded = np.array([normalize(each.transcript) for each in confident])
+    return [confident[at] for at in _suppress(_find_overlaps(confident) & (folded[:, None] == folded))]
 
 
 def suppress_overlaps(found: Sequence[TextInstance]) -> list[TextInstance]:
-    """Return the instances that count as words, best first; of those that overlap the best.
+    """Return the instances that count as words, best first; of overlapping ones only the best.
 
-    Two overlap when they share more than half of the smaller one, so a fragment does not survive its word.
+    Two overlap when they share more than half of the smaller one, so fragments of a word are suppressed.
     """
-    words = _best_first(each for each in found if word_confidence(each) >= LEAST_WORD)
-    return [words[at] for at in _drop_alike(_share_a_place(words))]
+    words = _sort_by_confidence(each for each in found if word_confidence(each) >= MIN_WORD_CONFIDENCE)
+    return [words[at] for at in _suppress(_find_overlaps(words))]
 
 
 def word_confidence(instance: TextInstance) -> float:
-    """Return how sure reading and outline are, at most 1; the weight was chosen on validation."""
+    """Return the confidence of reading and outline, at most 1; the weight was chosen on validation."""
     return instance.char_confidence + _AGREEMENT_WEIGHT * math.log(max(instance.score, 1e-6))
 
 
-def _best_first(instances: Iterable[TextInstance]) -> list[TextInstance]:
+def _sort_by_confidence(instances: Iterable[TextInstance]) -> list[TextInstance]:
     return sorted(instances, key=word_confidence, reverse=True)
 
 
-def _ious(polygons: Sequence[Polygon]) -> NDArray[np.float64]:
-    """Return (N, N) the intersection over union of each two polygons; 0 of degenerate ones."""
+def _pairwise_ious(polygons: Sequence[Polygon]) -> NDArray[np.float64]:
+    """Return (N, N) the IoU of every two polygons; 0 for degenerate ones."""
     areas, _, shared = overlap_areas(polygons, polygons)
     return np.asarray(shared / np.maximum(areas[:, None] + areas - shared, 1e-9))
 
 
-def _share_a_place(instances: Sequence[TextInstance]) -> NDArray[np.bool_]:
+def _find_overlaps(instances: Sequence[TextInstance]) -> NDArray[np.bool_]:
     polygons = [each.polygon for each in instances]
     areas, _, shared = overlap_areas(polygons, polygons)
-    return np.asarray(shared > SAME_WORD * np.minimum(areas[:, None], areas))
+    return np.asarray(shared > SAME_WORD_OVERLAP * np.minimum(areas[:, None], areas))
 
 
-def _drop_alike(alike: NDArray[np.bool_]) -> list[int]:
-    """Return, in order, the rows that are ``alike`` (N, N) to none before them that is returned."""
+def _suppress(duplicates: NDArray[np.bool_]) -> list[int]:
+    """Return, in order, the rows of ``duplicates`` (N, N) that duplicate no returned row before them."""
     kept: list[int] = []
-    for index in range(len(alike)):
-        if not alike[index, kept].any():
+    for index in range(len(duplicates)):
+        if not duplicates[index, kept].any():
             kept.append(index)
     return kept

@@ -28,36 +28,36 @@ from stsearch.text.ctc import pack_posteriors
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
 _CROP_DETAIL = 2
-"""Crops are cut from photographs of up to this many times the size that words are found at: a word 16 pixels
-high there fills a crop of 32."""
+"""Crops are cut from photographs of up to this many times the size of detection: a word 16 pixels high there
+fills a crop of 32."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Region:
-    """One way of reading one detected polygon."""
+    """A detected polygon in one reading direction."""
 
     photo: int  # index in the batch
     word: int  # index of the polygon in its photo
     polygon: Polygon  # pixels of the network's input
-    score: float  # the share of all outlines, of every cut at every size, that it stands for
+    score: float  # share of all outlines, of all thresholds and sizes, that are duplicates of it
 
 
 class Spotter:
-    """Detects, embeds and reads the words of photographs.
+    """Detects, embeds and recognizes the words of photographs.
 
     Attributes:
         info: Of the weights.
         device: Where it computes.
-        precision: What it computes in, in words.
-        decode_side: Pixels on the longer side of a photograph that it can make use of.
+        precision: The dtype it computes in, as text.
+        decode_side: Pixels on the longer side of a photograph; more are of no use to it.
         threads: 0, because it is given batches (``parallel.ParallelSpotter`` is given photographs).
-        recognizer: Reads what was found, from its own pixels; None: the embedder's CTC reading stays.
+        recognizer: Reads crops of the words that were found; None: the embedder's CTC readings are kept.
     """
 
     threads = 0
 
     def __init__(self, model: SceneTextModel, info: ModelInfo, reads: bool = True) -> None:
-        """Take a model as it is; a copy is made fast and runs. Without ``reads`` no recognizer does."""
+        """Make a fast copy of ``model``; without ``reads`` its recognizer is not used."""
         self.info = info
         self.device = next(model.parameters()).device
         self._model = fold_batch_norms(model)
@@ -75,7 +75,7 @@ class Spotter:
         self.recognizer = RecognizerRunner(recognizer) if reads and recognizer is not None else None
         self.decode_side = info.longer_side * (_CROP_DETAIL if self.recognizer is not None else 1)
         # On two CPU cores one photograph at a time is 1.5 times faster than eight; crops are many anyway.
-        self._at_once = sys.maxsize if self.device.type == "cuda" else 1
+        self._batch_size = sys.maxsize if self.device.type == "cuda" else 1
 
     @torch.inference_mode()
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
@@ -85,35 +85,35 @@ class Spotter:
             images: HWC uint8 RGB, of any sizes; they are padded to a common size.
 
         Returns:
-            One list a photograph, most certain first, polygons in its own pixels. Where a word can be read
-            in several ways, there is an instance for each: ``proposals.suppress_overlaps`` leaves one.
+            One list a photograph, most confident first, polygons in its own pixels. A word with several
+            readings has an instance for each: ``proposals.suppress_overlaps`` keeps one.
 
         Raises:
             DeviceError: Not even one photograph fits into the memory of the device.
         """
         config = self._config.proposals
-        read = self._read_again(images, self.propose(images, config))
+        read = self._recognize(images, self.propose(images, config))
         return [filter_readings(words, config) for words in read]
 
     @torch.inference_mode()
     def propose(self, images: Sequence[Image], config: ProposalConfig) -> list[list[TextInstance]]:
-        """Return what may be words in ``images``, before the recognizer reads it: several outlines a word.
+        """Return the proposals in ``images``, before recognition: several outlines a word.
 
         Args:
             images: as for ``spot``.
-            config: how sure the rough reading has to be, and which outlines are nearly equal.
+            config: the lowest confidence of a proposal, and the IoU of duplicates.
 
         Raises:
             DeviceError: as for ``spot``.
         """
         found: list[list[TextInstance]] = []
         while len(found) < len(images):
-            chunk = images[len(found) : len(found) + self._at_once]
-            words = self._find_if_it_fits(chunk)
+            chunk = images[len(found) : len(found) + self._batch_size]
+            words = self._try_to_find(chunk)
             if words is not None:
                 found += words
             elif len(chunk) > 1:
-                self._at_once = len(chunk) // 2  # from now on, too
+                self._batch_size = len(chunk) // 2  # from now on, too
                 torch.cuda.empty_cache()
             else:
                 height, width = chunk[0].shape[:2]
@@ -123,18 +123,18 @@ class Spotter:
                 )
         return [filter_proposals(words, config) for words in found]
 
-    def _find_if_it_fits(self, images: Sequence[Image]) -> list[list[TextInstance]] | None:
+    def _try_to_find(self, images: Sequence[Image]) -> list[list[TextInstance]] | None:
         try:
             return self._find(images)
-        except torch.OutOfMemoryError:  # its traceback would keep the tensors, so it ends here
+        except torch.OutOfMemoryError:  # its traceback holds the tensors: it must not leave this function
             return None
 
     def _find(self, images: Sequence[Image]) -> list[list[TextInstance]]:
-        """Return what is found at every size: a word may be found at several."""
+        """Return the words found at each size; a word may be found at several."""
         found = [self._spot_at(images, resize) for resize in self._resizes]
         return [list(itertools.chain(*sizes)) for sizes in zip(*found, strict=True)]
 
-    def _read_again(
+    def _recognize(
         self, images: Sequence[Image], found: list[list[TextInstance]], augment: bool = False
     ) -> list[list[TextInstance]]:
         return found if self.recognizer is None else self.recognizer.read_instances(images, found, augment)
@@ -156,7 +156,7 @@ class Spotter:
     def read(
         self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]], augment: bool = False
     ) -> list[list[TextInstance]]:
-        """Embed and read given words instead of detecting them.
+        """Embed and read the words at given outlines.
 
         Args:
             images: HWC uint8 RGB, of any sizes.
@@ -172,7 +172,7 @@ class Spotter:
             for photo, (plan, words) in enumerate(zip(plans, polygons, strict=True))
             for word, polygon in enumerate(words)
         ]
-        return self._read_again(images, self._embed(levels, regions, plans), augment)
+        return self._recognize(images, self._embed(levels, regions, plans), augment)
 
     def _encode(self, images: Sequence[Image], resize: Resize) -> tuple[list[Tensor], list[ResizePlan]]:
         plans = [resize.plan(*image.shape[:2]) for image in images]
@@ -200,7 +200,7 @@ class Spotter:
     def _embed(
         self, levels: list[Tensor], regions: list[_Region], plans: list[ResizePlan]
     ) -> list[list[TextInstance]]:
-        """Embed and read all regions; of several readings of a word the most confident stays."""
+        """Embed and read all regions; of several readings of a word the most confident is kept."""
         found: list[dict[int, TextInstance]] = [{} for _ in plans]
         if not regions:
             return [[] for _ in plans]
@@ -210,8 +210,8 @@ class Spotter:
         readings = self._model.read_regions(levels, torch.from_numpy(edges).to(self.device), owner)
         classes, confidences = decode_ctc(readings.logits)
         embeddings = readings.embeddings.float().cpu().numpy()
-        # The recognizer would replace them.
-        seen = (
+        # With a recognizer they are not needed: it has its own.
+        posteriors = (
             [] if self.recognizer else pack_posteriors(readings.logits.float().cpu().numpy(), self._charset)
         )
         for i, (region, row, confidence) in enumerate(
@@ -226,6 +226,6 @@ class Spotter:
                     self._charset.decode(row),
                     confidence,
                     embeddings[i],
-                    ctc_posteriors=seen[i] if seen else b"",
+                    ctc_posteriors=posteriors[i] if posteriors else b"",
                 )
         return [list(words.values()) for words in found]

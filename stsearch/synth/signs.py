@@ -19,9 +19,8 @@ from stsearch.types import Image, Polygon
 
 _TEXT_BENDS = Bends(arc=0.22, wave=0.05)
 _BOARD_BENDS = Bends(arc=0.16, wave=0.02)
-_MAX_TEXT_HEIGHT = (
-    110.0  # pixels of lettering on a plane; larger text is enlarged, which a blurred edge does not betray
-)
+# pixels of lettering on a plane; larger text is enlarged, which a blurred edge does not betray
+_MAX_TEXT_HEIGHT = 110.0
 
 
 @dataclass(frozen=True)

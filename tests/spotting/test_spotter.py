@@ -121,7 +121,7 @@ class FullDevice(KnowingDetector):
 def full_spotter(model: SceneTextModel, limit: int) -> tuple[Spotter, FullDevice]:
     model.detector = FullDevice(limit)  # type: ignore[assignment]
     spotter = Spotter(model, Card(model.config).info)
-    spotter._at_once = 8  # as on a device that takes what it is given
+    spotter._batch_size = 8  # as on a device that takes what it is given
     device = spotter._model.detector
     assert isinstance(device, FullDevice)
     return spotter, device
