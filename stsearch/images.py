@@ -1,4 +1,8 @@
-"""Photographs into arrays (EXIF applied, limits checked first), and the way to model pixels and back."""
+"""Photographs into arrays (EXIF applied, limits checked first), and the way to model pixels and back.
+
+One decoder for training, evaluation, indexing and pictures of hits: all see a photograph as displayed, and
+polygons are in its displayed pixels. ``StoredFrame`` moves labels there that were drawn on stored pixels.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ import PIL.features
 import PIL.Image
 from numpy.typing import NDArray
 from PIL.Image import Transpose
+from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, TiffImageFile
 
 from stsearch.errors import ImageError, ImageRefusedError
 from stsearch.types import Image, Polygon
@@ -43,6 +48,7 @@ _UPRIGHT = {
     8: Transpose.ROTATE_90,
 }
 _SIDES_SWAPPED = (5, 6, 7, 8)
+_MIRRORED = (2, 4, 5, 7)
 _MAX_UPSCALE = 2.0  # enlarging a small picture further adds work and no detail
 
 
@@ -182,6 +188,65 @@ def _taken(photo: PIL.Image.Image) -> str | None:
         return datetime.strptime(clock[:19], "%Y:%m:%d %H:%M:%S").isoformat()
     except Exception:  # noqa: BLE001  # as above; cameras whose clock was never set write zeros
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFrame:
+    """The pixels of a file as they are stored, before its EXIF orientation is applied.
+
+    Attributes:
+        orientation: EXIF orientation, 1 to 8; 1 is as displayed.
+        height: in stored pixels.
+        width: in stored pixels.
+    """
+
+    orientation: int
+    height: int
+    width: int
+
+    @property
+    def is_displayed(self) -> bool:
+        """Return whether the stored pixels are the displayed ones."""
+        return self.orientation == 1
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Return whether displaying mirrors the stored picture."""
+        return self.orientation in _MIRRORED
+
+    def to_displayed(self, polygon: Polygon) -> Polygon:
+        """Return the points of ``polygon`` (P, 2), stored pixels, in displayed pixels, in the same order."""
+        x, y = polygon[:, 0], polygon[:, 1]
+        right, below = self.width - x, self.height - y
+        across, down = {
+            2: (right, y),
+            3: (right, below),
+            4: (x, below),
+            5: (y, x),
+            6: (below, x),
+            7: (below, right),
+            8: (y, right),
+        }.get(self.orientation, (x, y))
+        return np.stack([across, down], axis=1).astype(np.float32)
+
+
+def read_stored_frame(path: Path) -> StoredFrame:
+    """Return how the pixels of a photograph are stored, from its header.
+
+    Pixels are not decoded, but for a PNG without EXIF in its header, which may follow its pixels. A file
+    that is no photograph counts as one of no size that is stored as displayed: decoding it reports it.
+    """
+    try:
+        with PIL.Image.open(path, formats=FORMATS) as photo:
+            orientation = _orientation(photo)
+            width, height = photo.size
+            if isinstance(
+                photo, TiffImageFile
+            ):  # whose size is the displayed one, in some versions of Pillow
+                width, height = int(photo.tag_v2[IMAGEWIDTH]), int(photo.tag_v2[IMAGELENGTH])
+            return StoredFrame(orientation, height, width)
+    except Exception:  # noqa: BLE001  # decoders raise anything on damage
+        return StoredFrame(1, 0, 0)
 
 
 def _turn(photo: PIL.Image.Image, orientation: int) -> PIL.Image.Image:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from stsearch.datasets.labelled_folder import read_text, read_unlabelled
 from stsearch.datasets.layout import check_present
 from stsearch.datasets.npy_lists import read_pickled_lists
+from stsearch.datasets.stored_labels import display_labels
 from stsearch.errors import DataError
 from stsearch.geometry.polygons import box
 from stsearch.types import Sample, WordLabel
@@ -33,7 +34,10 @@ def read_svt(parts: Sequence[Path]) -> list[Sample]:
     present = {photo.name: photo for photo in read_unlabelled(folder)}
     names = {name: name.rpartition("/")[2] for name in words}
     check_present(names.values(), present, path)
-    return [Sample(present[names[name]], labels, partial=True) for name, labels in words.items()]
+    return [
+        display_labels(present[names[name]], labels, partial=True, boxes=True)
+        for name, labels in words.items()
+    ]
 
 
 def read_gallery(parts: Sequence[Path]) -> list[Sample]:

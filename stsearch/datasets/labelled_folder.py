@@ -1,8 +1,9 @@
-"""Labelled and unlabelled photographs on disk, read into records; pixels are not opened here.
+"""Labelled and unlabelled photographs on disk, read into records; pixels are not decoded here.
 
 House format: a folder with ``annotations.jsonl``, one photograph a line:
 ``{"image": "images/a.jpg", "height": 640, "width": 960, "instances": [{"polygon": [[x, y], ...],
 "transcript": "EXIT" | null, "legible": true}]}``.
+Polygons are in pixels of the photograph as displayed, its EXIF orientation applied.
 Word crops: a folder with ``labels.tsv``, ``file TAB transcript`` a line.
 """
 

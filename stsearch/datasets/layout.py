@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stsearch.datasets.labelled_folder import read_unlabelled
+from stsearch.datasets.stored_labels import display_labels
 from stsearch.errors import DataError
 from stsearch.types import Sample, WordLabel
 
@@ -83,14 +84,16 @@ def read_label_files(
     pattern: str,
     photo_of: Callable[[str], str],
     parse: Callable[[Path], Iterable[WordLabel]],
+    boxes: bool = False,
 ) -> list[Sample]:
-    """Read a folder of labels, a file a photograph.
+    """Read a folder of labels in stored pixels, a file a photograph, into the displayed frame.
 
     Args:
         parts: folder of labels, folder of photographs.
         pattern: of the names of the files.
         photo_of: names the photograph of a file, both without ending.
         parse: reads a file.
+        boxes: whether its polygons are quads that do not say where reading starts.
 
     Raises:
         DataError: A photograph or all labels are missing, or ``parse`` raised it.
@@ -101,7 +104,7 @@ def read_label_files(
         raise DataError(f"{folder} holds no labels ({pattern})")
     present = photos_by_stem(photos)
     check_present(labels, present, folder)
-    return [Sample(present[stem], tuple(parse(path))) for stem, path in labels.items()]
+    return [display_labels(present[stem], parse(path), boxes=boxes) for stem, path in labels.items()]
 
 
 def check_present(wanted: Iterable[str], present: Mapping[str, Path], labels: Path) -> None:

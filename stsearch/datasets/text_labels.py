@@ -48,7 +48,7 @@ def read_icdar13(parts: Parts) -> list[Sample]:
         DataError: A photograph is missing, or a line is malformed.
     """
     return read_label_files(
-        parts, "gt_*.txt", lambda stem: stem.removeprefix("gt_"), _lines_of(_icdar13_word)
+        parts, "gt_*.txt", lambda stem: stem.removeprefix("gt_"), _lines_of(_icdar13_word), boxes=True
     )
 
 
@@ -81,7 +81,7 @@ def read_td500(parts: Parts) -> list[Sample]:
     Raises:
         DataError: A photograph is missing, or a line is malformed.
     """
-    return read_label_files([parts[0], parts[0]], "*.gt", str, _lines_of(_td500_line))
+    return read_label_files([parts[0], parts[0]], "*.gt", str, _lines_of(_td500_line), boxes=True)
 
 
 def read_coco_text(parts: Parts) -> list[Sample]:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from stsearch.config import Canvas, ModelConfig, RecognizerConfig, StageConfig
-from stsearch.errors import DataError, UsageError
+from stsearch.errors import DataError, ImageError, UsageError
+from stsearch.images import read_image
 from stsearch.synth.renderer import Renderer, SynthAssets
 from stsearch.training.augment import crop_view, scene_view, vary_colours, word_view
 from stsearch.training.crops import (
@@ -174,11 +174,15 @@ class BatchDataset(Dataset[Batch | CropBatch]):
 
 
 def _load(path: Path) -> Image:
-    """Decode a training image; labels refer to the stored pixels, so EXIF is not applied."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        raise DataError(f"cannot decode training image {path}")
-    return np.asarray(image, np.uint8)
+    """Decode a training image as displayed, which is the frame of its labels.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return read_image(path)
+    except ImageError as error:
+        raise DataError(f"training image {error}") from error
 
 
 def collate(
