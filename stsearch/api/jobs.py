@@ -158,7 +158,8 @@ def evaluate(
     """Measure retrieval, detection and reading on labelled photographs, through the code that search uses.
 
     Args:
-        data: folders of labelled photographs.
+        data: folders of labelled photographs; FOLDER:partial where not all text is labelled, FOLDER:weak
+            where outlines are rough.
         dataset: benchmark whose rules apply, such as svt.
         model: an installed name, or a folder of weights.
         device: auto, cpu or cuda[:N].
@@ -173,6 +174,7 @@ def evaluate(
         DataError: labels are missing, incomplete or malformed.
         WeightsError, DeviceError: as :func:`load`.
     """
+    from stsearch.datasets.labelled_folder import parse_labelled_folder
     from stsearch.evaluation.catalogue import find_benchmark
     from stsearch.evaluation.predictions import Predictions
     from stsearch.evaluation.scoring import score
@@ -189,7 +191,8 @@ def evaluate(
         found = Predictions.load(predictions)
     else:
         with shown(progress, "photo", _state) as callback:
-            found = predict(folders, truth.samples, callback)
+            photos = [parse_labelled_folder(folder).path for folder in folders]
+            found = predict(photos, truth.samples, callback)
         if predictions is not None:
             found.save(predictions)
     return score(truth, found, encoder)

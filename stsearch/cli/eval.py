@@ -24,7 +24,8 @@ BELOW_GATE = 1
 
 def evaluate(
     data: Annotated[
-        list[Path], typer.Option(help="Folder of labelled photographs or, for words, of crops; repeatable.")
+        list[Path],
+        typer.Option(help="Labelled photographs (FOLDER, FOLDER:partial, FOLDER:weak) or crops; repeatable."),
     ],
     dataset: Annotated[
         str, typer.Option(help="Benchmark whose rules apply, such as svt; words, str: of reading crops.")

@@ -24,6 +24,7 @@ QUIET_S = 30.0  # a log file gets a line this often: enough to see life, too few
 Option = typer.Option
 Folder: TypeAlias = Path | None
 Folders: TypeAlias = list[Path] | None
+_TRUST = " (FOLDER:partial: not all text is labelled; FOLDER:weak: outlines are rough)"
 ClipSources = Annotated[
     list[str] | None,
     Option("--clip-pretrained", help="Start cr50 from CLIP: openai, or files of RN50 and ViT-B-16."),
@@ -38,8 +39,8 @@ def train(
     init: Annotated[Folder, Option(help="Start from the weights in this folder.")] = None,
     clip: ClipSources = None,
     resume: Annotated[bool, Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
-    data: Annotated[Folders, Option(help="Labelled photographs to train on; repeatable.")] = None,
-    val: Annotated[Folders, Option(help="Labelled photographs to validate on; repeatable.")] = None,
+    data: Annotated[Folders, Option(help=f"Labelled photographs to train on{_TRUST}; repeatable.")] = None,
+    val: Annotated[Folders, Option(help=f"Labelled photographs to validate on{_TRUST}; repeatable.")] = None,
     crops: Annotated[Folders, Option(help="Labelled word crops to train on; repeatable.")] = None,
     val_crops: Annotated[Folders, Option(help="Labelled word crops to validate on; repeatable.")] = None,
     fonts: Annotated[Folder, Option(help="Fonts to render with; default: the system's.")] = None,

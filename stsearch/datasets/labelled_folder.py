@@ -3,7 +3,9 @@
 House format: a folder with ``annotations.jsonl``, one photograph a line:
 ``{"image": "images/a.jpg", "height": 640, "width": 960, "instances": [{"polygon": [[x, y], ...],
 "transcript": "EXIT" | null, "legible": true}]}``.
-Polygons are in pixels of the photograph as displayed, its EXIF orientation applied.
+Polygons are in pixels of the photograph as displayed, its EXIF orientation applied. A line may say
+``"partial": true``, some text carries no polygon, or ``"weak": true``, the polygons are rough; where a file
+cannot be edited, ``FOLDER:partial`` or ``FOLDER:weak`` says so of all its lines.
 Word crops: a folder with ``labels.tsv``, ``file TAB transcript`` a line.
 """
 
@@ -28,28 +30,48 @@ PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".
 
 
 @dataclass(frozen=True, slots=True)
-class Labelling:
-    """How far the labels of a set can be trusted."""
+class LabelledFolder:
+    """A folder in the house format, and how far its labels can be trusted, beside what its lines say.
 
-    partial: bool = False  # some text carries no polygon
-    weak: bool = False  # polygons are rough and carry no transcript
+    Attributes:
+        path: Holds ``annotations.jsonl``.
+        partial: Some text carries no polygon.
+        weak: Polygons are rough.
+    """
+
+    path: Path
+    partial: bool = False
+    weak: bool = False
 
 
-LABELLINGS: Mapping[str, Labelling] = {
-    "svt": Labelling(partial=True),  # only the words of a lexicon are boxed
-    "mlt17": Labelling(weak=True),  # polygons of shrunken word masks, about 0.65 of the word
-}
-"""Known sets, by the name of their folder, whose labels are less than complete."""
+def parse_labelled_folder(named: Path) -> LabelledFolder:
+    """Return the folder that ``FOLDER``, ``FOLDER:partial`` or ``FOLDER:weak`` names.
 
-
-def read_dataset(folder: Path) -> list[Sample]:
-    """Read a folder in the house format with the labelling its name is known for (complete when unknown).
+    A folder whose real name ends so is meant as it is.
 
     Raises:
-        DataError: As ``read_house``.
+        DataError: Something else stands after the colon.
     """
-    labelling = LABELLINGS.get(folder.resolve().name, Labelling())
-    return read_house(folder, partial=labelling.partial, weak=labelling.weak)
+    path, _, trust = str(named).rpartition(":")
+    if not path or named.is_dir():
+        return LabelledFolder(named)
+    if trust in ("partial", "weak"):
+        return LabelledFolder(Path(path), partial=trust == "partial", weak=trust == "weak")
+    if Path(path).is_dir():
+        raise DataError(
+            f"{named}: labels are partial or weak, not {trust!r}; name {path}:partial, {path}:weak or {path}"
+        )
+    return LabelledFolder(named)
+
+
+def read_dataset(named: Path) -> list[Sample]:
+    """Read a folder in the house format, its name as ``parse_labelled_folder`` takes it.
+
+    Raises:
+        DataError: As ``parse_labelled_folder`` and ``read_house``.
+    """
+    folder = parse_labelled_folder(named)
+    return read_house(folder.path, folder.partial, folder.weak)
 
 
 def read_house(folder: Path, partial: bool = False, weak: bool = False) -> list[Sample]:
@@ -57,8 +79,9 @@ def read_house(folder: Path, partial: bool = False, weak: bool = False) -> list[
 
     Args:
         folder: Holds ``annotations.jsonl`` and the photographs it names.
-        partial: Some text is not labelled: unlabelled area is never a negative.
-        weak: The polygons are rough: every word becomes don't care and the labelling partial.
+        partial: Some text is not labelled in any photograph: unlabelled area is never a negative. Without it,
+            the lines say of which photographs this is true.
+        weak: The polygons are rough: every word becomes don't care and the labels partial; likewise.
 
     Raises:
         DataError: The folder or a photograph is missing, nothing is labelled, or a line is malformed.
@@ -69,8 +92,9 @@ def read_house(folder: Path, partial: bool = False, weak: bool = False) -> list[
         image = folder / row["image"]
         if not image.is_file():
             raise DataError(f"no photograph {image}")
-        words = tuple(_parse_word(instance, weak) for instance in row["instances"])
-        return Sample(image=image, words=words, partial=partial or weak)
+        is_weak = weak or _flag(row, "weak", False)
+        words = tuple(_parse_word(instance, is_weak) for instance in row["instances"])
+        return Sample(image=image, words=words, partial=_flag(row, "partial", False) or partial or is_weak)
 
     return parse_lines(folder / ANNOTATIONS, parse)
 
@@ -149,10 +173,16 @@ def _parse_word(instance: Mapping[str, Any], weak: bool) -> WordLabel:  # Any: o
     transcript = instance["transcript"] or ""
     if not isinstance(transcript, str):
         raise ValueError(f"transcript is neither text nor null: {transcript!r}")
-    legible = instance.get("legible", True)
-    if not isinstance(legible, bool):
-        raise ValueError(f"legible is neither true nor false: {legible!r}")
-    return WordLabel(parse_polygon(instance["polygon"]), transcript, legible and not weak)
+    return WordLabel(
+        parse_polygon(instance["polygon"]), transcript, _flag(instance, "legible", True) and not weak
+    )
+
+
+def _flag(fields: Mapping[str, Any], name: str, default: bool) -> bool:  # Any: as above
+    value = fields.get(name, default)
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is neither true nor false: {value!r}")
+    return value
 
 
 def parse_polygon(points: object) -> Polygon:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stsearch.datasets.labelled_folder import read_unlabelled
+from stsearch.datasets.labelled_folder import parse_labelled_folder, read_unlabelled
 from stsearch.datasets.stored_labels import display_labels
 from stsearch.errors import DataError
 from stsearch.types import Sample, WordLabel
@@ -68,6 +68,25 @@ class Layout:
                 f" Its owners publish it at {self.published}; stsearch downloads nothing"
             )
         return [path for path in found if path is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class HouseLayout(Layout):
+    """A folder in the house format; its name may say how far its labels can be trusted."""
+
+    parts: tuple[Part, ...] = ()
+    published: str = ""
+
+    def locate(self, name: str, folder: Path) -> list[Path]:
+        """Return ``folder`` as it is named, which ``read_dataset`` takes.
+
+        Raises:
+            DataError: There is no such folder, or its name ends in something else than a trust in labels.
+        """
+        path = parse_labelled_folder(folder).path
+        if not path.is_dir():
+            raise DataError(f"no folder {path}")
+        return [folder]
 
 
 def photos_by_stem(folder: Path) -> dict[str, Path]:

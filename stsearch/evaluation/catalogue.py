@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from stsearch.datasets.gallery_lists import read_gallery, read_query_lists, read_svt
 from stsearch.datasets.labelled_folder import read_dataset
-from stsearch.datasets.layout import Layout, Part
+from stsearch.datasets.layout import HouseLayout, Layout, Part
 from stsearch.datasets.matlab_labels import read_iiit_queries, read_total_text_outlines
 from stsearch.datasets.text_labels import (
     read_coco_text,
@@ -64,7 +64,7 @@ _TOTAL_TEXT_LABELS = "labels that are # don't care; words, outlined by polygons"
 _ALL = (
     Benchmark(
         FOLDER,
-        Layout((_part("photographs and annotations.jsonl", "."),), ""),
+        HouseLayout(),
         lambda parts: read_dataset(parts[0]),
         LABELLED_WORDS,
         _ILLEGIBLE,

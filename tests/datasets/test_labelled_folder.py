@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stsearch.datasets.labelled_folder import read_dataset, read_house, read_unlabelled, read_words
+from stsearch.datasets.labelled_folder import (
+    LabelledFolder,
+    parse_labelled_folder,
+    read_dataset,
+    read_house,
+    read_unlabelled,
+    read_words,
+)
 from stsearch.errors import DataError
 
 SQUARE = [[0, 0], [10, 0], [10, 5], [0, 5]]
@@ -54,15 +61,65 @@ def test_weak_labels_are_dont_care_and_partial(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "partial", "legible"),
-    [("icdar15", False, True), ("svt", True, True), ("mlt17", True, False)],
+    ("suffix", "partial", "legible"),
+    [("", False, True), (":partial", True, True), (":weak", True, False)],
 )
-def test_read_dataset_knows_a_set_by_its_folder(
-    tmp_path: Path, name: str, partial: bool, legible: bool
+def test_the_name_of_a_folder_says_how_far_its_labels_can_be_trusted(
+    tmp_path: Path, suffix: str, partial: bool, legible: bool
 ) -> None:
-    folder = write_folder(tmp_path / name, {"polygon": SQUARE, "transcript": "EXIT", "legible": True})
-    (sample,) = read_dataset(folder)
-    assert (sample.partial, sample.words[0].legible) == (partial, legible)
+    folder = write_folder(tmp_path / "svt", {"polygon": SQUARE, "transcript": "EXIT", "legible": True})
+    for named in (Path(f"{folder}{suffix}"), Path(f"{folder}/{suffix}")):  # as completion leaves it, too
+        (sample,) = read_dataset(named)
+        assert (sample.partial, sample.words[0].legible) == (partial, legible)
+        assert sample.image == folder / "images/a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("field", "partial", "legible"),
+    [
+        pytest.param({}, False, True, id="complete"),
+        pytest.param({"partial": False, "weak": False}, False, True, id="said to be complete"),
+        pytest.param({"partial": True}, True, True, id="partial"),
+        pytest.param({"weak": True}, True, False, id="weak"),
+    ],
+)
+def test_a_line_says_how_far_its_labels_can_be_trusted(
+    tmp_path: Path, field: dict[str, bool], partial: bool, legible: bool
+) -> None:
+    folder = write_folder(tmp_path / "set", {"polygon": SQUARE, "transcript": "EXIT"})
+    row = json.loads((folder / "annotations.jsonl").read_text())
+    lines = [json.dumps(row | field), json.dumps(row)]
+    (folder / "annotations.jsonl").write_text("\n".join(lines))
+    marked, complete = read_dataset(folder)
+    assert (marked.partial, marked.words[0].legible) == (partial, legible)
+    assert (complete.partial, complete.words[0].legible) == (False, True)
+
+
+def test_a_folder_whose_real_name_ends_in_a_trust_is_read_as_it_is(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "svt:partial", {"polygon": SQUARE, "transcript": "EXIT"})
+    assert parse_labelled_folder(folder) == LabelledFolder(folder)
+    assert not read_dataset(folder)[0].partial
+
+
+def test_an_unknown_trust_lists_the_known_ones(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "svt")
+    with pytest.raises(DataError, match=r"svt:most: labels are partial or weak, not 'most'; name .*svt:weak"):
+        read_dataset(Path(f"{folder}:most"))
+
+
+@pytest.mark.parametrize("name", ["absent", "absent:partial", "absent:most", "a:b/absent"])
+def test_a_folder_that_is_missing_is_named_with_and_without_a_trust(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"no folder .*absent"):
+        read_dataset(tmp_path / name)
+
+
+@pytest.mark.parametrize("field", ["partial", "weak"])
+def test_a_trust_that_is_neither_true_nor_false_names_the_line(tmp_path: Path, field: str) -> None:
+    folder = write_folder(tmp_path / "set")
+    row = json.loads((folder / "annotations.jsonl").read_text())
+    (folder / "annotations.jsonl").write_text(json.dumps(row | {field: "yes"}))
+    with pytest.raises(DataError, match=rf"annotations\.jsonl:1: {field} is neither true nor false: 'yes'"):
+        read_dataset(folder)
 
 
 @pytest.mark.parametrize(

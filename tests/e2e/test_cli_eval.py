@@ -16,7 +16,7 @@ from eval_fixtures import FakeEncoder, FakeSpotter, box, instance, write_house_f
 
 from stsearch.cli.eval import evaluate
 from stsearch.config import RecognizerConfig
-from stsearch.errors import UsageError, WriteError
+from stsearch.errors import DataError, UsageError, WriteError
 from stsearch.evaluation.baselines import Line, OcrSpotter
 from stsearch.evaluation.predictions import Predictions
 from stsearch.evaluation.recognition import WordReport
@@ -67,6 +67,25 @@ def test_eval_reports_through_a_gallery_and_leaves_nothing_behind(
     ]
     assert "weights    sha256 5ha" in lines
     assert sorted(path.name for path in labelled.iterdir()) == ["1.jpg", "annotations.jsonl"]
+
+
+@pytest.mark.usefixtures("fake_weights")
+def test_eval_of_partial_labels_counts_no_word_that_is_not_labelled_as_wrong(
+    labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    PIL.Image.new("RGB", (30, 10)).save(labelled / "2.png")
+    with (labelled / "annotations.jsonl").open("a") as file:
+        file.write('\n{"image": "2.png", "instances": []}\n')
+    precisions = []
+    for named in (labelled, Path(f"{labelled}:partial")):
+        evaluate([named], as_json=True)
+        precisions.append(json.loads(capsys.readouterr().out)["precision"])
+    assert precisions == [0.5, 1.0]
+
+
+def test_eval_names_a_trust_in_labels_that_there_is_not(labelled: Path) -> None:
+    with pytest.raises(DataError, match=r":most: labels are partial or weak, not 'most'"):
+        evaluate([Path(f"{labelled}:most")])
 
 
 @pytest.mark.usefixtures("fake_weights")

@@ -132,10 +132,25 @@ def test_folders_of_ones_own_are_joined(tmp_path: Path) -> None:
     assert [sample.image for sample in truth.samples] == [one / "1.jpg", other / "1.jpg"]
 
 
-def test_a_folder_named_twice_is_refused(tmp_path: Path) -> None:
+def test_a_folder_of_ones_own_may_be_partially_labelled(tmp_path: Path) -> None:
+    one, other = write_house_folder(tmp_path / "one"), write_house_folder(tmp_path / "other")
+    truth = BENCHMARKS["folder"].load([one, Path(f"{other}:partial")])
+    assert [(sample.image, sample.partial) for sample in truth.samples] == [
+        (one / "1.jpg", False),
+        (other / "1.jpg", True),
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["", ":partial"])
+def test_a_folder_named_twice_is_refused(tmp_path: Path, suffix: str) -> None:
     folder = write_house_folder(tmp_path / "one")
     with pytest.raises(DataError, match="listed twice"):
-        BENCHMARKS["folder"].load([folder, folder / ".." / folder.name])
+        BENCHMARKS["folder"].load([folder, folder / ".." / f"{folder.name}{suffix}"])
+
+
+def test_a_folder_of_ones_own_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no folder .*absent$"):
+        BENCHMARKS["folder"].load([tmp_path / "absent:partial"])
 
 
 def test_folders_without_a_query_are_refused(tmp_path: Path) -> None:

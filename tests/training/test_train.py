@@ -20,7 +20,7 @@ from stsearch.models.scene_text import SceneTextModel
 from stsearch.training.batches import collate
 from stsearch.training.objective import joint_loss
 from stsearch.training.schedule import MovingAverage, learning_rate, measure_norms, norms_of
-from stsearch.training.train import Progress, TrainOptions, train
+from stsearch.training.train import Progress, TrainOptions, load_training_data, train
 from stsearch.training.validation import Validation, recall_by_height, validate
 from stsearch.types import Scene, TextInstance
 from stsearch.weights.card import read_card
@@ -93,6 +93,19 @@ def test_a_resumed_run_goes_on_to_the_same_weights(options: TrainOptions, tmp_pa
     assert read_card(parts.out / "last").training["stages"]["words"]["done"] == 1
     train(dataclasses.replace(parts, resume=True), silent)
     assert read_card(parts.out / "last").sha256 == read_card(whole.out / "last").sha256
+
+
+def test_partial_and_weak_labels_are_trained_on_as_their_folders_are_named(
+    options: TrainOptions, labelled_folder: Path
+) -> None:
+    named = [Path(f"{labelled_folder}:{trust}") for trust in ("partial", "weak")]
+    run = dataclasses.replace(options, data=tuple(named), val=(named[0],), steps=1)
+    partial, weak = load_training_data(run).photos
+    assert (partial.partial, partial.words[0].legible) == (True, True)
+    assert (weak.partial, weak.words[0].legible) == (True, False)
+    card = train(run, silent)
+    assert card.training["photographs"] == {"photos:partial": 1, "photos:weak": 1}
+    assert card.metrics["validation"]["sets"] == ["photos:partial"]
 
 
 def test_a_run_is_not_overwritten(options: TrainOptions) -> None:
