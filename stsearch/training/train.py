@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset
 
 from stsearch.config import Preset, StageConfig
 from stsearch.datasets.labelled_folder import read_dataset, read_words
-from stsearch.engines.torch_engine import attention_for_training, keep_freed_memory
-from stsearch.errors import TrainingError, UsageError
+from stsearch.engines.torch_engine import keep_freed_memory
+from stsearch.errors import UsageError
 from stsearch.evaluation.recognition import WordReport
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.spotting.spotter import Spotter
@@ -25,16 +23,9 @@ from stsearch.synth.renderer import load_assets
 from stsearch.training.batches import Batch, BatchDataset, TrainingData
 from stsearch.training.detected_outlines import add_detected_outlines
 from stsearch.training.finalize import card_metrics, measure
-from stsearch.training.objective import total_loss
 from stsearch.training.presets import load_preset, stages_called
 from stsearch.training.run_folder import RunFolder, first_card
-from stsearch.training.schedule import (
-    MovingAverage,
-    learning_rate,
-    measure_norms,
-    parameter_groups,
-    training_mode,
-)
+from stsearch.training.stage import StageInProgress
 from stsearch.training.validation import Validation, validate, validate_reading
 from stsearch.types import Sample
 from stsearch.weights.card import Card
@@ -212,43 +203,36 @@ class _Run:
 
         An interrupt leaves a checkpoint to go on from, and goes on up.
         """
-        optimizer = torch.optim.AdamW(
-            parameter_groups(self.model, stage), lr=stage.learning_rate, betas=(0.9, 0.98)
-        )
-        average = MovingAverage(self.model, stage.ema_decay)
+        running = StageInProgress(self.model, stage, self.options.seed)
         if self.options.resume:
-            self._restore(stage, optimizer, average)
+            self._restore(running)
         try:
-            self._run_steps(stage, optimizer, average)
+            self._run_steps(running)
         except KeyboardInterrupt:
-            self._save(stage, optimizer, average)
+            self._save(running)
             raise
-        self.model.load_state_dict(average.state)
+        running.finish()
 
-    def _run_steps(
-        self, stage: StageConfig, optimizer: torch.optim.Optimizer, average: MovingAverage
-    ) -> None:
+    def _run_steps(self, running: StageInProgress) -> None:
+        stage = running.config
         first = self.done.get(stage.name, 0)
         data = self._data_for(stage)
         if stage.freeze_norms and not first:
-            self._measure_norms(stage, average)
+            self._measure_norms(running)
         begun, fraction = time.monotonic(), first / stage.steps
-        training_mode(self.model, stage.freeze_norms)
+        running.begin_training()
         for step, batch in enumerate(self._batches(data, stage, first), start=first):
             share = self._share(stage, step, begun, fraction)
-            for group in optimizer.param_groups:
-                group["lr"] = group["rate"] * learning_rate(stage, share, step)
-            losses = self._step(batch, stage, optimizer, step)
-            average.update(self.model, step)
+            losses = running.take_step(batch, step, share)
             self.done[stage.name] = step + 1
             self.images += len(batch.images)
             if step % REPORT_EVERY == 0:
                 self._report(stage, step, losses, share)
             over = step + 1 == stage.steps or share >= 1
             if over or (step + 1) % stage.validate_every == 0:
-                self._validate(stage, average, step)
+                self._validate(running, step)
             if over or time.monotonic() - self.folder.saved > 60 * stage.checkpoint_minutes:
-                self._save(stage, optimizer, average)
+                self._save(running)
             if over:
                 return
 
@@ -280,13 +264,11 @@ class _Run:
         for batch in loader:
             yield batch.to(self.device)
 
-    def _measure_norms(self, stage: StageConfig, average: MovingAverage) -> None:
+    def _measure_norms(self, running: StageInProgress) -> None:
+        stage = running.config
         scenes = tuple(canvas for canvas in stage.canvases if canvas.source == "scenes")
         measured = dataclasses.replace(stage, canvases=scenes or stage.canvases, steps=NORM_BATCHES)
-        batches = self._batches(self.data, measured, 0)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            measure_norms(self.model, batches)
-        average.state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        running.measure_norms(self._batches(self.data, measured, 0))
 
     def _share(self, stage: StageConfig, step: int, begun: float, fraction: float) -> float:
         """Return how much of the stage is over, by steps or by the run's time, whichever is further."""
@@ -297,33 +279,11 @@ class _Run:
         allowed = self.options.max_minutes * 60 - (begun - self.folder.started)
         return max(by_steps, fraction + (1 - fraction) * (time.monotonic() - begun) / max(allowed, 1))
 
-    def _step(
-        self, batch: Batch, stage: StageConfig, optimizer: torch.optim.Optimizer, step: int
-    ) -> dict[str, float]:
-        random = np.random.default_rng([self.options.seed, step])
-        with torch.autocast(self.device.type, dtype=torch.bfloat16), attention_for_training(self.device):
-            losses = total_loss(self.model, batch, stage, random)
-        if not losses:  # no word in the batch, and only words are judged
-            return {}
-        total = torch.stack([value.float() for value in losses.values()]).sum()
-        values = dict(
-            zip(losses, torch.stack([v.detach().float() for v in losses.values()]).tolist(), strict=True)
-        )
-        if not all(map(math.isfinite, values.values())):
-            raise TrainingError(
-                f"stage {stage.name}, batch {step}: the loss is not finite ({values}). "
-                "The last checkpoint is intact; lower learning_rate, or look at the data of that batch"
-            )
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), stage.clip_norm)
-        optimizer.step()
-        return values
-
-    def _validate(self, stage: StageConfig, average: MovingAverage, step: int) -> None:
-        with average.applied(self.model):
+    def _validate(self, running: StageInProgress, step: int) -> None:
+        stage = running.config
+        with running.averaged():
             result = self._judge(stage)
-        training_mode(self.model, stage.freeze_norms)
+        running.begin_training()
         if result is None:
             return
         self.folder.log(
@@ -333,7 +293,7 @@ class _Run:
         if result.figure > self.best.get(stage.name, -1.0):
             self.best[stage.name] = result.figure
             sets = self.options.val_crops if stage.reads_crops else self.options.val
-            self._write("best", stage, average, card_metrics(result, sets))
+            self._write("best", running, card_metrics(result, sets))
 
     def _judge(self, stage: StageConfig) -> Validation | WordReport | None:
         """Measure what the stage trains, on what there is to validate with."""
@@ -343,36 +303,24 @@ class _Run:
             return None
         return validate(self.model, self.val[:: stage.validate_stride], detect=stage.validates_detection)
 
-    def _save(self, stage: StageConfig, optimizer: torch.optim.Optimizer, average: MovingAverage) -> None:
+    def _save(self, running: StageInProgress) -> None:
         """Write last/: averaged weights that can be searched with, and the state to go on from."""
-        self._write("last", stage, average)
-        self.folder.save_state(
-            {
-                "stage": stage.name,
-                "done": self.done,
-                "best": self.best,
-                "model": self.model.state_dict(),
-                "average": average.state,
-                "optimizer": optimizer.state_dict(),
-            }
-        )
+        self._write("last", running)
+        self.folder.save_state({"done": self.done, "best": self.best, **running.state()})
 
-    def _restore(self, stage: StageConfig, optimizer: torch.optim.Optimizer, average: MovingAverage) -> None:
+    def _restore(self, running: StageInProgress) -> None:
         state = self.folder.load_state(self.device)
         self.done, self.best = state["done"], state["best"]
-        if state["stage"] == stage.name:
-            self.model.load_state_dict(state["model"])
-            optimizer.load_state_dict(state["optimizer"])
-            average.state = state["average"]
+        running.restore(state)
 
     def _write(
         self,
         name: str,
-        stage: StageConfig,
-        average: MovingAverage,
+        running: StageInProgress,
         metrics: dict[str, Any] | None = None,  # Any: JSON
     ) -> None:
-        with average.applied(self.model):
+        stage = running.config
+        with running.averaged():
             self.folder.write(name, self.model, stage, self.done[stage.name], metrics)
 
     def _report(self, stage: StageConfig, step: int, losses: dict[str, float], share: float) -> None:

@@ -136,7 +136,7 @@ def test_an_unknown_stage_lists_the_known_ones(options: TrainOptions) -> None:
 def test_a_step_without_a_term_leaves_the_weights_as_they_are(
     options: TrainOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stsearch.training.train.total_loss", lambda *args: {})
+    monkeypatch.setattr("stsearch.training.stage.total_loss", lambda *args: {})
     train(dataclasses.replace(options, steps=1, val=()), silent)
     assert read_card(options.out / "last").training["stages"]["words"]["done"] == 1
 
@@ -157,7 +157,7 @@ def test_a_loss_that_is_not_finite_names_its_batch(
     options: TrainOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "stsearch.training.train.total_loss", lambda *args: {"ctc": torch.tensor(float("nan"))}
+        "stsearch.training.stage.total_loss", lambda *args: {"ctc": torch.tensor(float("nan"))}
     )
     with pytest.raises(TrainingError, match="stage words, batch 0"):
         train(options, silent)
