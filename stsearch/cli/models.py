@@ -1,18 +1,22 @@
-"""``stsearch models``: the shipped weights, what their cards say, and whether their files are whole."""
+"""``stsearch models``: shipped weights, what their cards say, whether files are whole; measuring weights."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from stsearch.cli import output
 from stsearch.cli.completion import weights
-from stsearch.errors import WeightsError
+from stsearch.errors import UsageError, WeightsError
 
-models = typer.Typer(help="List the shipped weights, show what they say of themselves, check their files.")
+models = typer.Typer(
+    help="List the shipped weights, show what they say of themselves, check their files, measure weights."
+)
 
 Name = Annotated[str, typer.Argument(help="Weights: a shipped name or a folder.", autocompletion=weights)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
@@ -40,7 +44,7 @@ class _Listed:
 
 @models.callback(invoke_without_command=True)
 def list_models(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the shipped weights, show what they say of themselves, check their files.
+    """List the shipped weights, show what they say of themselves, check their files, measure weights.
 
     The mAP is of the validation photographs that the card names.
     """
@@ -95,6 +99,60 @@ def verify(
             is_whole = False
     if not is_whole:
         raise typer.Exit(WeightsError.exit_code)
+
+
+@models.command("measure", epilog="Example: stsearch models measure runs/scenes/best --val DATA/val/icdar15")
+def measure(
+    name: Name,
+    val: Annotated[
+        list[Path],
+        typer.Option(help="Labelled photographs that choose weights and calibration of scores; repeatable."),
+    ],
+    val_crops: Annotated[
+        list[Path] | None, typer.Option(help="Labelled word crops for the recognizer; repeatable.")
+    ] = None,
+    report: Annotated[
+        list[Path] | None, typer.Option(help="Labelled photographs that choose nothing; repeatable.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
+) -> None:
+    """Measure weights on labelled photographs, and write figures and calibration to their card.
+
+    The weights are made ready for use: their prompt is frozen, and activations are measured for 8 bits.
+    """
+    from stsearch.training.finalize import measure
+    from stsearch.weights.card import find_weights, read_card
+
+    folder = find_weights(name)
+    if val_crops and not read_card(folder).recognizer_sha256:
+        raise UsageError(f"{output.shown_path(folder)} has no recognizer: leave out --val-crops")
+    card, result = measure(folder, val, val_crops or (), device, report or ())
+    if as_json:
+        row = {"type": "measured", "schema": output.JSON_SCHEMA, "weights": str(folder)}
+        print(json.dumps(row | {"weights_sha256": card.identity, "metrics": card.metrics}))
+        return
+    print(result.summary())
+    output.print_rows([_photo_figures(*each) for each in _at(card.metrics, "validation", "by_set").items()])
+    for set_name, figures in (_at(card.metrics, "words", "by_set") if val_crops else {}).items():
+        print(f"{output.printable(set_name)}: {_word_figures(figures)}")
+    print(f"{output.shown_path(folder / 'card.json')} holds these figures")
+
+
+def _photo_figures(set_name: str, figures: Mapping[str, float]) -> dict[str, str]:
+    ratios = ("map", "precision", "recall", "hmean", "spotted")
+    return {
+        "photographs": output.printable(set_name),
+        "photos": str(figures["photos"]),
+        "queries": str(figures["queries"]),
+        **{name: f"{100 * figures[name]:.1f}" for name in ratios},
+    }
+
+
+def _word_figures(figures: Mapping[str, Any]) -> str:  # Any: JSON
+    from stsearch.evaluation.recognition import WordReport
+
+    return WordReport(**figures).summary()
 
 
 def _list_one(name: str) -> _Listed:

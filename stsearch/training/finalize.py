@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.engines.quantized import calibrate_activations
 from stsearch.engines.torch_engine import fold_batch_norms, make_fast
+from stsearch.errors import UsageError
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.predictions import Predictions, predict
 from stsearch.evaluation.recognition import WORD_RULE, WordReport, joined
@@ -65,8 +66,11 @@ def measure(
 
     Raises:
         WeightsError, DataError: the weights or a set cannot be read.
+        UsageError: two sets are called the same.
         WriteError: the card cannot be written.
     """
+    _check_names([*sets, *more_sets])
+    _check_names(word_sets)
     model, card = load_model(str(folder), device)
     samples_of = {path.name: read_dataset(path) for path in sets}
     samples = [sample for some in samples_of.values() for sample in some]
@@ -89,6 +93,18 @@ def measure(
     _set_ranking(model, encoder.info, table)
     card = dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
     return save_model(folder, model, card), result
+
+
+def _check_names(sets: Sequence[Path]) -> None:
+    """Check that figures can be told apart by the names of their sets.
+
+    Raises:
+        UsageError: two sets are called the same.
+    """
+    names = [path.name for path in sets]
+    for path in sets:
+        if names.count(path.name) > 1:
+            raise UsageError(f"two sets are called {path.name}, and figures go by that name: rename {path}")
 
 
 def _set_ranking(model: SceneTextModel, info: ModelInfo, calibration: Table) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 from gallery_fixtures import Done, Run
+from train_fixtures import write_crops, write_photographs
 
 from stsearch.cli import app
 from stsearch.config import ModelConfig
+from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel, build_model
+from stsearch.types import Scene
 from stsearch.weights.card import Card
 from stsearch.weights.io import save_model
 
@@ -146,3 +150,67 @@ def test_on_a_terminal_the_list_is_a_table(run: Run, shipped: Path, monkeypatch:
     assert row.split() == ["micro", "0.2", "M", "0.4", "MB", "65.4", "no"]
     shutil.rmtree(shipped / "micro")
     assert run().out.strip() == ""
+
+
+@pytest.fixture
+def reading(
+    micro_model: SceneTextModel, micro_recognizer: Recognizer, tmp_path: Path, word_scene: Scene
+) -> Path:
+    """Return weights with a recognizer; two labelled sets and word crops lie beside them."""
+    micro_model.recognizer = micro_recognizer
+    micro_model.config = dataclasses.replace(micro_model.config, recognizer=micro_recognizer.config)
+    save_model(tmp_path / "mine", micro_model, Card(micro_model.config))
+    write_photographs(tmp_path / "val", word_scene, 2)
+    write_photographs(tmp_path / "svt", word_scene, 1)
+    write_crops(tmp_path / "crops", word_scene)
+    return tmp_path / "mine"
+
+
+@pytest.mark.slow
+def test_measure_prints_what_it_writes_to_the_card(run: Run, reading: Path) -> None:
+    sets = reading.parent
+    options = ("--val", sets / "val", "--val-crops", sets / "crops", "--report", f"{sets / 'svt'}:partial")
+    done = run("measure", reading, *options, "--device", "cpu")
+    assert (done.code, done.err) == (0, "")
+    summary, val, svt, words, last = done.out.splitlines()
+    card = json.loads((reading / "card.json").read_text())
+    by_set = card["metrics"]["validation"]["by_set"]
+    assert summary.startswith("validation (2 photos, 2 queries): ")
+    assert val.split("\t")[:4] == ["val", "2", "2", f"{100 * by_set['val']['map']:.1f}"]
+    assert svt.split("\t")[:3] == ["svt:partial", "1", "1"]
+    assert words.startswith("crops: 1 words: ")
+    assert last == f"{reading / 'card.json'} holds these figures"
+    assert run("verify", reading).code == 0
+
+
+@pytest.mark.slow
+def test_measure_as_json_is_one_line_with_the_figures_of_the_card(run: Run, reading: Path) -> None:
+    done = run("measure", reading, "--val", reading.parent / "val", "--device", "cpu", "--json")
+    row, card = json.loads(done.out), json.loads((reading / "card.json").read_text())
+    assert (row["type"], row["schema"], row["weights"]) == ("measured", 1, str(reading))
+    assert row["metrics"] == card["metrics"]
+    assert "words" not in row["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        pytest.param(["micro"], 2, "Missing option '--val'", id="without photographs"),
+        pytest.param(["huge", "--val", "."], 13, "no weights 'huge'", id="unknown weights"),
+        pytest.param(["micro", "--val", "absent"], 2, "no folder absent", id="a set that is missing"),
+        pytest.param(
+            ["micro", "--val", "a/svt", "--report", "b/svt"], 2, "two sets are called svt", id="twice"
+        ),
+        pytest.param(["micro", "--val", ".", "--val-crops", "."], 2, "has no recognizer", id="no recognizer"),
+        pytest.param(["micro", "--val", ".", "--device", "tpu"], 14, "tpu", id="an unknown device"),
+    ],
+)
+@pytest.mark.usefixtures("shipped")
+def test_measure_says_what_is_wrong_and_leaves_the_card_alone(
+    run: Run, shipped: Path, arguments: list[str], code: int, message: str
+) -> None:
+    before = (shipped / "micro" / "card.json").read_bytes()
+    done = run("measure", *arguments)
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+    assert (shipped / "micro" / "card.json").read_bytes() == before

@@ -1,8 +1,13 @@
-"""What tests of training share: a small network and a silent progress."""
+"""What tests of training share: a small network, labelled sets on disk, and a silent progress."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
+
 from stsearch.training.train import Progress
+from stsearch.types import Scene
 
 MICRO = """
 [model]
@@ -28,3 +33,27 @@ steps = 2
 
 def silent(progress: Progress) -> None:
     pass
+
+
+def write_photographs(folder: Path, scene: Scene, count: int) -> Path:
+    """Write ``count`` labelled photographs of one word each in the house format; return their folder."""
+    folder.mkdir()
+    rows = []
+    for number in range(count):
+        cv2.imwrite(str(folder / f"{number}.png"), scene.image)
+        polygon = scene.words[0].polygon.tolist()
+        instance = f'{{"polygon": {polygon}, "transcript": "word{number}", "legible": true}}'
+        height, width = scene.image.shape[:2]
+        rows.append(
+            f'{{"image": "{number}.png", "height": {height}, "width": {width}, "instances": [{instance}]}}\n'
+        )
+    (folder / "annotations.jsonl").write_text("".join(rows))
+    return folder
+
+
+def write_crops(folder: Path, scene: Scene) -> Path:
+    """Write a crop with its label; return its folder."""
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), scene.image[16:48, 16:80])
+    (folder / "labels.tsv").write_text("a.png\thello\n")
+    return folder

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from eval_fixtures import FOUND, SAMPLES, FakeEncoder
+from train_fixtures import write_crops, write_photographs
 
+from stsearch.errors import UsageError
 from stsearch.evaluation.benchmark import GroundTruth
 from stsearch.evaluation.catalogue import BENCHMARKS
 from stsearch.evaluation.scoring import score
@@ -22,29 +23,6 @@ from stsearch.weights.card import Card
 from stsearch.weights.io import save_model
 
 
-def photographs(folder: Path, scene: Scene, count: int) -> Path:
-    """Write ``count`` labelled photographs of one word each in the house format; return their folder."""
-    folder.mkdir()
-    rows = []
-    for number in range(count):
-        cv2.imwrite(str(folder / f"{number}.png"), scene.image)
-        polygon = scene.words[0].polygon.tolist()
-        instance = f'{{"polygon": {polygon}, "transcript": "word{number}", "legible": true}}'
-        height, width = scene.image.shape[:2]
-        rows.append(
-            f'{{"image": "{number}.png", "height": {height}, "width": {width}, "instances": [{instance}]}}\n'
-        )
-    (folder / "annotations.jsonl").write_text("".join(rows))
-    return folder
-
-
-def crops(folder: Path, scene: Scene) -> Path:
-    folder.mkdir()
-    cv2.imwrite(str(folder / "a.png"), scene.image[16:48, 16:80])
-    (folder / "labels.tsv").write_text("a.png\thello\n")
-    return folder
-
-
 @pytest.mark.slow
 def test_the_card_holds_the_figures_of_all_sets_together_and_of_each(
     micro_model: SceneTextModel, micro_recognizer: Recognizer, word_scene: Scene, tmp_path: Path
@@ -53,9 +31,9 @@ def test_the_card_holds_the_figures_of_all_sets_together_and_of_each(
     micro_model.config = dataclasses.replace(micro_model.config, recognizer=micro_recognizer.config)
     folder = tmp_path / "weights"
     save_model(folder, micro_model, Card(micro_model.config))
-    sets = [photographs(tmp_path / name, word_scene, count) for name, count in (("one", 3), ("two", 2))]
-    more = photographs(tmp_path / "more", word_scene, 1)
-    card, result = measure(folder, sets, [crops(tmp_path / "crops", word_scene)], "cpu", [more])
+    sets = [write_photographs(tmp_path / name, word_scene, count) for name, count in (("one", 3), ("two", 2))]
+    more = write_photographs(tmp_path / "more", word_scene, 1)
+    card, result = measure(folder, sets, [write_crops(tmp_path / "crops", word_scene)], "cpu", [more])
     validation = card.metrics["validation"]
     assert (validation["photos"], validation["sets"]) == (5, ["one", "two"])
     assert validation["retrieval_map"] == result.retrieval_map
@@ -70,6 +48,11 @@ def test_the_card_holds_the_figures_of_all_sets_together_and_of_each(
     assert card.config.transcript_weight == result.transcript_weight
     assert len(card.config.calibration) > 0
     assert len(card.config.backbone.activation_max) == 1 + 4 * sum(card.config.backbone.layers)
+
+
+def test_sets_of_one_name_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"two sets are called svt, .*: rename .*a/svt"):
+        measure(tmp_path, [tmp_path / "a" / "svt"], more_sets=[tmp_path / "b" / "svt"])
 
 
 def test_a_calibration_is_judged_on_photographs_it_was_not_fitted_to() -> None:
