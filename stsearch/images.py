@@ -21,6 +21,7 @@ from PIL.Image import Transpose
 from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, TiffImageFile
 
 from stsearch.errors import ImageError, ImageRefusedError
+from stsearch.padding import pad_to_multiple
 from stsearch.types import Image, Polygon
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
@@ -341,9 +342,6 @@ class Resize:
             new_height / height,
             new_height,
             new_width,
-            self._pad(new_height),
-            self._pad(new_width),
+            pad_to_multiple(new_height, self.multiple),
+            pad_to_multiple(new_width, self.multiple),
         )
-
-    def _pad(self, side: int) -> int:
-        return math.ceil(side / self.multiple) * self.multiple

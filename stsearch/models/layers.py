@@ -6,18 +6,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stsearch.padding import pad_to_multiple
+
 
 def dtype_of(module: nn.Module) -> torch.dtype:
     """Return the precision of the weights of ``module``, which inputs must have."""
     return next(module.parameters()).dtype
 
 
-def filled_up(count: int, step: int, device: torch.device) -> Tensor:
-    """Return which of ``count`` rows to take so that they are a multiple of ``step``, the first ones again.
+def pad_indices(count: int, multiple: int, device: torch.device) -> Tensor:
+    """Return the (N,) int64 indices of ``count`` rows, padded to a multiple by repeating the first rows.
 
-    oneDNN compiles for a second for every shape that it has not met.
+    oneDNN compiles for a second for every new shape.
     """
-    return torch.arange(count + -count % step, device=device) % count
+    return torch.arange(pad_to_multiple(count, multiple), device=device) % count
 
 
 def normalised(images: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype) -> Tensor:

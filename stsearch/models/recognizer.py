@@ -16,6 +16,7 @@ from stsearch.models.layers import dtype_of, normalised
 from stsearch.models.permuted_decoder import KeysValues, PermutedDecoder, allowed_by, draw_orders
 from stsearch.models.text_encoder import ClipTextEncoder, tokenize
 from stsearch.models.vision_tower import VisionTower
+from stsearch.padding import pad_to_multiple
 from stsearch.text.charset import Charset, normalize
 from stsearch.text.decoding import END
 
@@ -144,7 +145,7 @@ class Recognizer(nn.Module):
         """Return (B, L) inputs, each a character late after the start, and (B, L) targets with ends."""
         classes = [self.charset.encode(word) for word in words]
         length = max(map(len, classes)) + 1
-        length = min(length + -length % _STEP, self.config.max_length + 1)
+        length = min(pad_to_multiple(length, _STEP), self.config.max_length + 1)
         targets = torch.full((len(words), length), IGNORED)
         for row, spelled in zip(targets, classes, strict=True):
             row[: len(spelled) + 1] = torch.tensor([*spelled, END])
@@ -181,7 +182,7 @@ class Recognizer(nn.Module):
             left = int(going[rows].sum())
             if not left:
                 break
-            left += -left % _STEP
+            left = pad_to_multiple(left, _STEP)
             if left <= len(rows) // 2:
                 kept = (~going[rows]).argsort(stable=True)[:left]
                 rows, tokens = rows[kept], tokens[kept]

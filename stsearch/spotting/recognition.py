@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from stsearch.geometry.polygons import extent, rectify, tilt_polygon
-from stsearch.models.layers import filled_up
+from stsearch.models.layers import pad_indices
 from stsearch.models.recognizer import Recognizer
 from stsearch.spotting.rescoring import CropReading, Hypothesis, hypotheses
 from stsearch.text.ctc import pack_posteriors
@@ -137,7 +137,7 @@ def _low_confidence(words: Sequence[Sequence[CropReading]]) -> list[int]:
 
 def _in_steps(batch: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
     """Apply ``compute`` to a batch padded to a multiple of ``_STEP``; return the rows of the batch."""
-    return compute(batch[filled_up(len(batch), _STEP, batch.device)])[: len(batch)]
+    return compute(batch[pad_indices(len(batch), _STEP, batch.device)])[: len(batch)]
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

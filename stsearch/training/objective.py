@@ -11,11 +11,12 @@ from stsearch.config import LossWeights, StageConfig
 from stsearch.errors import UsageError
 from stsearch.models.detector import binary_map
 from stsearch.models.embedder import RegionReadings
-from stsearch.models.layers import filled_up
+from stsearch.models.layers import pad_indices
 from stsearch.models.prompts import TextPrompt
 from stsearch.models.recognizer import IGNORED, Recognizer
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.models.text_encoder import tokenize
+from stsearch.padding import pad_to_multiple
 from stsearch.text.charset import Charset
 from stsearch.training.batches import Batch
 from stsearch.training.crops import CropBatch
@@ -155,7 +156,8 @@ def _contrastive_loss(model: SceneTextModel, batch: Batch) -> Tensor:
     encoder = model.matcher.prompt.encoder
     _, pooled = model.backbone.embed(model.stages(batch.images)[-1])
     tokens = tokenize(batch.words, encoder.config)
-    tokens = F.pad(tokens, (0, -tokens.shape[1] % PADDING))[:, : encoder.config.context_length]
+    length = min(pad_to_multiple(tokens.shape[1], PADDING), encoder.config.context_length)
+    tokens = F.pad(tokens, (0, length - tokens.shape[1]))
     texts = encoder(tokens.to(pooled.device))
     strings = np.array(batch.words)
     equal = torch.from_numpy(strings[:, None] == strings).to(pooled.device)
@@ -165,7 +167,7 @@ def _contrastive_loss(model: SceneTextModel, batch: Batch) -> Tensor:
 
 def _read_padded(model: SceneTextModel, levels: list[Tensor], batch: Batch) -> RegionReadings:
     count = len(batch.words)
-    index = filled_up(count, PADDING, batch.owner.device)
+    index = pad_indices(count, PADDING, batch.owner.device)
     readings = model.read_regions(levels, batch.edges[index], batch.owner[index])
     return RegionReadings(readings.embeddings[:count], readings.logits[:count])
 
@@ -177,8 +179,9 @@ def _similarity_losses(
     strings = sorted(set(labels))
     strings += [misspell(word, random) for word in strings]
     charset = Charset(model.config.embedder.characters)
-    padding = [[1]] * (-len(strings) % PADDING)
-    words = model.embed_words([charset.encode(word) for word in strings] + padding)[: len(strings)].float()
+    classes = [charset.encode(word) for word in strings]
+    padding = [[1]] * (pad_to_multiple(len(classes), PADDING) - len(classes))
+    words = model.embed_words(classes + padding)[: len(classes)].float()
     pairs = {
         # Words are detached where they meet images: strings set the space, photographs follow (PSTR's
         # released training code).
