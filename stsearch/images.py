@@ -25,7 +25,7 @@ from stsearch.padding import pad_to_multiple
 from stsearch.types import Image, Polygon
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
-"""The decoders that may see a file, beside those for HEIC and AVIF; what else Pillow can open is refused."""
+"""The decoders that are used, beside those of HEIC and AVIF; other formats of Pillow are refused."""
 
 MAX_MEGAPIXELS = 178.0
 """Photographs with more pixels are refused by their header: decoded, one would need over half a gigabyte."""
@@ -61,8 +61,7 @@ class Decoded:
         image: (H, W, 3) uint8 RGB.
         height: of the photograph as displayed, in its own pixels.
         width: of the photograph as displayed, in its own pixels.
-        taken: when, by the clock of the camera (EXIF DateTimeOriginal), in ISO 8601 to the second; None
-            where it does not say.
+        taken: EXIF DateTimeOriginal, local time of the camera, in ISO 8601 to the second; None without it.
     """
 
     image: Image
@@ -139,7 +138,7 @@ def _decode(encoded: bytes, longer_side: int | None, max_megapixels: float) -> D
 
 
 def _decoders(encoded: bytes) -> tuple[str, ...]:
-    """Return the names of the decoders that may see a file; that for HEIC is loaded when a file is HEIC."""
+    """Return the names of the decoders for a file; that of HEIC is imported for a HEIC file only."""
     brands = _brands(encoded)
     if brands & _AVIF_BRANDS:
         if not PIL.features.check("avif"):
@@ -156,7 +155,7 @@ def _decoders(encoded: bytes) -> tuple[str, ...]:
 
 
 def _brands(encoded: bytes) -> frozenset[bytes]:
-    """Return what a file of the family of HEIC, AVIF and MP4 says it is; nothing for other files."""
+    """Return the brands in the header of a file of the HEIC, AVIF and MP4 family; none for other files."""
     if encoded[4:8] != b"ftyp":
         return frozenset()
     end = min(int.from_bytes(encoded[:4], "big"), _MAX_BRANDS_BYTES)
@@ -183,7 +182,7 @@ def _orientation(photo: PIL.Image.Image) -> int:
 
 
 def _taken(photo: PIL.Image.Image) -> str | None:
-    """Return when a loaded photograph was taken, None when its EXIF does not say so or is damaged."""
+    """Return the EXIF time a loaded photograph was taken; None when it is missing or damaged."""
     try:
         clock = str(photo.getexif().get_ifd(_EXIF_IFD)[_TAKEN_TAG])
         return datetime.strptime(clock[:19], "%Y:%m:%d %H:%M:%S").isoformat()
@@ -281,12 +280,12 @@ class ResizePlan:
     """How one size of image becomes model pixels: resized to (height, width), padded right and below.
 
     Attributes:
-        scale_x: model pixels to an original pixel, horizontally.
+        scale_x: model pixels per original pixel, horizontally.
         scale_y: the same, vertically; the two differ by rounding only.
         height: of the resized image.
         width: of the resized image.
-        padded_height: a multiple of what the network needs.
-        padded_width: a multiple of what the network needs.
+        padded_height: a multiple of the coarsest stride of the network.
+        padded_width: a multiple of the coarsest stride of the network.
     """
 
     scale_x: float

@@ -1,1 +1,1 @@
-"""Readers of labelled sets, one a public format; what is asked of a set is in ``evaluation``."""
+"""Readers of labelled sets, one for each format; queries and protocols are in ``evaluation``."""

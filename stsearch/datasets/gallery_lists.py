@@ -1,4 +1,4 @@
-"""Galleries whose labels are lists: Street View Text in XML, and photographs with a file of queries."""
+"""Street View Text in XML, and galleries of photographs with a file of queries."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_svt(parts: Sequence[Path]) -> list[Sample]:
 
 
 def read_gallery(parts: Sequence[Path]) -> list[Sample]:
-    """Read a gallery that comes with queries: nothing is known of its photographs by themselves.
+    """Read a gallery that comes with queries; its photographs carry no labels.
 
     Args:
         parts: file of queries, folder of photographs.

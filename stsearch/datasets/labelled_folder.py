@@ -31,7 +31,7 @@ PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".
 
 @dataclass(frozen=True, slots=True)
 class LabelledFolder:
-    """A folder in the house format, and how far its labels can be trusted, beside what its lines say.
+    """A folder in the house format, and how far all its labels can be trusted.
 
     Attributes:
         path: Holds ``annotations.jsonl``.
@@ -79,9 +79,10 @@ def read_house(folder: Path, partial: bool = False, weak: bool = False) -> list[
 
     Args:
         folder: Holds ``annotations.jsonl`` and the photographs it names.
-        partial: Some text is not labelled in any photograph: unlabelled area is never a negative. Without it,
-            the lines say of which photographs this is true.
-        weak: The polygons are rough: every word becomes don't care and the labels partial; likewise.
+        partial: Some text is not labelled: unlabelled area is never a negative.
+        weak: The polygons are rough: every word becomes don't care and the labels partial.
+
+    Where either is False, the lines decide for their photographs.
 
     Raises:
         DataError: The folder or a photograph is missing, nothing is labelled, or a line is malformed.

@@ -1,4 +1,4 @@
-"""Where a copy of a benchmark keeps its files, and what to say when they are not there. Downloads nothing."""
+"""Layouts of benchmarks on disk, and errors that name missing files. Downloads nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stsearch.errors import DataError
 from stsearch.types import Sample, WordLabel
 
 NAMED = 5
-"""Of many missing photographs so many are named."""
+"""At most this many missing photographs are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Part:
     """A file or a folder of a benchmark.
 
     Attributes:
-        what: is in it.
-        names: it goes by, relative to the copy; the first is that of its owners.
+        what: its content.
+        names: of it relative to the copy; the first is the published one.
     """
 
     what: str
@@ -34,10 +34,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a copy of a benchmark consists of.
+    """The files and folders of a copy of a benchmark.
 
     Attributes:
-        parts: that have to be there, in the order in which they are read.
+        parts: all required, in the order in which readers take them.
         published: where the owners publish it.
     """
 
@@ -127,7 +127,7 @@ def read_label_files(
 
 
 def check_present(wanted: Iterable[str], present: Mapping[str, Path], labels: Path) -> None:
-    """Check that every photograph that ``labels`` name is there: a gallery with gaps gives another figure.
+    """Check that every photograph that ``labels`` name exists: figures of a part do not compare.
 
     Raises:
         DataError: One is not there.

@@ -1,4 +1,4 @@
-"""The word recognition benchmarks: LMDB databases of crops with their words, as PARSeq keeps them."""
+"""Word recognition benchmarks: LMDB databases of word crops with labels, in the format of PARSeq."""
 
 from __future__ import annotations
 

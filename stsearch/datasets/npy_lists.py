@@ -1,8 +1,7 @@
 """``{query: [file name, ...]}`` out of a pickled numpy array, as FDP publishes its phrases.
 
-Opening such a file runs whatever is in it. So it is taken apart instead (``pickletools``), and its
-instructions are followed as far as they build text, numbers, lists and dictionaries: nothing is imported or
-called.
+Unpickling a file may run any code in it. So its instructions are parsed (``pickletools``) and interpreted as
+far as they build text, numbers, lists and dictionaries: nothing is imported or called.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def read_pickled_lists(path: Path) -> dict[str, list[str]]:
         if not kind.hasobject:
             raise ValueError(f"it holds {kind}, not lists of photographs")
         state = _follow(file)
-    # What an array is made of: version, shape, type, order, elements
+    # The state of an array: version, shape, type, order, elements
     lists = state[4][0] if isinstance(state, tuple) and len(state) == 5 and state[4] else None
     if not isinstance(lists, dict) or not all(map(_is_text_list, lists.values())):
         raise ValueError("it holds no lists of photographs")
@@ -47,7 +46,7 @@ def _is_text_list(value: object) -> bool:
 
 
 def _follow(file: BinaryIO) -> Any:  # Any: whatever they build
-    """Return what the instructions in ``file`` build; of an object, the state that it would be given.
+    """Return the value that the instructions in ``file`` build; of an object, its state.
 
     Raises:
         ValueError: They build more than text, numbers, lists and dictionaries, or make no sense.
@@ -77,7 +76,7 @@ def _follow(file: BinaryIO) -> Any:  # Any: whatever they build
 
 
 def _build(instruction: str, stack: Stack) -> None:
-    """Do what an instruction does to the top of the stack; what it would import or call stays undone."""
+    """Apply an instruction to the stack, without the imports and calls it asks for."""
     match instruction:
         case "MARK":
             stack.append(_MARK)
@@ -110,7 +109,7 @@ def _take(stack: Stack, count: int) -> Stack:
 
 
 def _take_marked(stack: Stack) -> Stack:
-    """Take what was put on the stack after the last mark, and the mark."""
+    """Pop the items after the last mark, and the mark."""
     taken = []
     while (top := stack.pop()) is not _MARK:
         taken.append(top)

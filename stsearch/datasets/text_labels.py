@@ -16,7 +16,7 @@ from stsearch.geometry.polygons import box, tilt_polygon
 from stsearch.types import Polygon, Sample, WordLabel
 
 NOWHERE: Polygon = np.zeros((0, 2), np.float32)
-"""The outline of a word that is known to be in a photograph, but not where."""
+"""The outline of a word without a position: it is labelled for its whole photograph."""
 
 _TOTAL_TEXT = re.compile(
     r"x: \[\[(?P<x>[^]]*)\]\],\s*y: \[\[(?P<y>[^]]*)\]\]"
@@ -73,10 +73,10 @@ def read_total_text(parts: Parts) -> list[Sample]:
 
 
 def read_td500(parts: Parts) -> list[Sample]:
-    """Read ``IMG_0059.gt``, the labels of ``IMG_0059.JPG`` beside it: text lines as turned boxes.
+    """Read ``IMG_0059.gt``, the labels of ``IMG_0059.JPG`` beside it: text lines as rotated boxes.
 
-    A line is ``index difficult x y width height angle``: the box before it is turned about its centre by so
-    many radians. What is difficult is don't care; nothing is transcribed.
+    A line is ``index difficult x y width height angle``: a box that is rotated about its centre by ``angle``
+    radians. Difficult lines are don't care; there are no transcripts.
 
     Raises:
         DataError: A photograph is missing, or a line is malformed.
@@ -85,7 +85,7 @@ def read_td500(parts: Parts) -> list[Sample]:
 
 
 def read_coco_text(parts: Parts) -> list[Sample]:
-    """Read the gallery of COCO-Text Retrieval: the words of each photograph, one a line, nobody knows where.
+    """Read the gallery of COCO-Text Retrieval: the words of each photograph, one a line, without positions.
 
     Args:
         parts: file of queries, folder of words, folder of photographs.

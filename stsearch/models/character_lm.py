@@ -1,4 +1,4 @@
-"""How likely a string is to be written somewhere: a recurrent network over its characters."""
+"""A character language model: the prior probability of a string, by a recurrent network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CharacterModel(nn.Module):
         return F.cross_entropy(*self._predict(words), ignore_index=_PADDING)
 
     def _predict(self, words: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Return (N, V, L) float32 logits of characters and ends of N words, and (N, L) what they are."""
+        """Return (N, V, L) float32 logits of the characters and ends of N words, and their (N, L) classes."""
         spelled = [torch.tensor([*self.charset.encode(normalize(word)), 0]) for word in words]
         targets = nn.utils.rnn.pad_sequence(spelled, batch_first=True, padding_value=_PADDING)
         targets = targets.to(self.to_characters.weight.device)

@@ -13,7 +13,7 @@ from stsearch.models.layers import conv_norm_relu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionMaps:
-    """What the detector says of every cell; logits, so that losses stay stable in low precision."""
+    """Output maps of the detector; logits, so that losses stay stable in low precision."""
 
     probability: Tensor  # (B, H/stride, W/stride) logits of the shrunken kernels
     threshold: Tensor | None  # the same shape; training only

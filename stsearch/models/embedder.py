@@ -15,7 +15,7 @@ from stsearch.models.layers import conv_norm_relu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionReadings:
-    """What the embedder makes of R regions."""
+    """Embeddings and CTC logits of R regions."""
 
     embeddings: Tensor  # (R, T * C) float32, unit rows
     logits: Tensor  # (R, K, V) CTC logits, one frame a column
@@ -76,8 +76,8 @@ class TextEmbedder(nn.Module):
 def decode_ctc(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Return the best path of (R, K, V) CTC logits: classes (R, K), 0 for nothing, and confidence (R,).
 
-    The confidence is the product of the emitted characters' probabilities, each at its most certain frame,
-    and 0 when nothing is read.
+    The confidence is the product of the probabilities of the emitted characters, each at its most confident
+    frame, and 0 when nothing is read.
     """
     probabilities, classes = logits.float().softmax(dim=-1).max(dim=-1)
     previous = F.pad(classes, (1, 0))[:, :-1]

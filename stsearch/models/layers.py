@@ -22,8 +22,8 @@ def pad_indices(count: int, multiple: int, device: torch.device) -> Tensor:
     return torch.arange(pad_to_multiple(count, multiple), device=device) % count
 
 
-def normalised(images: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return (B, C, H, W) ``images``, in [0, 255], as networks expect them: channels last, in ``dtype``."""
+def normalise(images: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype) -> Tensor:
+    """Normalise (B, C, H, W) ``images`` in [0, 255] by mean and std; channels last, in ``dtype``."""
     return ((images.float() - mean) / std).to(dtype, memory_format=torch.channels_last)
 
 
@@ -69,10 +69,10 @@ class FeaturePyramid(nn.Module):
 def sample_regions(
     levels: list[Tensor], edges: Tensor, owner: Tensor, rows: int, strides: tuple[int, ...]
 ) -> Tensor:
-    """Sample a grid of features along every polygon: rotated and curved words come out upright.
+    """Sample a grid of features along every polygon: rotated and curved words are rectified.
 
-    Each region reads from the pyramid level whose stride is nearest to its cell height, so that small words
-    keep their detail and large ones are not aliased.
+    Each region is sampled from the pyramid level whose stride is nearest to its cell height, so that small
+    words keep their detail and large ones are not aliased.
 
     Args:
         levels: P2..P5, each (B, C, H/stride, W/stride).

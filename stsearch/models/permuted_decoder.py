@@ -1,4 +1,4 @@
-"""PARSeq's decoder: one layer that spells a word in any order, and the orders it learns in."""
+"""PARSeq's decoder: one layer that predicts characters in any order, and the orders of its training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KeysValues = tuple[Tensor, Tensor]  # (B, heads, L, D / heads) each
 
 
 class Attention(nn.Module):
-    """Multi-head attention whose keys and values are computed once and asked many times."""
+    """Multi-head attention whose keys and values are computed once and attended to many times."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -24,17 +24,17 @@ class Attention(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def keys_values(self, states: Tensor) -> KeysValues:
-        """Return what (B, L, D) ``states`` offer."""
+        """Return the keys and values of (B, L, D) ``states``."""
         keys, values = self.to_keys_values(states).chunk(2, dim=-1)
         return self._split(keys), self._split(values)
 
     def forward(self, queries: Tensor, keys_values: KeysValues, allowed: Tensor | None = None) -> Tensor:
-        """Return (B, Q, D) for (B, Q, D) ``queries``; each has a key it may see.
+        """Return (B, Q, D) for (B, Q, D) ``queries``; each may attend to at least one key.
 
         Args:
-            queries: What asks.
+            queries: (B, Q, D).
             keys_values: Of :meth:`keys_values`.
-            allowed: (B or 1, Q, L) bool, which query sees which key; None: all.
+            allowed: (B or 1, Q, L) bool, which query attends to which key; None: all.
         """
         mask = None if allowed is None else allowed[:, None]
         mixed = F.scaled_dot_product_attention(self._split(self.to_queries(queries)), *keys_values, mask)
@@ -49,8 +49,8 @@ class PermutedDecoder(nn.Module):
     """Predict the character at each position from the image and from characters at other positions.
 
     Source: PARSeq (Bautista and Atienza 2022), section 3.1; CLIP4STR has one for each branch. The context
-    stream of a single layer is never updated, so positions alone carry state, and any set of positions can
-    be asked at once.
+    stream of a single layer is never updated, so only positions carry state, and any set of positions can be
+    predicted at once.
     """
 
     def __init__(self, classes: int, dim: int, heads: int, max_length: int, dropout: float) -> None:
@@ -76,14 +76,14 @@ class PermutedDecoder(nn.Module):
             nn.init.trunc_normal_(table, std=0.02)
 
     def memory(self, features: Tensor) -> KeysValues:
-        """Return what (B, M, D) image and text features offer."""
+        """Return the keys and values of (B, M, D) image and text features."""
         return self.image_attention.keys_values(features)
 
     def context(self, tokens: Tensor, first: int = 0) -> KeysValues:
-        """Return what (B, L) int64 tokens offer, from place ``first`` on; at place 0 stands the start."""
+        """Return the keys and values of (B, L) int64 tokens from place ``first`` on; 0 is the start token."""
         states = self.scale * self.characters(tokens)
         places = torch.arange(first, first + tokens.shape[1], device=tokens.device)
-        # The start token stands nowhere; a character at place i + 1 has position i.
+        # The start token has no position; a character at place i + 1 has position i.
         placed = self.positions[(places - 1).clamp(min=0)] * (places > 0)[:, None]
         return self.context_attention.keys_values(self.context_norm(self.dropout(states + placed)))
 
@@ -96,7 +96,7 @@ class PermutedDecoder(nn.Module):
             memory: Of :meth:`memory`.
             context: Of :meth:`context`.
             places: (Q,) int64 positions, from 0.
-            allowed: (B or 1, Q, L) bool, which of the context each sees; None: all.
+            allowed: (B or 1, Q, L) bool, which of the context each attends to; None: all.
         """
         queries = self.dropout(self.positions[places].expand(len(memory[0]), -1, -1))
         states = queries + self.dropout(self.context_attention(self.query_norm(queries), context, allowed))
@@ -106,12 +106,12 @@ class PermutedDecoder(nn.Module):
 
 
 def draw_orders(length: int, count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """Draw orders to spell in: left to right, right to left, then random ones, each with its mirror image.
+    """Draw character orders: left to right, right to left, then random ones, each with its reverse.
 
     Source: PARSeq, section 3.2.
 
     Returns:
-        (count, length) ranks: element (k, i) is when order k spells position i.
+        (count, length) ranks: element (k, i) is the rank of position i in order k.
     """
     ranks = [np.arange(length)]
     while len(ranks) < count:
@@ -119,8 +119,8 @@ def draw_orders(length: int, count: int, random: np.random.Generator) -> NDArray
     return np.stack(ranks[:count])
 
 
-def allowed_by(ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return (K * L, L) bool: which of the start token and the first L - 1 characters each position sees.
+def make_attention_mask(ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return (K * L, L) bool: whether a position attends to the start token and the first L - 1 characters.
 
     Args:
         ranks: (K, L), as :func:`draw_orders` returns them.

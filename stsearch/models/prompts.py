@@ -12,7 +12,7 @@ from stsearch.models.text_encoder import ClipTextEncoder, tokenize
 
 
 class LanguagePrompt(nn.Module):
-    """A query -> one vector that is added to every token of the prompt (TCM, section 3.3)."""
+    """Map a query to one vector that is added to every token of the prompt (TCM, section 3.3)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class TextPrompt(nn.Module):
 
 
 class FrozenPrompt(nn.Module):
-    """What a prompt that asks no image comes to: one vector, without the tower that made it."""
+    """The embedding of a prompt that does not depend on the image, without its text tower."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -71,10 +71,10 @@ class FrozenPrompt(nn.Module):
 
 
 class VisualPrompt(nn.Module):
-    """The text embedding told to every cell of the image, through a small gate (TCM, section 3.4).
+    """Cross-attention from every cell of the image to the text embedding, gated (TCM, section 3.4).
 
     With one prompt there is one key, so cross-attention adds the same vector everywhere; self-attention
-    among the cells does the rest.
+    among the cells makes it differ.
     """
 
     def __init__(self, config: PromptConfig, dim: int) -> None:
@@ -93,8 +93,8 @@ class VisualPrompt(nn.Module):
     def forward(self, dense: Tensor, text: Tensor) -> Tensor:
         """Return (B, D, h, w): the dense embedding I + gate * decoder(I, t^)."""
         cells = self.to_query(dense.flatten(2).transpose(1, 2))
-        told = self.to_dense(self.decoder(cells, self.to_memory(text.to(cells.dtype))[:, None]))
-        change: Tensor = (self.gate * told).transpose(1, 2)
+        update = self.to_dense(self.decoder(cells, self.to_memory(text.to(cells.dtype))[:, None]))
+        change: Tensor = (self.gate * update).transpose(1, 2)
         return dense + change.view_as(dense)
 
 
@@ -127,7 +127,7 @@ class LanguageMatcher(nn.Module):
 
 
 def match_bimodally(pooled: Tensor, text: Tensor) -> Tensor:
-    """Return t^ = sim(i, t) i + t, (B, D), of unit vectors: the image's condition at the cost of one product.
+    """Return t^ = sim(i, t) i + t, (B, D), of unit vectors: conditioned on the image by one product.
 
     Source: FastTCM, bimodal similarity matching. The projection of i that the released code has between is
     left out: its sizes do not fit.
@@ -164,7 +164,7 @@ def _check(config: PromptConfig) -> None:
 
 @torch.no_grad()
 def freeze_prompt(matcher: LanguageMatcher) -> None:
-    """Replace the text side of ``matcher`` by what it comes to; its outputs stay the same (FastTCM, 3.6).
+    """Replace the text side of ``matcher`` by its embedding; outputs stay the same (FastTCM, section 3.6).
 
     Raises:
         ValueError: the prompt is conditioned on the image, so there is no one embedding to keep.
@@ -173,7 +173,7 @@ def freeze_prompt(matcher: LanguageMatcher) -> None:
     if isinstance(prompt, FrozenPrompt):
         return
     if prompt.generator is not None and prompt.meta_query is None:
-        raise ValueError("a prompt that asks the image cannot be frozen")
+        raise ValueError("a prompt that is conditioned on the image cannot be frozen")
     weight = prompt.context
     dim = prompt.encoder.tower.text_projection.shape[1]
     frozen = FrozenPrompt(dim).to(weight.device)

@@ -1,4 +1,4 @@
-"""CLIP4STR: two branches read a word crop, the second with the reading of the first as text."""
+"""CLIP4STR: a visual branch reads a word crop, a cross-modal branch refines its text."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from torch.nn import functional as F
 
 from stsearch.config import RecognizerConfig
 from stsearch.models.character_lm import CharacterModel
-from stsearch.models.layers import dtype_of, normalised
-from stsearch.models.permuted_decoder import KeysValues, PermutedDecoder, allowed_by, draw_orders
+from stsearch.models.layers import dtype_of, normalise
+from stsearch.models.permuted_decoder import KeysValues, PermutedDecoder, draw_orders, make_attention_mask
 from stsearch.models.text_encoder import ClipTextEncoder, tokenize
 from stsearch.models.vision_tower import VisionTower
 from stsearch.padding import pad_to_multiple
 from stsearch.text.charset import Charset, normalize
 from stsearch.text.decoding import END
 
-IGNORED = -100  # a target that is not judged
+IGNORED = -100  # a target that the loss ignores
 _STEP = 4  # positions and words are padded to a multiple of it: oneDNN compiles anew for every shape
-_SURELY = 20.0  # a logit
+_CERTAIN = 20.0  # logit of a probability of 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpellingLogits:
-    """What the reader says in training of B crops, spelled in K orders; V classes, 0 ends a word."""
+    """Logits of the branches for B crops in K character orders; V classes, 0 ends a word."""
 
     branches: dict[str, Tensor]  # "visual" and, where it is trained, "cross": (B, K, L, V)
-    targets: Tensor  # (B, K, L) int64; IGNORED where an order does not spell
+    targets: Tensor  # (B, K, L) int64; IGNORED where an order predicts nothing
 
 
 class Recognizer(nn.Module):
@@ -66,20 +66,20 @@ class Recognizer(nn.Module):
         random: np.random.Generator,
         with_cross: bool = True,
     ) -> SpellingLogits:
-        """Spell ``words`` in K ``orders``, each character from those before it (PARSeq, section 3.2).
+        """Predict ``words`` in K ``orders``, each character from those before it (PARSeq, section 3.2).
 
         Args:
             features: (B, M, D) image tokens.
             words: B labels of 1 to ``max_length`` characters of the charset.
             orders: K.
-            random: Draws them.
+            random: Draws the orders.
             with_cross: Train the cross-modal branch too.
         """
         inputs, targets = self._as_classes(words, features.device)
         length = targets.shape[1]
         ranks = draw_orders(length, orders, random)
         known = F.pad(targets[:, :-1] > END, (1, 0), value=True)  # the start and the characters, no padding
-        allowed = torch.from_numpy(allowed_by(ranks)).to(features.device) & known[:, None]
+        allowed = torch.from_numpy(make_attention_mask(ranks)).to(features.device) & known[:, None]
         places = torch.arange(length, device=features.device).repeat(orders)
 
         def spell(decoder: PermutedDecoder, memory: KeysValues) -> Tensor:
@@ -92,16 +92,16 @@ class Recognizer(nn.Module):
         if with_cross:
             with torch.no_grad():
                 guess = self._spell(self.visual, memory, self.config.max_length + 1)
-            # The image side learns from the visual branch alone.
+            # Gradients reach the image tower from the visual branch alone.
             branches["cross"] = spell(self.cross, self._cross_memory(features.detach(), guess))
-        # Right to left, the end comes first; in any other order but the natural one it is not asked for.
+        # The end of a word is predicted left to right and right to left only, not in random orders.
         ends_left_out = torch.where(targets == END, IGNORED, targets)
         judged = torch.stack([targets if k < 2 else ends_left_out for k in range(orders)], dim=1)
         return SpellingLogits(branches, judged)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the (B, M, D) image tokens of (B, 3, H, W) crops, RGB in [0, 255]."""
-        pixels = normalised(images, self.get_buffer("mean"), self.get_buffer("std"), dtype_of(self.image))
+        pixels = normalise(images, self.get_buffer("mean"), self.get_buffer("std"), dtype_of(self.image))
         tokens: Tensor = self.image(pixels)
         return tokens
 
@@ -120,7 +120,7 @@ class Recognizer(nn.Module):
         return logits
 
     def read(self, features: Tensor) -> Tensor:
-        """Predict and refine, in both branches (CLIP4STR, section 3.4).
+        """Return class probabilities by dual predict-and-refine (CLIP4STR, section 3.4).
 
         Args:
             features: (B, M, D) image tokens.
@@ -142,7 +142,7 @@ class Recognizer(nn.Module):
         return answer.float().softmax(dim=-1)
 
     def _as_classes(self, words: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return (B, L) inputs, each a character late after the start, and (B, L) targets with ends."""
+        """Return (B, L) inputs, shifted right by the start token, and (B, L) targets with ends."""
         classes = [self.charset.encode(word) for word in words]
         length = max(map(len, classes)) + 1
         length = min(pad_to_multiple(length, _STEP), self.config.max_length + 1)
@@ -161,36 +161,36 @@ class Recognizer(nn.Module):
         return logits
 
     def _spell(self, decoder: PermutedDecoder, memory: KeysValues, length: int) -> Tensor:
-        """Return (B, L, V) logits, one position after the other until all words end or at ``length``.
+        """Return (B, L, V) logits, decoded position by position until all words end or at ``length``.
 
-        What has ended leaves in groups; from then on its logits say that nothing follows.
+        Words that ended leave the batch in groups; their further logits are those of an end.
         """
         tokens = self._starts(memory)
         rows = torch.arange(len(tokens), device=tokens.device)
-        going = torch.ones_like(rows, dtype=torch.bool)
+        unfinished = torch.ones_like(rows, dtype=torch.bool)
         context: KeysValues | None = None
         logits: list[Tensor] = []
         for place in range(length):
             added = decoder.context(tokens, first=place)
-            context = added if context is None else _joined(context, added)
+            context = added if context is None else _join(context, added)
             spelled = decoder(memory, context, torch.tensor([place], device=tokens.device))
-            nothing = spelled.new_full((len(going), *spelled.shape[1:]), -_SURELY)
-            nothing[..., END] = _SURELY
-            logits.append(nothing.index_copy(0, rows, spelled))
+            ended = spelled.new_full((len(unfinished), *spelled.shape[1:]), -_CERTAIN)
+            ended[..., END] = _CERTAIN
+            logits.append(ended.index_copy(0, rows, spelled))
             tokens = spelled.argmax(dim=-1)
-            going[rows] &= (tokens != END).flatten()
-            left = int(going[rows].sum())
+            unfinished[rows] &= (tokens != END).flatten()
+            left = int(unfinished[rows].sum())
             if not left:
                 break
             left = pad_to_multiple(left, _STEP)
             if left <= len(rows) // 2:
-                kept = (~going[rows]).argsort(stable=True)[:left]
+                kept = (~unfinished[rows]).argsort(stable=True)[:left]
                 rows, tokens = rows[kept], tokens[kept]
-                memory, context = _rows_of(memory, kept), _rows_of(context, kept)
+                memory, context = _take_rows(memory, kept), _take_rows(context, kept)
         return torch.cat(logits, dim=1)
 
     def _refine(self, decoder: PermutedDecoder, memory: KeysValues, spelled: Tensor) -> Tensor:
-        """Return (B, L, V) logits of each position, all other characters of what was ``spelled`` given."""
+        """Return (B, L, V) logits of each position, given all other characters of ``spelled`` (cloze)."""
         classes = spelled.argmax(dim=-1)[:, :-1]
         length = spelled.shape[1]
         inside = (classes == END).cumsum(dim=1) == 0  # characters, no ends and nothing after them
@@ -201,7 +201,7 @@ class Recognizer(nn.Module):
         return logits
 
     def _cross_memory(self, features: Tensor, spelled: Tensor) -> KeysValues:
-        """Return the memory of the cross-modal branch: image tokens, then those of the string ``spelled``."""
+        """Return the memory of the cross-modal branch: image tokens, then text tokens of ``spelled``."""
         words = [self._text_of(row) for row in spelled.argmax(dim=-1).tolist()]
         tokens = tokenize(words, self.text.config)
         tokens = F.pad(tokens, (0, self.text.config.context_length - tokens.shape[1]))
@@ -216,16 +216,16 @@ class Recognizer(nn.Module):
         return torch.full((len(memory[0]), 1), self.visual.start, device=memory[0].device)
 
 
-def _joined(first: KeysValues, second: KeysValues) -> KeysValues:
+def _join(first: KeysValues, second: KeysValues) -> KeysValues:
     return torch.cat([first[0], second[0]], dim=2), torch.cat([first[1], second[1]], dim=2)
 
 
-def _rows_of(keys_values: KeysValues, rows: Tensor) -> KeysValues:
+def _take_rows(keys_values: KeysValues, rows: Tensor) -> KeysValues:
     return keys_values[0][rows], keys_values[1][rows]
 
 
 def build_recognizer(config: RecognizerConfig) -> Recognizer:
-    """Build the reader of ``config`` with random weights."""
+    """Build the recognizer of ``config`` with random weights."""
     visual, cross = (
         PermutedDecoder(
             len(config.characters) + 1,

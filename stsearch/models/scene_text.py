@@ -13,14 +13,14 @@ from stsearch.errors import UsageError
 from stsearch.models.backbone import STRIDES, ClipResNet
 from stsearch.models.detector import DbDetector, DetectionMaps
 from stsearch.models.embedder import ImageEmbedder, RegionReadings, TextEmbedder
-from stsearch.models.layers import FeaturePyramid, dtype_of, normalised, sample_regions
+from stsearch.models.layers import FeaturePyramid, dtype_of, normalise, sample_regions
 from stsearch.models.prompts import LanguageMatcher, build_matcher, freeze_prompt
 from stsearch.models.recognizer import Recognizer, build_recognizer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneFeatures:
-    """What the heads look at."""
+    """Inputs of the heads."""
 
     levels: list[Tensor]  # P2..P5
     text_map: Tensor | None = None  # (B, H/32, W/32) logits that a cell holds text; None without prompts
@@ -30,7 +30,7 @@ class SceneTextModel(nn.Module):
     """Detect words and embed them in the space of query strings (TDSL, section 3).
 
     With a matcher, language conditions the features (FastTCM, section 3). A recognizer, which reads crops of
-    what was detected (CLIP4STR), shares nothing with the rest but the weights they travel in.
+    detected words (CLIP4STR), shares no parameters with the rest.
     """
 
     def __init__(  # noqa: PLR0913 - one argument a part
@@ -62,12 +62,12 @@ class SceneTextModel(nn.Module):
 
     def stages(self, images: Tensor) -> list[Tensor]:
         """Return C2..C5 for (B, 3, H, W) images, RGB in [0, 255]; H and W are multiples of 32."""
-        pixels = normalised(images, self.get_buffer("mean"), self.get_buffer("std"), dtype_of(self.backbone))
+        pixels = normalise(images, self.get_buffer("mean"), self.get_buffer("std"), dtype_of(self.backbone))
         stages: list[Tensor] = self.backbone(pixels)
         return stages
 
     def features(self, images: Tensor) -> SceneFeatures:
-        """Return what the heads look at, for images as :meth:`stages` takes them."""
+        """Return the inputs of the heads, for images as :meth:`stages` takes them."""
         stages = self.stages(images)
         if self.matcher is None:
             return SceneFeatures(self.neck(stages))
@@ -128,9 +128,9 @@ def build_model(config: ModelConfig) -> SceneTextModel:
 
 
 def freeze_prompts(model: SceneTextModel) -> None:
-    """Compute the text side of ``model`` once and keep the result alone; outputs stay the same.
+    """Replace the text side of ``model`` by its output; predictions stay the same.
 
-    Nothing changes where there is no text side, or where the prompt asks each image (TCM).
+    Nothing changes where there is no text side, or where the prompt is conditioned on the image (TCM).
     """
     prompts = model.config.prompts
     if model.matcher is None or prompts is None or prompts.frozen or prompts.query == "image":

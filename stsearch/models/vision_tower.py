@@ -1,4 +1,4 @@
-"""CLIP's vision transformer, built by open_clip, all tokens kept, at will behind a convolutional stem."""
+"""CLIP's vision transformer, built by open_clip, with all tokens and an optional convolutional stem."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class VisionTower(nn.Module):
 
 
 def _stem(config: RecognizerConfig) -> nn.Sequential:
-    """Return 3x3 convolutions that each halve what is left of a patch, then the patches of what remains."""
+    """Return 3x3 convolutions of stride 2 within a patch, then a convolution over the rest of the patch."""
     inputs, (height, width) = 3, config.patch
     layers: list[nn.Module] = []
     for outputs in config.stem:

@@ -1,1 +1,1 @@
-"""The joint training loop, and what it is made of: batches, augmentation, targets, losses, schedule, runs."""
+"""The joint training loop and its parts: batches, augmentation, targets, losses, schedule, runs."""

@@ -11,18 +11,16 @@ from stsearch.config import StageConfig
 from stsearch.geometry.polygons import box, polygon_edges, rotation_matrix, word_size
 from stsearch.types import Image, Polygon, Scene, WordLabel
 
-WHOLE = 0.85
-"""Share of a word that must lie inside the canvas for it to stay legible."""
+MIN_VISIBLE = 0.85
+"""Share of the area of a word that must lie inside the canvas for it to stay legible."""
 
-_OUTWARDS = (0.06, 0.04)
-"""How far beyond the label a detector's ends and edges lie on average, of the word's height (validation)."""
+_DETECTOR_OFFSET = (0.06, 0.04)
+"""Mean distance of detected ends and edges beyond the labelled ones, in word heights (on validation)."""
 _TILT = 0.06  # radians, standard deviation
-_MOST_CUT = 0.12  # of the word's width or height, on each side
-
-
+_MAX_CUT = 0.12  # of the word's width or height, on each side
 _SCENE_SCALES = (0.28, 1.5)
-"""Times the scale photographs are read at: the smallest of several readings sees them at 0.3."""
-_MOST_STRETCH = 0.25  # logarithm of width over height
+"""Range of scales, relative to that of inference, whose smallest pyramid scale is 0.3."""
+_MAX_STRETCH = 0.25  # of the logarithm of the aspect ratio
 
 
 def cut_scene(
@@ -35,9 +33,8 @@ def cut_scene(
 ) -> Scene:
     """Cut a (H, W) ``size`` canvas out of ``scene`` around ``centre``, scaled, turned by ``angle`` degrees.
 
-    Before it is turned, it becomes ``stretch`` times as wide for its height; its area stays. Words that the
-    border cuts become don't care, words outside are left out; what lies beyond the photograph is filled with
-    its mirror image.
+    Before the rotation its aspect ratio is multiplied by ``stretch``, at the same area. Words that the border
+    cuts become don't care, words outside are dropped; beyond its border the photograph is reflected.
     """
     height, width = size
     linear = cv2.getRotationMatrix2D((0, 0), angle, scale)[:, :2] * [stretch**0.5, stretch**-0.5]
@@ -47,7 +44,7 @@ def cut_scene(
         shrunken = cv2.resize(source, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         warp[:, :2] /= np.array([shrunken.shape[1] / source.shape[1], shrunken.shape[0] / source.shape[0]])
         source = np.asarray(shrunken, np.uint8)
-    # cv2 counts from pixel centres, we from corners: move by half a pixel on both sides of the warp.
+    # cv2 counts from pixel centres, polygons from corners: shift by half a pixel on both sides of the warp.
     warp[:, 2] += warp[:, :2] @ np.array([0.5, 0.5]) - 0.5
     image = cv2.warpAffine(
         source, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
@@ -58,7 +55,7 @@ def cut_scene(
 
 
 def _move(word: WordLabel, matrix: NDArray[np.float64], size: tuple[int, int]) -> WordLabel | None:
-    """Move a word to the canvas; None when it lies outside."""
+    """Transform a word to the canvas; return None when it lies outside."""
     height, width = size
     polygon = (word.polygon @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
     low, high = polygon.min(axis=0), polygon.max(axis=0)
@@ -68,12 +65,12 @@ def _move(word: WordLabel, matrix: NDArray[np.float64], size: tuple[int, int]) -
     if not whole:
         shape = shapely.make_valid(shapely.Polygon(polygon))
         visible = shape.intersection(shapely.box(0, 0, width, height)).area
-        whole = visible >= WHOLE * shape.area
+        whole = visible >= MIN_VISIBLE * shape.area
     return WordLabel(polygon, word.transcript, word.legible and bool(whole))
 
 
-def word_view(scene: Scene, word: WordLabel, size: tuple[int, int], random: np.random.Generator) -> Scene:
-    """Cut a canvas around ``word``: its height between a third and all of the canvas, slightly turned."""
+def cut_word_view(scene: Scene, word: WordLabel, size: tuple[int, int], random: np.random.Generator) -> Scene:
+    """Cut a canvas around ``word``, slightly rotated; the word fills a third of its height or more."""
     height, width = size
     word_height, _ = word_size(word.polygon)
     extent = word.polygon.max(axis=0) - word.polygon.min(axis=0)
@@ -86,10 +83,12 @@ def word_view(scene: Scene, word: WordLabel, size: tuple[int, int], random: np.r
     return cut_scene(scene, size, scale, centre, angle)
 
 
-def scene_view(scene: Scene, size: tuple[int, int], longer_side: int, random: np.random.Generator) -> Scene:
-    """Cut a canvas near some word, at one of the scales photographs are read at (``longer_side`` pixels).
+def cut_scene_view(
+    scene: Scene, size: tuple[int, int], longer_side: int, random: np.random.Generator
+) -> Scene:
+    """Cut a canvas near a random word, at a scale of inference (``longer_side`` pixels).
 
-    It is stretched a little: sets come from cameras, and through programs, of several aspect ratios.
+    Its aspect ratio varies a little: some sets were resized without keeping it.
     """
     photo_height, photo_width = scene.image.shape[:2]
     scale = (
@@ -105,12 +104,12 @@ def scene_view(scene: Scene, size: tuple[int, int], longer_side: int, random: np
     photo = np.array([photo_width, photo_height])
     centre = np.where(2 * half < photo, np.clip(centre, half, photo - half), photo / 2).astype(np.float32)
     angle = random.normal(0, 5) if random.random() < 0.8 else random.uniform(-45, 45)
-    stretch = float(np.exp(random.uniform(-_MOST_STRETCH, _MOST_STRETCH)))
+    stretch = float(np.exp(random.uniform(-_MAX_STRETCH, _MAX_STRETCH)))
     return cut_scene(scene, size, scale, centre, angle, stretch)
 
 
-def crop_view(crop: Image, transcript: str, size: tuple[int, int], random: np.random.Generator) -> Scene:
-    """Lay a tight word crop on a canvas, its border continued; only the word itself is labelled."""
+def place_crop(crop: Image, transcript: str, size: tuple[int, int], random: np.random.Generator) -> Scene:
+    """Place a tight word crop on a canvas, its border replicated; only the word itself is labelled."""
     height, width = size
     inner_height = round(height * random.uniform(0.5, 0.95))
     inner_width = round(inner_height * crop.shape[1] / crop.shape[0] * random.uniform(0.8, 1.25))
@@ -139,13 +138,13 @@ def vary_colours(image: Image, random: np.random.Generator) -> Image:
     return np.asarray(np.clip(varied, 0, 255), np.uint8)
 
 
-def spoil(crop: Image, random: np.random.Generator) -> Image:
-    """Spoil a (H, W, 3) word crop as cameras, encoders and distance do: none to two of six ways.
+def degrade(crop: Image, random: np.random.Generator) -> Image:
+    """Degrade a (H, W, 3) word crop by none to two of six operations: compression, blur, noise and the like.
 
-    In the spirit of RandAugment (Cubuk et al. 2020): a few operations, drawn with their strengths.
+    As RandAugment (Cubuk et al. 2020) does, operations and their strengths are random.
     """
-    for operation in random.permutation(len(_SPOILERS))[: random.choice(3, p=(0.55, 0.3, 0.15))]:
-        crop = _SPOILERS[operation](crop, random)
+    for operation in random.permutation(len(_DEGRADATIONS))[: random.choice(3, p=(0.55, 0.3, 0.15))]:
+        crop = _DEGRADATIONS[operation](crop, random)
     return crop
 
 
@@ -154,7 +153,7 @@ def _compress(crop: Image, random: np.random.Generator) -> Image:
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _coarsen(crop: Image, random: np.random.Generator) -> Image:
+def _downscale(crop: Image, random: np.random.Generator) -> Image:
     height, width = crop.shape[:2]
     share = random.uniform(0.25, 0.7)
     small = cv2.resize(
@@ -163,7 +162,7 @@ def _coarsen(crop: Image, random: np.random.Generator) -> Image:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _shake(crop: Image, random: np.random.Generator) -> Image:
+def _blur_by_motion(crop: Image, random: np.random.Generator) -> Image:
     length = crop.shape[0] * random.uniform(0.04, 0.16)
     angle = random.uniform(0, np.pi)
     reach = int(np.ceil(length / 2))
@@ -174,12 +173,12 @@ def _shake(crop: Image, random: np.random.Generator) -> Image:
     return np.asarray(cv2.filter2D(crop, -1, kernel / max(float(kernel.sum()), 1e-6)), np.uint8)
 
 
-def _fade(crop: Image, random: np.random.Generator) -> Image:
+def _reduce_contrast(crop: Image, random: np.random.Generator) -> Image:
     mean = crop.mean(axis=(0, 1))
     return np.asarray(np.clip(mean + (crop - mean) * random.uniform(0.35, 0.8), 0, 255), np.uint8)
 
 
-def _lose_colour(crop: Image, random: np.random.Generator) -> Image:
+def _remove_colour(crop: Image, random: np.random.Generator) -> Image:
     grey = crop @ random.dirichlet((2.0, 2.0, 2.0))
     return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
 
@@ -191,14 +190,14 @@ def _shade(crop: Image, random: np.random.Generator) -> Image:
     return np.asarray(np.clip(crop * (1 + plane[..., None]), 0, 255), np.uint8)
 
 
-_SPOILERS = (_compress, _coarsen, _shake, _fade, _lose_colour, _shade)
+_DEGRADATIONS = (_compress, _downscale, _blur_by_motion, _reduce_contrast, _remove_colour, _shade)
 
 
-def as_detected(polygon: Polygon, stage: StageConfig, random: np.random.Generator) -> Polygon:
-    """Return ``polygon`` with its ends, edges, tilt and corners off by what a detector's are.
+def perturb_outline(polygon: Polygon, stage: StageConfig, random: np.random.Generator) -> Polygon:
+    """Return ``polygon`` with random errors of its ends, edges, tilt and corners, as detected outlines have.
 
-    What reads a word must bear it: words that were read right in three of four labelled outlines were read
-    right in little more than half of the detected ones, before training did this.
+    Without it three of four words were read right in labelled outlines, and little more than half in detected
+    ones.
     """
     height, width = word_size(polygon)
     upper, lower = polygon_edges(polygon, 2)
@@ -206,11 +205,11 @@ def as_detected(polygon: Polygon, stage: StageConfig, random: np.random.Generato
     along /= max(float(np.hypot(*along)), 1e-6)
     axes = np.array([along, [-along[1], along[0]]])  # rows: reading direction, and down
     centre = polygon.mean(axis=0)
-    # Outwards: left and right end, upper and lower edge. Little is cut off, and least of a short word.
-    ends, edges = random.normal(_OUTWARDS, stage.box_noise, (2, 2)).T * height
+    # Outwards: left and right end, upper and lower edge. What is cut off is limited by the size of the word.
+    ends, edges = random.normal(_DETECTOR_OFFSET, stage.box_noise, (2, 2)).T * height
     stretched = (polygon - centre) @ axes.T
     for axis, extent, moves in ((0, width, ends), (1, height, edges)):
-        first, last = np.maximum(moves, -_MOST_CUT * extent)
+        first, last = np.maximum(moves, -_MAX_CUT * extent)
         stretched[:, axis] = stretched[:, axis] * (1 + (first + last) / extent) + (last - first) / 2
     turn = rotation_matrix(random.normal(0, _TILT))
     corners = random.normal(0, stage.jitter * height, polygon.shape)

@@ -16,21 +16,21 @@ from stsearch.config import Canvas, ModelConfig, RecognizerConfig, StageConfig
 from stsearch.errors import DataError, ImageError, UsageError
 from stsearch.images import read_image
 from stsearch.synth.renderer import Renderer, SynthAssets
-from stsearch.training.augment import crop_view, scene_view, vary_colours, word_view
+from stsearch.training.augment import cut_scene_view, cut_word_view, place_crop, vary_colours
 from stsearch.training.crops import (
     CropBatch,
     LabelledCrop,
     collate_crops,
-    rendered_size,
-    whole_picture,
-    words_of,
+    draw_rendered_size,
+    label_whole_picture,
+    label_words,
 )
 from stsearch.training.losses import DetectionTargets
 from stsearch.training.targets import detection_target, region_targets
 from stsearch.types import Image, Sample, Scene
 
-VIEWS_A_PHOTO = 4
-"""Word views cut from one decoded photograph: decoding costs more than cutting."""
+VIEWS_PER_PHOTO = 4
+"""Word views cut from one decoded photograph: decoding is slower than cutting."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Everything batches are drawn from."""
+    """Rendering assets and labelled data that batches are drawn from."""
 
     assets: SynthAssets
     photos: tuple[Sample, ...] = ()
@@ -102,8 +102,8 @@ class BatchDataset(Dataset[Batch | CropBatch]):
         """Draw one scene, or a few views of one photograph."""
         size = (canvas.height, canvas.width)
         words = canvas.source == "words"
-        # Views come in groups on word canvases, so a photograph is drawn that much more rarely.
-        views = min(VIEWS_A_PHOTO, canvas.batch) if words else 1
+        # Views come in groups on word canvases: photographs are drawn less often by that factor.
+        views = min(VIEWS_PER_PHOTO, canvas.batch) if words else 1
         kind = random.random()
         real, crop = self.stage.real_share / views, self.stage.crop_share if words else 0.0
         if self.data.readable and kind < real:
@@ -133,7 +133,7 @@ class BatchDataset(Dataset[Batch | CropBatch]):
         return collate_crops(words[: canvas.batch], canvas, self.stage, random)
 
     def _strings(self, count: int, random: np.random.Generator) -> CropBatch:
-        """Draw labels of real crops, and what could be rendered for the rest."""
+        """Draw labels of real crops, and words of the rendering corpus for the rest."""
         corpus, crops = self._render().corpus, self.data.crops
         real = random.random(count) < self.stage.crop_share if crops else np.zeros(count, np.bool_)
         words = [crops[random.integers(len(crops))][1] if each else corpus.word(random) for each in real]
@@ -144,15 +144,15 @@ class BatchDataset(Dataset[Batch | CropBatch]):
     ) -> list[LabelledCrop]:
         """Draw a few words of one photograph, a crop, or the words of a rendered picture."""
         kind = random.random()
-        if self.data.readable and kind < self.stage.real_share / VIEWS_A_PHOTO:
+        if self.data.readable and kind < self.stage.real_share / VIEWS_PER_PHOTO:
             sample = self.data.readable[random.integers(len(self.data.readable))]
-            words = words_of(_load(sample.image), sample.words, config)
-            return [words[i] for i in random.permutation(len(words))[:VIEWS_A_PHOTO]]
+            words = label_words(_load(sample.image), sample.words, config)
+            return [words[i] for i in random.permutation(len(words))[:VIEWS_PER_PHOTO]]
         if self.data.crops and 1 - self.stage.crop_share < kind:
             path, transcript = self.data.crops[random.integers(len(self.data.crops))]
-            return whole_picture(_load(path), transcript, config)
-        scene = self._render().word(key, rendered_size(random))
-        return words_of(scene.image, scene.words, config)
+            return label_whole_picture(_load(path), transcript, config)
+        scene = self._render().word(key, draw_rendered_size(random))
+        return label_words(scene.image, scene.words, config)
 
     def _photo_views(
         self, size: tuple[int, int], words: bool, views: int, random: np.random.Generator
@@ -160,16 +160,16 @@ class BatchDataset(Dataset[Batch | CropBatch]):
         sample = self.data.readable[random.integers(len(self.data.readable))]
         photo = Scene(_load(sample.image), sample.words, sample.partial)
         if not words:
-            cut = [scene_view(photo, size, self.model.longer_side, random)]
+            cut = [cut_scene_view(photo, size, self.model.longer_side, random)]
         else:
             legible = [word for word in photo.words if word.legible and word.transcript]
             chosen = random.permutation(len(legible))[:views]
-            cut = [word_view(photo, legible[i], size, random) for i in chosen]
+            cut = [cut_word_view(photo, legible[i], size, random) for i in chosen]
         return [Scene(vary_colours(view.image, random), view.words, view.partial) for view in cut]
 
     def _crop_view(self, size: tuple[int, int], random: np.random.Generator) -> Scene:
         path, transcript = self.data.crops[random.integers(len(self.data.crops))]
-        view = crop_view(_load(path), transcript, size, random)
+        view = place_crop(_load(path), transcript, size, random)
         return Scene(vary_colours(view.image, random), view.words, view.partial)
 
 

@@ -1,4 +1,4 @@
-"""The outlines that a detector draws for labelled words: what a recognizer that follows it has to read."""
+"""Detected outlines of labelled words, as training data of the recognizer that reads them at inference."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from stsearch.images import read_image
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Sample, TextInstance, WordLabel
 
-_WORTH_LEARNING = ProposalConfig(min_proposal_confidence=0.25, duplicate_iou=0.85)
-"""More outlines than are read in use: many ways to cut out a word, none of them quite right."""
+_PROPOSALS = ProposalConfig(min_proposal_confidence=0.25, duplicate_iou=0.85)
+"""More proposals than at inference: many slightly wrong outlines of each word."""
 
-_LEAST_IOU = 0.45
-_LEAST_COVER = 0.72  # of the label, by the outline
+_MIN_IOU = 0.45
+_MIN_COVERAGE = 0.72  # of the label, by the outline
 
 
 def add_detected_outlines(
     spotter: Spotter, samples: Sequence[Sample], progress: Callable[[int], None] = lambda done: None
 ) -> tuple[Sample, ...]:
-    """Return ``samples``, each readable word once as it is labelled and once in every outline drawn for it.
+    """Return ``samples``, each readable word with its label and once more with every detected outline of it.
 
     Args:
-        spotter: draws them.
+        spotter: detects the outlines.
         samples: labelled photographs.
         progress: called with the number of photographs done.
 
@@ -37,15 +37,15 @@ def add_detected_outlines(
     for done, sample in enumerate(samples, start=1):
         words = tuple(word for word in sample.words if word.legible and word.transcript)
         if words:
-            (found,) = spotter.propose([read_image(sample.image)], _WORTH_LEARNING)
-            sample = dataclasses.replace(sample, words=sample.words + _drawn_for(words, found))
+            (found,) = spotter.propose([read_image(sample.image)], _PROPOSALS)
+            sample = dataclasses.replace(sample, words=sample.words + _match_outlines(words, found))
         outlined.append(sample)
         progress(done)
     return tuple(outlined)
 
 
-def _drawn_for(words: Sequence[WordLabel], found: Sequence[TextInstance]) -> tuple[WordLabel, ...]:
-    """Return the outlines of ``found`` that hold most of a word and little else, labelled as it is."""
+def _match_outlines(words: Sequence[WordLabel], found: Sequence[TextInstance]) -> tuple[WordLabel, ...]:
+    """Return the outlines of ``found`` that hold most of a word and little else, with its transcript."""
     polygons = [instance.polygon for instance in found]
     areas, labelled, shared = overlap_areas(polygons, [word.polygon for word in words])
     ious = shared / np.maximum(areas[:, None] + labelled - shared, 1e-9)
@@ -54,5 +54,5 @@ def _drawn_for(words: Sequence[WordLabel], found: Sequence[TextInstance]) -> tup
         for polygon, row, cover, best in zip(
             polygons, ious, shared / np.maximum(labelled, 1e-9), ious.argmax(axis=1), strict=True
         )
-        if row[best] > _LEAST_IOU and cover[best] > _LEAST_COVER
+        if row[best] > _MIN_IOU and cover[best] > _MIN_COVERAGE
     )

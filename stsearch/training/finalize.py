@@ -1,4 +1,4 @@
-"""The last figures of weights: measured on labelled sets, and written to their card, with what follows."""
+"""Final evaluation of weights: figures, ranking weights and calibration, written to their card."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from stsearch.search.query_encoder import QueryEncoder
 from stsearch.spotting.spotter import Spotter
 from stsearch.training.validation import (
     Validation,
-    examine,
-    query_encoder_of,
+    add_detection,
+    make_query_encoder,
+    predict_and_tune,
     validate,
     validate_reading,
-    with_detection,
 )
 from stsearch.types import ModelInfo, Sample
 from stsearch.weights.card import Card
 from stsearch.weights.io import load_model, save_model
 
-LEAST_LIKELY = 0.1
-"""Probability from which on pairs of query and photograph count in the calibration error."""
+MIN_PROBABILITY = 0.1
+"""Pairs of query and photograph count in the calibration error from this probability on."""
 
-_PARTS = 5
-_TYPICAL = 32  # photographs that show how high activations rise
+_FOLDS = 5
+_CALIBRATION_PHOTOS = 32  # that the ranges of activations are measured on
 
 Figures = dict[str, Any]  # Any: JSON
 
@@ -52,14 +52,14 @@ def measure(
     device: str = "auto",
     more_sets: Sequence[Path] = (),
 ) -> tuple[Card, Validation]:
-    """Measure the weights in ``folder`` and write figures, shares and calibration to their card.
+    """Measure the weights in ``folder`` and write figures, ranking weights and calibration to their card.
 
-    The weights are made ready for use: their prompt is frozen, and their activations are measured, so that a
-    CPU may compute in 8 bits, which is what is measured then.
+    First the weights are made ready for use: the prompt is frozen, and the ranges of activations are measured
+    for inference in 8 bits, which the figures are of where the CPU has it.
 
     Args:
         folder: of the weights.
-        sets: labelled photographs of one gallery, that shares and calibration are chosen on.
+        sets: labelled photographs of one gallery, on which ranking weights and calibration are chosen.
         word_sets: word crops for their recognizer, if they have one.
         device: to measure on.
         more_sets: labelled photographs that choose nothing, each a gallery of its own.
@@ -75,16 +75,16 @@ def measure(
     samples_of = {path.name: read_dataset(path) for path in sets}
     samples = [sample for some in samples_of.values() for sample in some]
     if model.matcher is None:
-        _note_activations(model, samples)
-    spotter, encoder = Spotter(model, Card(model.config).info), query_encoder_of(model)
-    examined = examine(spotter, samples, encoder)
-    result = with_detection(validate(model, samples, detect=False), examined)
-    encoder = examined.encoder
-    figures = _by_set(samples_of, examined.predictions, encoder)
+        _calibrate_activations(model, samples)
+    spotter, encoder = Spotter(model, Card(model.config).info), make_query_encoder(model)
+    detected = predict_and_tune(spotter, samples, encoder)
+    result = add_detection(validate(model, samples, detect=False), detected)
+    encoder = detected.encoder
+    figures = _score_sets(samples_of, detected.predictions, encoder)
     for path in more_sets:
         more = {path.name: read_dataset(path)}
-        figures |= _by_set(more, predict(spotter, more[path.name]), encoder)
-    table, error = calibrate(examined.report)
+        figures |= _score_sets(more, predict(spotter, more[path.name]), encoder)
+    table, error = calibrate(detected.report)
     metrics = card_metrics(result, sets)
     metrics["validation"] |= {"calibration_error": error, "by_set": figures}
     if word_sets and model.recognizer is not None:
@@ -116,16 +116,16 @@ def _set_ranking(model: SceneTextModel, info: ModelInfo, calibration: Table) -> 
     )
 
 
-def _note_activations(model: SceneTextModel, samples: Sequence[Sample]) -> None:
+def _calibrate_activations(model: SceneTextModel, samples: Sequence[Sample]) -> None:
     activation_max = calibrate_activations(make_fast(fold_batch_norms(model)), _pictures(model, samples))
     backbone = dataclasses.replace(model.config.backbone, activation_max=activation_max)
     model.config = dataclasses.replace(model.config, backbone=backbone)
 
 
 def _pictures(model: SceneTextModel, samples: Sequence[Sample]) -> Iterator[torch.Tensor]:
-    """Return some photographs at every size they are read at, as the network takes them."""
+    """Yield some photographs at every size of inference, (1, 3, H, W) uint8."""
     device = next(model.parameters()).device
-    for sample in samples[:: -(-len(samples) // _TYPICAL)]:
+    for sample in samples[:: -(-len(samples) // _CALIBRATION_PHOTOS)]:
         image = read_image(sample.image)
         for size in model.config.sizes:
             plan = Resize(size).plan(*image.shape[:2])
@@ -133,21 +133,21 @@ def _pictures(model: SceneTextModel, samples: Sequence[Sample]) -> Iterator[torc
 
 
 def calibrate(report: Report) -> tuple[Table, float]:
-    """Return a calibration fitted to every query and photograph, and its expected error.
+    """Return a calibration fitted to all pairs of query and photograph, and its expected error.
 
-    The error is of photographs that the calibration was not fitted to, a fifth of them at a time, over all
-    pairs whose probability is ``LEAST_LIKELY`` or more: nearly all others are sure not to match.
+    The error is cross-validated over five folds of photographs, on pairs whose probability is
+    ``MIN_PROBABILITY`` or more: nearly all others do not match.
     """
     scores, matches = report.scores, report.truth.relevance()
     lengths = np.array([len(query) for query in report.truth.queries])
     likely = np.zeros(scores.shape, np.float32)
-    part = np.arange(scores.shape[1]) % _PARTS
-    for held_out in range(_PARTS):
-        table = _fit(scores[:, part != held_out], lengths, matches[:, part != held_out])
+    fold = np.arange(scores.shape[1]) % _FOLDS
+    for held_out in range(_FOLDS):
+        table = _fit(scores[:, fold != held_out], lengths, matches[:, fold != held_out])
         for row, length in enumerate(lengths.tolist()):
-            held = scores[row, part == held_out]
-            likely[row, part == held_out] = match_probability(held, length, table)
-    counted = likely >= LEAST_LIKELY
+            held = scores[row, fold == held_out]
+            likely[row, fold == held_out] = match_probability(held, length, table)
+    counted = likely >= MIN_PROBABILITY
     return _fit(scores, lengths, matches), expected_calibration_error(likely[counted], matches[counted])
 
 
@@ -156,17 +156,17 @@ def _fit(scores: NDArray[np.float32], lengths: NDArray[np.int64], matches: NDArr
 
 
 def card_metrics(result: Validation | WordReport, sets: Sequence[Path]) -> Figures:
-    """Return ``result`` as a card holds it: with the names of the sets and the rule."""
+    """Return ``result`` for a card, with the names of its sets and its rule."""
     figures = {"sets": [path.name for path in sets]} | dataclasses.asdict(result)
     if isinstance(result, WordReport):
         return {"words": {"rule": WORD_RULE} | figures}
     return {"validation": {"query_rule": BENCHMARKS[FOLDER].query_rule} | figures}
 
 
-def _by_set(
+def _score_sets(
     samples_of: Mapping[str, Sequence[Sample]], predictions: Predictions, encoder: QueryEncoder
 ) -> Figures:
-    """Return what ``stsearch eval`` prints of each set alone, ratios in [0, 1]."""
+    """Return the figures of ``stsearch eval`` for each set alone, ratios in [0, 1]."""
     figures = {}
     for name, samples in samples_of.items():
         report = score(BENCHMARKS[FOLDER].truth(samples), predictions, encoder)

@@ -1,4 +1,4 @@
-"""Detection and similarity losses: functions of what the network says and of targets."""
+"""Detection and similarity losses: functions of predictions and targets."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from stsearch.text.charset import ALPHANUMERIC
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionTargets:
-    """What the detection maps should be; all (B, H/stride, W/stride) float32."""
+    """Target maps of detection; all (B, H/stride, W/stride) float32."""
 
     kernel: Tensor  # 1 inside a shrunken word
-    care: Tensor  # 0 where the kernel map is not to be judged
+    care: Tensor  # 0 where the kernel map is ignored
     border: Tensor  # the threshold map: 0.7 on a word's outline, falling off to 0.3
-    border_care: Tensor  # 1 near outlines, where the threshold map is to be judged
+    border_care: Tensor  # 1 near outlines, where the threshold map counts
 
 
 def balanced_bce(logits: Tensor, target: Tensor, care: Tensor, negatives_per_positive: float = 3.0) -> Tensor:
@@ -38,7 +38,7 @@ def balanced_bce(logits: Tensor, target: Tensor, care: Tensor, negatives_per_pos
 
 
 def dice_loss(probability: Tensor, target: Tensor, care: Tensor) -> Tensor:
-    """Return 1 - the Dice coefficient where ``care``; 0 when nothing is to be found and nothing is said."""
+    """Return 1 - the Dice coefficient where ``care``; 0 when both maps are empty."""
     overlap = (probability * target * care).sum()
     total = (probability * care).sum() + (target * care).sum()
     return 1 - 2 * (overlap + 0.5) / (total + 1)
@@ -55,8 +55,8 @@ def matching_loss(text_map: Tensor, targets: DetectionTargets) -> Tensor:
 
     Args:
         text_map: (B, h, w) logits.
-        targets: at the detector's stride; a cell of the map is text where any kernel touches it, and is not
-            judged where a cell inside it is not and no kernel is.
+        targets: at the detector's stride; a cell of the map is text where any kernel touches it, and is
+            ignored where there is no kernel and a cell inside it is ignored.
     """
     size = text_map.shape[-2:]
     text = F.adaptive_max_pool2d(targets.kernel, size)
@@ -69,7 +69,7 @@ def contrastive_loss(images: Tensor, texts: Tensor, same: Tensor, temperature: f
 
     Args:
         images: (N, D) embeddings of pictures.
-        texts: (N, D) embeddings of what is written in them, in the same order.
+        texts: (N, D) embeddings of their transcripts, in the same order.
         same: (N, N) bool, whether picture i shows string j; true on the diagonal.
         temperature: that cosines are divided by; CLIP learns it, starting from 0.07.
     """

@@ -1,4 +1,4 @@
-"""The joint objective: what the network says of a batch, weighed against its targets (TDSL, equation 8)."""
+"""The joint objective: the weighted losses of a batch (TDSL, equation 8)."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def total_loss(
     Args and errors are those of :func:`joint_loss`.
     """
     if isinstance(batch, CropBatch):
-        return _reading_losses(model, batch, stage, random)
+        return _recognition_losses(model, batch, stage, random)
     return joint_loss(model, batch, stage, random)
 
 
-def _reading_losses(
+def _recognition_losses(
     model: SceneTextModel, batch: CropBatch, stage: StageConfig, random: np.random.Generator
 ) -> dict[str, Tensor]:
     """Return CLIP4STR's loss: both branches spell every word in several orders (section 3.3).
 
-    Without pictures there is the loss of the character model alone.
+    A batch without images has the loss of the character model alone.
     """
     recognizer, weights = model.recognizer, stage.weights
     if recognizer is None:
@@ -70,8 +70,8 @@ def _reading_losses(
     features = recognizer.features(batch.images)
     if weights.orientation:
         upright = recognizer.upright(features).float()
-        answer = (torch.arange(len(upright), device=upright.device) < len(batch.words)).float()
-        losses["orientation"] = weights.orientation * F.binary_cross_entropy_with_logits(upright, answer)
+        target = (torch.arange(len(upright), device=upright.device) < len(batch.words)).float()
+        losses["orientation"] = weights.orientation * F.binary_cross_entropy_with_logits(upright, target)
     readable = features[: len(batch.words)]
     if weights.recognizer_ctc:
         classes = [recognizer.charset.encode(word) for word in batch.words]
@@ -88,10 +88,9 @@ def _spelling_losses(
     stage: StageConfig,
     random: np.random.Generator,
 ) -> dict[str, Tensor]:
-    """Return the mean cross-entropy of a character in the branches, words of similar length together.
+    """Return the mean cross-entropy of a character in each branch, words of similar length grouped.
 
-    The longest word of a group says how many positions all of it are spelled in: in one group, one long word
-    would double the computation.
+    All words of a group are padded to its longest: in a single group one long word would double the cost.
     """
     order = sorted(range(len(words)), key=lambda i: len(words[i]))
     with_cross = random.random() < stage.cross_share
@@ -116,12 +115,12 @@ def joint_loss(
     """Return the weighted terms of the loss for ``batch``; their sum is minimised.
 
     Terms whose weight is 0 are not computed, nor are those of regions when the batch has none. A stage with
-    a contrastive term has no other: it prepares the two towers of the prompts.
+    a contrastive term has no other: it pretrains the two towers of the prompts.
 
     Args:
         model: in training mode.
         batch: on the model's device.
-        stage: says what each term counts.
+        stage: holds the weight of each term.
         random: draws the pseudo-words.
 
     Raises:

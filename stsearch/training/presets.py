@@ -117,7 +117,7 @@ _CR50 = ModelConfig(
 )
 
 # Thresholds, sizes and margin were chosen on the validation photographs (weights/README.md); the cross-modal
-# branch brings nothing yet.
+# branch does not improve the figures yet.
 _TINY = ModelConfig(
     detector=DetectorConfig(
         binarization=(
@@ -137,12 +137,12 @@ _TINY = ModelConfig(
 
 PRESETS: dict[str, Preset] = {
     "tiny": Preset(_TINY, (_CONTRAST, _WORDS, _SCENES, _SPELL, _READ)),
-    "cr50": Preset(  # its towers come from CLIP: the image side moves slowly, the text side not at all
+    "cr50": Preset(  # towers start from CLIP: a low rate for the image tower, a frozen text tower
         _CR50,
         (
             dataclasses.replace(_WORDS, learning_rate=3e-4, backbone_rate=0.1, text_rate=0.0),
             dataclasses.replace(_SCENES, learning_rate=1e-4, backbone_rate=0.1, text_rate=0.0),
-            dataclasses.replace(  # the paper's rates for a batch of 256: decoders learn 19 times as fast
+            dataclasses.replace(  # the paper's rates for a batch of 256: 19 times as high for decoders
                 _READ,
                 canvases=(Canvas("crops", 224, 224, batch=256),),
                 learning_rate=8e-4,
@@ -189,8 +189,8 @@ def load_preset(name: str, path: Path | None = None) -> Preset:
     return Preset(model, stages)
 
 
-def stages_called(preset: Preset, name: str) -> list[StageConfig]:
-    """Return the stages of ``preset`` called ``name``; ``all`` are those that the model has the parts for.
+def select_stages(preset: Preset, name: str) -> list[StageConfig]:
+    """Return the stages of ``preset`` called ``name``; ``all``: every stage that the model has the parts for.
 
     Raises:
         UsageError: there is no such stage.
@@ -205,9 +205,9 @@ def stages_called(preset: Preset, name: str) -> list[StageConfig]:
 
 
 def _has_parts(model: ModelConfig, stage: StageConfig) -> bool:
-    reader = model.recognizer
+    recognizer = model.recognizer
     return (
         (model.prompts is not None or not stage.weights.contrastive)
-        and (reader is not None or not stage.reads_crops)
-        and (bool(reader and reader.character_lm) or not stage.weights.character_lm)
+        and (recognizer is not None or not stage.reads_crops)
+        and (bool(recognizer and recognizer.character_lm) or not stage.weights.character_lm)
     )

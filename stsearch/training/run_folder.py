@@ -1,4 +1,4 @@
-"""What a training run leaves on disk: a log, and checkpoints whose cards tell what was done."""
+"""The folder of a training run: a log, and checkpoints whose cards hold the history of their training."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from stsearch.weights.card import Card, find_weights, read_card
 from stsearch.weights.io import save_model
 
 
-def first_card(card: Card, resumed: Path | None, init: Path | None) -> tuple[Card, float]:
-    """Let ``card`` tell what its weights went through before this run; return it and their minutes so far.
+def start_card(card: Card, resumed: Path | None, init: Path | None) -> tuple[Card, float]:
+    """Return ``card`` with the training history of the weights it starts from, and their minutes so far.
 
     Args:
         card: Of this run, with its data.
-        resumed: The checkpoint that is gone on from.
-        init: The weights that are started from.
+        resumed: The checkpoint to resume.
+        init: The weights to start from.
     """
     source = resumed if resumed is not None else find_weights(str(init)) if init is not None else None
     if source is None:
@@ -50,7 +50,7 @@ class RunFolder:
         self.saved = self.started
 
     def open(self, options: object) -> None:
-        """Make the folder and begin, or go on with, its log.
+        """Make the folder and begin its log, or append to it.
 
         Raises:
             WriteError: nothing can be written there.
@@ -78,7 +78,7 @@ class RunFolder:
         done: int,
         metrics: Mapping[str, Any] | None = None,  # Any: JSON
     ) -> None:
-        """Write ``model`` with a card that tells of ``done`` steps of ``stage``, and of new figures."""
+        """Write ``model`` with a card that records ``done`` steps of ``stage``, and new figures."""
         stages = self.card.training.get("stages", {}) | {stage.name: to_dict(stage) | {"done": done}}
         minutes = round(self._earlier_minutes + self.minutes(), 1)
         training = self.card.training | {"stages": stages, "minutes": minutes}
@@ -87,7 +87,7 @@ class RunFolder:
         self.card = save_model(self.out / name, model, card)
 
     def save_state(self, state: Mapping[str, Any]) -> None:  # Any: tensors and numbers
-        """Keep beside last/ what is needed to go on from it."""
+        """Write the state that resuming needs into last/."""
         self.saved = time.monotonic()
         part = self.out / "last" / "optimizer.pt.part"
         try:
@@ -97,7 +97,7 @@ class RunFolder:
             raise WriteError(f"cannot write {part}: {error}") from error
 
     def load_state(self, device: torch.device) -> dict[str, Any]:  # Any: as above
-        """Return what :meth:`save_state` kept.
+        """Return the state that :meth:`save_state` wrote.
 
         Raises:
             DataError: it is gone.

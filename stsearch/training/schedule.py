@@ -1,4 +1,4 @@
-"""What changes along a training run: learning rate, averaged weights, normalisation statistics."""
+"""Learning rate, moving average of the weights, and batch normalisation along a training run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stsearch.training.batches import Batch
 
 
 class MovingAverage:
-    """Exponential moving average of a model's state, warmed up so that early steps do not linger."""
+    """Exponential moving average of a model's state, warmed up so that early steps decay fast."""
 
     def __init__(self, model: SceneTextModel, decay: float) -> None:
         self.decay = decay
@@ -34,7 +34,7 @@ class MovingAverage:
 
     @contextmanager
     def applied(self, model: SceneTextModel) -> Iterator[None]:
-        """Let ``model`` hold the averaged state for a while."""
+        """Load the averaged state into ``model`` inside a ``with`` block."""
         own = {name: value.detach().clone() for name, value in model.state_dict().items()}
         model.load_state_dict(self.state)
         try:
@@ -50,9 +50,9 @@ def learning_rate(stage: StageConfig, share: float, step: int) -> float:
 
 
 def parameter_groups(model: SceneTextModel, stage: StageConfig) -> list[dict[str, Any]]:  # Any: torch's own
-    """Group parameters by ``rate``, what the learning rate is multiplied by, and by whether they decay.
+    """Group parameters by ``rate``, a factor of the learning rate, and by weight decay.
 
-    What has rate 0 is in no group, and asks for no gradient.
+    Parameters of rate 0 are frozen and in no group.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -73,7 +73,7 @@ def _rate(name: str, stage: StageConfig) -> float:
 
 
 def _is_frozen(name: str, config: ModelConfig) -> bool:
-    """Whether a parameter is of the layers that the recognizer's text tower keeps (CLIP4STR, section 3.4)."""
+    """Return whether a parameter is of the frozen layers of the text tower (CLIP4STR, section 3.4)."""
     count = config.recognizer.frozen_text_layers if config.recognizer is not None else 0
     tower = "recognizer.text.tower."
     layers = tuple(f"{tower}transformer.resblocks.{layer}." for layer in range(count))
@@ -81,16 +81,16 @@ def _is_frozen(name: str, config: ModelConfig) -> bool:
     return count > 0 and name.startswith((*layers, *embeddings))
 
 
-def norms_of(model: SceneTextModel) -> list[nn.BatchNorm2d]:
+def find_batch_norms(model: SceneTextModel) -> list[nn.BatchNorm2d]:
     """Return the batch normalisations of ``model``."""
     return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
-def training_mode(model: SceneTextModel, freeze_norms: bool) -> None:
+def set_training_mode(model: SceneTextModel, freeze_norms: bool) -> None:
     """Set ``model`` to training; with ``freeze_norms`` batch normalisation uses its running statistics."""
     model.train()
     if freeze_norms:
-        for norm in norms_of(model):
+        for norm in find_batch_norms(model):
             norm.eval()
 
 
@@ -101,7 +101,7 @@ def measure_norms(model: SceneTextModel, batches: Iterable[Batch]) -> None:
     Source: "precise batch normalisation", Wu and Johnson, Rethinking "Batch" in BatchNorm (2021), section 3.
     """
     model.train()
-    momenta = {norm: norm.momentum for norm in norms_of(model)}
+    momenta = {norm: norm.momentum for norm in find_batch_norms(model)}
     for norm in momenta:
         norm.reset_running_stats()
         norm.momentum = None  # cumulative

@@ -1,4 +1,4 @@
-"""A stage in progress: the network, what trains it, and the moving average of its weights."""
+"""A training stage in progress: model, optimizer and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stsearch.training.schedule import (
     learning_rate,
     measure_norms,
     parameter_groups,
-    training_mode,
+    set_training_mode,
 )
 
 
@@ -38,8 +38,8 @@ class StageInProgress:
         self._average = MovingAverage(model, config.ema_decay)
 
     def begin_training(self) -> None:
-        """Set the model to training, with batch normalisation as the stage has it."""
-        training_mode(self.model, self.config.freeze_norms)
+        """Set the model to training mode, batch normalisation frozen where the stage says so."""
+        set_training_mode(self.model, self.config.freeze_norms)
 
     def measure_norms(self, batches: Iterable[Batch]) -> None:
         """Measure the statistics of batch normalisation; the average starts again from this state."""
@@ -89,15 +89,15 @@ class StageInProgress:
         return values
 
     def averaged(self) -> AbstractContextManager[None]:
-        """Let the model hold the averaged weights inside a ``with`` block."""
+        """Load the averaged weights into the model inside a ``with`` block."""
         return self._average.applied(self.model)
 
     def finish(self) -> None:
-        """Leave the averaged weights in the model."""
+        """Load the averaged weights into the model for good."""
         self.model.load_state_dict(self._average.state)
 
     def state(self) -> dict[str, Any]:  # Any: tensors and numbers
-        """Return what :meth:`restore` needs to go on from here."""
+        """Return the state that :meth:`restore` resumes from."""
         return {
             "stage": self.config.name,
             "model": self.model.state_dict(),
@@ -106,7 +106,7 @@ class StageInProgress:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:  # Any: as above
-        """Go on from a ``state``; that of another stage changes nothing."""
+        """Resume from a ``state``; that of another stage changes nothing."""
         if state["stage"] == self.config.name:
             self.model.load_state_dict(state["model"])
             self._optimizer.load_state_dict(state["optimizer"])

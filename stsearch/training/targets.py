@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stsearch.config import DetectorConfig, EmbedderConfig, StageConfig
 from stsearch.geometry.polygons import offset_polygon, region_edges, shrink_distance, word_size
 from stsearch.text.charset import normalize
-from stsearch.training.augment import as_detected
+from stsearch.training.augment import perturb_outline
 from stsearch.types import Polygon, Scene, WordLabel
 
 Map = NDArray[np.float32]
@@ -30,7 +30,7 @@ class DetectionMapsTarget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionTarget:
-    """One region to embed and what it reads."""
+    """One region to embed and its folded transcript."""
 
     edges: NDArray[np.float32]  # (2, K, 2) pixels of the image
     word: str  # folded, at least one character
@@ -39,8 +39,7 @@ class RegionTarget:
 def detection_target(scene: Scene, config: DetectorConfig) -> DetectionMapsTarget:
     """Draw the kernel and border maps of ``scene`` (DB, section 3.3), in cells of ``config.stride`` pixels.
 
-    Don't-care words are masked out. In a partially labelled scene only the neighbourhood of labelled words
-    is judged.
+    Don't-care words are masked out. In a partially labelled scene the loss counts only near labelled words.
     """
     height, width = (size // config.stride for size in scene.image.shape[:2])
     kernel, border, border_care = (np.zeros((height, width), np.float32) for _ in range(3))
@@ -68,7 +67,7 @@ def _fill(target: Map, polygon: Polygon, value: float) -> None:
 
 
 def _draw_border(border: Map, border_care: Map, polygon: Polygon, grown: Polygon, reach: float) -> None:
-    """Draw 1 - distance to the outline / ``reach`` inside ``grown``, where above what is there."""
+    """Draw max(border, 1 - distance to the outline / ``reach``) inside ``grown``."""
     low = np.maximum(np.floor(grown.min(axis=0)).astype(int), 0)
     high = np.minimum(np.ceil(grown.max(axis=0)).astype(int) + 1, border.shape[::-1])
     if (high <= low).any():
@@ -87,11 +86,11 @@ def _draw_border(border: Map, border_care: Map, polygon: Polygon, grown: Polygon
 def region_targets(
     words: Sequence[WordLabel], config: EmbedderConfig, stage: StageConfig, random: np.random.Generator
 ) -> list[RegionTarget]:
-    """Return the regions of legible words with a transcript, outlined as inexactly as by a detector."""
+    """Return the regions of legible words with a transcript, with the errors of detected outlines."""
     regions = []
     for word in words:
         text = normalize(word.transcript)
         if word.legible and text and len(text) <= config.region[1]:
-            polygon = as_detected(word.polygon, stage, random)
+            polygon = perturb_outline(word.polygon, stage, random)
             regions.append(RegionTarget(region_edges(polygon, config.region[1], config.margin), text))
     return regions

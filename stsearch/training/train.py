@@ -1,4 +1,4 @@
-"""The joint training loop: one loop, stages switch losses and data; checkpoints, resume, log.jsonl."""
+"""The joint training loop, whose stages differ in losses and data; checkpoints, resuming, log.jsonl."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from stsearch.synth.renderer import load_assets
 from stsearch.training.batches import Batch, BatchDataset, TrainingData
 from stsearch.training.detected_outlines import add_detected_outlines
 from stsearch.training.finalize import card_metrics, measure
-from stsearch.training.presets import load_preset, stages_called
-from stsearch.training.run_folder import RunFolder, first_card
+from stsearch.training.presets import load_preset, select_stages
+from stsearch.training.run_folder import RunFolder, start_card
 from stsearch.training.stage import StageInProgress
 from stsearch.training.validation import Validation, validate, validate_reading
 from stsearch.types import Sample
@@ -35,7 +35,7 @@ from stsearch.weights.io import load_model, pick_device, start_from
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What one run of training is asked to do."""
+    """Options of one training run."""
 
     out: Path  # the run's folder: last/, best/, log.jsonl
     preset: str = "tiny"
@@ -61,7 +61,7 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands, for whoever shows it."""
+    """Progress of a run, to be shown."""
 
     step: int
     steps: int
@@ -89,7 +89,7 @@ def train(options: TrainOptions, report: Report) -> Card:
         other = "--resume" if options.resume else "--init"
         raise UsageError(f"{other} brings weights of its own: drop it, or drop --clip-pretrained")
     preset = load_preset(options.preset, options.config)
-    stages = stages_called(preset, options.stage)
+    stages = select_stages(preset, options.stage)
     data = load_training_data(options)
     val = tuple(sample for folder in options.val for sample in read_dataset(folder))
     val_crops = tuple(item for folder in options.val_crops for item in read_words(folder))
@@ -115,7 +115,7 @@ def load_training_data(options: TrainOptions) -> TrainingData:
 
 
 def _describe(options: TrainOptions, data: TrainingData) -> dict[str, Any]:  # Any: JSON
-    """Return what a card says of the data: names and counts, no places."""
+    """Return the description of the data in a card: names and counts, no paths."""
     return {
         "seed": options.seed,
         "photographs": {folder.name: len(read_dataset(folder)) for folder in options.data},
@@ -144,7 +144,7 @@ class _Run:
         self.options, self.data, self.report = options, data, report
         self.val, self.val_crops = val, val_crops
         self.device = pick_device(options.device)
-        self.model = self._first_model(preset).to(self.device)
+        self.model = self._start_model(preset).to(self.device)
         if options.compile:
             self.model.backbone.compile()
         self.images = 0  # seen in this run
@@ -152,9 +152,9 @@ class _Run:
         self.best: dict[str, float] = {}  # validation figure, a stage
         card = Card(self.model.config, training=_describe(options, data))
         resumed = options.out / "last" if options.resume else None
-        self.folder = RunFolder(options.out, *first_card(card, resumed, options.init))
+        self.folder = RunFolder(options.out, *start_card(card, resumed, options.init))
 
-    def _first_model(self, preset: Preset) -> SceneTextModel:
+    def _start_model(self, preset: Preset) -> SceneTextModel:
         last = self.options.out / "last"
         if self.options.resume:
             return load_model(str(last), "cpu")[0]
@@ -178,13 +178,13 @@ class _Run:
         return model
 
     def start(self) -> None:
-        """Open the log, and let a CPU keep the memory of freed tensors."""
+        """Open the log, and keep the memory of freed tensors on a CPU."""
         if self.device.type == "cpu":
             keep_freed_memory()
         self.folder.open(self.options)
 
     def finish(self) -> Card:
-        """Measure the best checkpoint on all validation photographs; its card gets figures and ranking."""
+        """Measure the best checkpoint on all validation photographs; return its card with the figures."""
         best = self.options.out / "best"
         if not self.val or not best.exists():
             return self.folder.card
@@ -194,14 +194,14 @@ class _Run:
         return card
 
     def out_of_time(self) -> bool:
-        """Whether the run has used its minutes."""
+        """Return whether the run has used its minutes."""
         limit = self.options.max_minutes
         return limit is not None and self.folder.minutes() >= limit
 
     def train_stage(self, stage: StageConfig) -> None:
         """Train one stage from where it stands to its last step or to the end of the run's time.
 
-        An interrupt leaves a checkpoint to go on from, and goes on up.
+        An interrupt leaves a checkpoint to resume, and is raised again.
         """
         running = StageInProgress(self.model, stage, self.options.seed)
         if self.options.resume:
@@ -271,11 +271,11 @@ class _Run:
         running.measure_norms(self._batches(self.data, measured, 0))
 
     def _share(self, stage: StageConfig, step: int, begun: float, fraction: float) -> float:
-        """Return how much of the stage is over, by steps or by the run's time, whichever is further."""
+        """Return the share of the stage that is over, by steps or by time, whichever is larger."""
         by_steps = (step + 1) / stage.steps
         if self.options.max_minutes is None:
             return by_steps
-        # Checkpoints and the last validation need their time too, so a run of M minutes ends at M.
+        # Time spent on checkpoints and validations counts: a run of M minutes ends after M minutes.
         allowed = self.options.max_minutes * 60 - (begun - self.folder.started)
         return max(by_steps, fraction + (1 - fraction) * (time.monotonic() - begun) / max(allowed, 1))
 
@@ -296,15 +296,15 @@ class _Run:
             self._write("best", running, card_metrics(result, sets))
 
     def _judge(self, stage: StageConfig) -> Validation | WordReport | None:
-        """Measure what the stage trains, on what there is to validate with."""
+        """Validate the part that the stage trains; None without data for it."""
         if stage.reads_crops:
             return validate_reading(self.model, self.val_crops) if self.val_crops else None
-        if not self.val or stage.weights.contrastive:  # which says nothing of detecting and reading
+        if not self.val or stage.weights.contrastive:  # which trains neither detection nor reading
             return None
         return validate(self.model, self.val[:: stage.validate_stride], detect=stage.validates_detection)
 
     def _save(self, running: StageInProgress) -> None:
-        """Write last/: averaged weights that can be searched with, and the state to go on from."""
+        """Write last/: averaged weights, usable as they are, and the state to resume from."""
         self._write("last", running)
         self.folder.save_state({"done": self.done, "best": self.best, **running.state()})
 

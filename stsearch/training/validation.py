@@ -1,4 +1,4 @@
-"""How good a network is in the middle of training: the figures that choose between checkpoints."""
+"""Validation during training: the figures that choose between checkpoints, and the weights of the ranking."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from stsearch.weights.card import Card
 TRANSCRIPT_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 LIKELIHOOD_WEIGHTS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
 HEIGHTS = (8, 16, 32, 64, 128, 1280)
-"""Bounds of the classes of word height, in pixels of a photograph at the size it is read at."""
+"""Bounds of the classes of word height, in pixels at the size of inference."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,21 @@ class Validation:
     queries: int
     labelled_map: float  # retrieval mAP when the labelled words are embedded instead of detected ones
     labelled_accuracy: float  # share of labelled words read exactly
-    retrieval_map: float | None = None  # with our own detections; None: not run
+    retrieval_map: float | None = None  # with detected words; None: not run
     hmean: float | None = None  # of detection at IoU 0.5
     photos_per_s: float | None = None
-    transcript_weight: float | None = None  # share of the transcript that ranks best, of TRANSCRIPT_WEIGHTS
-    likelihood_weight: float | None = (
-        None  # share of the likelihood that then ranks best, of LIKELIHOOD_WEIGHTS
-    )
+    transcript_weight: float | None = None  # the best of TRANSCRIPT_WEIGHTS
+    likelihood_weight: float | None = None  # then the best of LIKELIHOOD_WEIGHTS
     recall_by_height: dict[str, float] | None = None  # share of labelled words detected, by class of height
 
     @property
     def figure(self) -> float:
-        """What checkpoints are chosen by."""
+        """Return the figure that checkpoints are compared by."""
         return self.labelled_map if self.retrieval_map is None else self.retrieval_map
 
     @property
     def weaknesses(self) -> list[str]:
-        """Return what is missed more often than found, in words."""
+        """Return a sentence for each class of words of which more are missed than found."""
         recalls = (self.recall_by_height or {}).items()
         return [
             f"words {height} px high: only {recall:.0%} detected"
@@ -63,7 +61,7 @@ class Validation:
         ]
 
     def summary(self) -> str:
-        """Return one line for people."""
+        """Return the figures in one line."""
         line = f"labelled words: mAP {self.labelled_map:.3f}, read {self.labelled_accuracy:.3f}"
         if self.retrieval_map is not None:
             line = f"mAP {self.retrieval_map:.3f} · hmean {self.hmean:.3f} · {line}"
@@ -71,52 +69,52 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Examined:
-    """What was found on validation photographs, and how the best shares rank it."""
+class DetectionResults:
+    """Predictions on validation photographs, and their report with the best weights of the ranking."""
 
     predictions: Predictions
-    encoder: QueryEncoder  # with these shares
+    encoder: QueryEncoder  # with these weights
     report: Report  # its scores are not calibrated
     recall: dict[str, float]  # by class of height
 
 
 def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> Validation:
-    """Measure ``model`` on ``samples``; of the shares of what a score is made of, the best count.
+    """Measure ``model`` on ``samples``, with the best weights of the ranking.
 
     Args:
-        model: Any state; a folded copy is what runs.
+        model: In any state; a copy with folded batch normalisation runs.
         samples: Labelled photographs.
-        detect: Whether to run detection as well; without it only labelled words are read.
+        detect: Whether to run detection; else only labelled words are read.
     """
-    spotter, encoder = Spotter(model, Card(model.config).info), query_encoder_of(model)
-    labelled = _best_score(samples, _read_labelled(spotter, samples), encoder)[1]
+    spotter, encoder = Spotter(model, Card(model.config).info), make_query_encoder(model)
+    labelled = _tune_weights(samples, _read_labelled(spotter, samples), encoder)[1]
     result = Validation(
         photos=len(samples),
         queries=len(labelled.average_precision),
         labelled_map=labelled.mean_average_precision,
         labelled_accuracy=labelled.spotting.recall,
     )
-    return with_detection(result, examine(spotter, samples, encoder)) if detect else result
+    return add_detection(result, predict_and_tune(spotter, samples, encoder)) if detect else result
 
 
-def examine(spotter: Spotter, samples: Sequence[Sample], encoder: QueryEncoder) -> Examined:
-    """Find and read the words of ``samples``, and rank by them."""
+def predict_and_tune(spotter: Spotter, samples: Sequence[Sample], encoder: QueryEncoder) -> DetectionResults:
+    """Find and read the words of ``samples``, and choose the weights of the ranking on them."""
     predictions = predict(spotter, samples)
     recall = recall_by_height(samples, predictions, spotter.info.longer_side)
-    return Examined(predictions, *_best_score(samples, predictions, encoder), recall)
+    return DetectionResults(predictions, *_tune_weights(samples, predictions, encoder), recall)
 
 
-def with_detection(result: Validation, examined: Examined) -> Validation:
-    """Return ``result`` with the figures of our own detections."""
-    report = examined.report
+def add_detection(result: Validation, detected: DetectionResults) -> Validation:
+    """Return ``result`` with the figures of detected words."""
+    report = detected.report
     return dataclasses.replace(
         result,
         retrieval_map=report.mean_average_precision,
         hmean=report.detection.hmean,
         photos_per_s=round(report.photos_per_s, 2),
-        transcript_weight=examined.encoder.info.transcript_weight,
-        likelihood_weight=examined.encoder.info.likelihood_weight,
-        recall_by_height=examined.recall,
+        transcript_weight=detected.encoder.info.transcript_weight,
+        likelihood_weight=detected.encoder.info.likelihood_weight,
+        recall_by_height=detected.recall,
     )
 
 
@@ -130,8 +128,8 @@ def validate_reading(
     return evaluate_words(spotter.recognizer, items, augment=augment)
 
 
-def query_encoder_of(model: SceneTextModel) -> QueryEncoder:
-    """Return the query side of ``model`` as it stands; a calibration is fitted to its scores later."""
+def make_query_encoder(model: SceneTextModel) -> QueryEncoder:
+    """Return the query encoder of ``model``, without a calibration, which is fitted to its scores later."""
     tensors = {name: value.float().cpu().numpy() for name, value in model.text_embedder.state_dict().items()}
     info = dataclasses.replace(Card(model.config).info, calibration=())
     return QueryEncoder(tensors, model.config.embedder, info)
@@ -140,7 +138,7 @@ def query_encoder_of(model: SceneTextModel) -> QueryEncoder:
 def recall_by_height(
     samples: Sequence[Sample], predictions: Predictions, longer_side: int
 ) -> dict[str, float]:
-    """Return the share of legible words that are detected, by their height in a photograph as it is read.
+    """Return the share of legible words that are detected, by word height at the size of inference.
 
     Classes without a word are left out.
     """
@@ -164,10 +162,10 @@ def _read_labelled(spotter: Spotter, samples: Sequence[Sample]) -> Predictions:
     return Predictions(instances, spotter.info.sha256, 0.0)
 
 
-def _best_score(
+def _tune_weights(
     samples: Sequence[Sample], predictions: Predictions, encoder: QueryEncoder
 ) -> tuple[QueryEncoder, Report]:
-    """Return ``encoder`` with the share of the transcript, then that of the likelihood, that ranks best."""
+    """Return ``encoder`` with the best weight of the transcript, then of the likelihood, and the report."""
     truth = BENCHMARKS[FOLDER].truth(samples)
     found, relevant = [predictions.of(sample) for sample in samples], truth.relevance()
 

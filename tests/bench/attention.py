@@ -23,7 +23,7 @@ from stsearch.synth.renderer import load_assets
 from stsearch.training.batches import Batch, BatchDataset, TrainingData
 from stsearch.training.crops import CropBatch
 from stsearch.training.objective import total_loss
-from stsearch.training.presets import load_preset, stages_called
+from stsearch.training.presets import load_preset, select_stages
 
 CPU = torch.device("cpu")
 
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     steps = parser.parse_args().steps
     preset = load_preset("tiny")
-    [stage] = stages_called(preset, "read")
+    [stage] = select_stages(preset, "read")
     batches = BatchDataset(TrainingData(load_assets()), preset.model, stage, steps)
     model = build_model(preset.model).train()
     keep_freed_memory()

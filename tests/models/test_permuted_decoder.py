@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stsearch.models.permuted_decoder import Attention, PermutedDecoder, allowed_by, draw_orders
+from stsearch.models.permuted_decoder import Attention, PermutedDecoder, draw_orders, make_attention_mask
 
 CLASSES, DIM, LENGTH = 11, 16, 6
 
@@ -21,7 +21,7 @@ def spell(decoder: PermutedDecoder, words: list[list[int]], ranks: np.ndarray) -
     memory = decoder.memory(torch.randn(1, 5, DIM).expand(len(words), -1, -1))
     inputs = torch.tensor([[decoder.start, *word][: ranks.shape[1]] for word in words])
     places = torch.arange(ranks.shape[1]).repeat(len(ranks))
-    allowed = torch.from_numpy(allowed_by(ranks))[None]
+    allowed = torch.from_numpy(make_attention_mask(ranks))[None]
     logits = decoder(memory, decoder.context(inputs), places, allowed)
     return torch.reshape(logits, (len(words), *ranks.shape, CLASSES)).detach()
 
@@ -36,7 +36,7 @@ def test_orders_begin_with_both_directions_and_come_in_mirrored_pairs() -> None:
 
 def test_an_order_shows_each_position_the_start_and_what_was_spelled_before_it() -> None:
     order = np.array([[1, 2, 0]])  # the third character first, then the first, then the second
-    assert allowed_by(order).tolist() == [
+    assert make_attention_mask(order).tolist() == [
         [True, False, False],
         [True, True, False],
         [True, False, False],

@@ -181,8 +181,8 @@ def test_no_visual_layers_leave_the_visual_prompt_out() -> None:
     assert not [name for name in matcher.state_dict() if "visual" in name]
 
 
-def test_a_prompt_that_asks_the_image_cannot_be_frozen() -> None:
-    with pytest.raises(ValueError, match="asks the image"):
+def test_a_prompt_that_is_conditioned_on_the_image_cannot_be_frozen() -> None:
+    with pytest.raises(ValueError, match="conditioned on the image"):
         freeze_prompt(make_matcher(query="image"))
 
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from stsearch.config import StageConfig
 from stsearch.geometry.polygons import polygon_area, word_size
 from stsearch.training.augment import (
-    _SPOILERS,
-    as_detected,
-    crop_view,
+    _DEGRADATIONS,
     cut_scene,
-    scene_view,
-    spoil,
+    cut_scene_view,
+    cut_word_view,
+    degrade,
+    perturb_outline,
+    place_crop,
     vary_colours,
-    word_view,
 )
 from stsearch.types import Image, Scene, WordLabel
 
@@ -72,7 +72,7 @@ def test_words_that_the_border_cuts_become_illegible_and_outer_ones_leave(word_s
 def test_a_word_view_holds_its_word_whole(word_scene: Scene) -> None:
     random = np.random.default_rng(0)
     for _ in range(30):
-        view = word_view(word_scene, word_scene.words[0], (32, 128), random)
+        view = cut_word_view(word_scene, word_scene.words[0], (32, 128), random)
         assert view.image.shape == (32, 128, 3)
         height, _ = word_size(view.words[0].polygon)
         assert 8 < height < 36
@@ -80,12 +80,12 @@ def test_a_word_view_holds_its_word_whole(word_scene: Scene) -> None:
 
 def test_a_scene_view_has_the_asked_size(word_scene: Scene) -> None:
     random = np.random.default_rng(0)
-    assert {scene_view(word_scene, (96, 64), 256, random).image.shape for _ in range(10)} == {(96, 64, 3)}
+    assert {cut_scene_view(word_scene, (96, 64), 256, random).image.shape for _ in range(10)} == {(96, 64, 3)}
 
 
 def test_a_crop_is_labelled_where_it_lies_and_nothing_else_is_claimed(word_scene: Scene) -> None:
     crop = word_scene.image[20:52, 16:64]
-    view = crop_view(crop, "Hi", (32, 128), np.random.default_rng(0))
+    view = place_crop(crop, "Hi", (32, 128), np.random.default_rng(0))
     [word] = view.words
     assert (word.transcript, word.legible, view.partial) == ("Hi", True, True)
     assert polygon_area(word.polygon) > 0
@@ -106,13 +106,13 @@ def test_cutting_keeps_illegible_words_illegible(word_scene: Scene) -> None:
 
 def test_spoiling_leaves_some_crops_alone_and_no_two_of_the_rest_alike(word_scene: Scene) -> None:
     random = np.random.default_rng(0)
-    spoiled = [spoil(word_scene.image, random) for _ in range(60)]
+    spoiled = [degrade(word_scene.image, random) for _ in range(60)]
     assert {crop.shape for crop in spoiled} == {word_scene.image.shape}
     changed = {crop.tobytes() for crop in spoiled} - {word_scene.image.tobytes()}
     assert 15 < len(changed) < 45
 
 
-@pytest.mark.parametrize("operation", _SPOILERS, ids=lambda operation: operation.__name__)
+@pytest.mark.parametrize("operation", _DEGRADATIONS, ids=lambda operation: operation.__name__)
 def test_a_spoiled_word_is_still_dark_on_light(operation: Spoiler, word_scene: Scene) -> None:
     random = np.random.default_rng(1)
     for _ in range(5):
@@ -125,7 +125,7 @@ def test_a_spoiled_word_is_still_dark_on_light(operation: Spoiler, word_scene: S
 def drawn(polygon: list[list[float]], box_noise: tuple[float, float] = (0.18, 0.1)) -> NDArray[np.float32]:
     stage = StageConfig("read", (), 1, jitter=0.0, box_noise=box_noise)
     random = np.random.default_rng(0)
-    return np.stack([as_detected(np.array(polygon, np.float32), stage, random) for _ in range(2000)])
+    return np.stack([perturb_outline(np.array(polygon, np.float32), stage, random) for _ in range(2000)])
 
 
 LYING: list[list[float]] = [[0.0, 0], [100, 0], [100, 20], [0, 20]]

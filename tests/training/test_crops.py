@@ -11,12 +11,12 @@ from stsearch.geometry.polygons import extent
 from stsearch.training.crops import (
     LabelledCrop,
     collate_crops,
-    cut,
-    outline,
-    readable_label,
-    rendered_size,
-    whole_picture,
-    words_of,
+    cut_crop,
+    draw_outline,
+    draw_rendered_size,
+    label_whole_picture,
+    label_words,
+    make_label,
 )
 from stsearch.types import Scene
 
@@ -36,22 +36,22 @@ READER = RecognizerConfig(max_length=8)
     ],
 )
 def test_what_is_taught(transcript: str, label: str) -> None:
-    assert readable_label(transcript, READER) == label
+    assert make_label(transcript, READER) == label
 
 
 def test_illegible_words_are_not_taught(word_scene: Scene) -> None:
-    assert [word.label for word in words_of(word_scene.image, word_scene.words, READER)] == ["Hi"]
+    assert [word.label for word in label_words(word_scene.image, word_scene.words, READER)] == ["Hi"]
 
 
 def test_a_foreign_crop_is_the_word_that_fills_its_picture() -> None:
-    [word] = whole_picture(np.zeros((20, 50, 3), np.uint8), "EXIT", READER)
+    [word] = label_whole_picture(np.zeros((20, 50, 3), np.uint8), "EXIT", READER)
     assert word.polygon.tolist() == [[0, 0], [50, 0], [50, 20], [0, 20]]
 
 
 def test_a_cut_varies_around_the_word(word_scene: Scene) -> None:
-    [word] = words_of(word_scene.image, word_scene.words, READER)
+    [word] = label_words(word_scene.image, word_scene.words, READER)
     random = np.random.default_rng(0)
-    crops = [cut(word, CANVAS, STAGE, random) for _ in range(8)]
+    crops = [cut_crop(word, CANVAS, STAGE, random) for _ in range(8)]
     assert {crop.shape for crop in crops} == {(32, 128, 3)}
     assert all(crop.std() > 5 for crop in crops)  # the dark word stays on its light ground
     assert len({crop.tobytes() for crop in crops}) == 8
@@ -59,7 +59,7 @@ def test_a_cut_varies_around_the_word(word_scene: Scene) -> None:
 
 def outlines(word: LabelledCrop) -> list[NDArray[np.float32]]:
     random = np.random.default_rng(0)
-    drawn = [outline(word, random) for _ in range(200)]
+    drawn = [draw_outline(word, random) for _ in range(200)]
     return [polygon for polygon in drawn if polygon is not word.polygon]
 
 
@@ -79,7 +79,7 @@ def test_some_words_are_cut_in_a_box_around_them_that_may_be_tilted() -> None:
 def test_a_box_shows_nothing_beyond_the_picture() -> None:
     picture = np.zeros((20, 80, 3), np.uint8)
     assert all(
-        (frame == extent(picture)).all() for frame in outlines(*whole_picture(picture, "EXIT", READER))
+        (frame == extent(picture)).all() for frame in outlines(*label_whole_picture(picture, "EXIT", READER))
     )
 
 
@@ -89,7 +89,7 @@ def test_a_word_that_runs_down_is_cut_along_its_outline() -> None:
 
 
 def test_the_last_crops_stand_on_their_heads_and_have_no_label(word_scene: Scene) -> None:
-    [word] = words_of(word_scene.image, word_scene.words, READER)
+    [word] = label_words(word_scene.image, word_scene.words, READER)
     word, short = dataclasses.replace(word, label="Hello"), dataclasses.replace(word, label="a")
     exact = StageConfig("read", (CANVAS,), 10, turned_share=0.5, jitter=0.0, box_noise=(0.0, 0.0))
     batch = collate_crops([word, short, word, short], CANVAS, exact, np.random.default_rng(0))
@@ -98,11 +98,11 @@ def test_the_last_crops_stand_on_their_heads_and_have_no_label(word_scene: Scene
 
 
 def test_the_same_seed_gives_the_same_batch(word_scene: Scene) -> None:
-    words = words_of(word_scene.image, word_scene.words, READER) * 4
+    words = label_words(word_scene.image, word_scene.words, READER) * 4
     one, other = (collate_crops(words, CANVAS, STAGE, np.random.default_rng(7)) for _ in range(2))
     assert (one.images == other.images).all()
 
 
 def test_words_are_rendered_in_several_sizes() -> None:
     random = np.random.default_rng(0)
-    assert len({rendered_size(random) for _ in range(40)}) == 3
+    assert len({draw_rendered_size(random) for _ in range(40)}) == 3

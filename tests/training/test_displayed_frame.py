@@ -22,7 +22,7 @@ from stsearch.geometry.polygons import box
 from stsearch.images import read_image
 from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.synth.renderer import Renderer, load_assets
-from stsearch.training.augment import scene_view
+from stsearch.training.augment import cut_scene_view
 from stsearch.training.batches import BatchDataset, TrainingData
 from stsearch.training.detected_outlines import add_detected_outlines
 from stsearch.types import Image, Scene, TextInstance
@@ -63,9 +63,9 @@ def seen_in_training(folder: Path, config: ModelConfig, monkeypatch: pytest.Monk
 
     def watch(scene: Scene, size: tuple[int, int], side: int, random: np.random.Generator) -> Scene:
         photos.append(scene)
-        return scene_view(scene, size, side, random)
+        return cut_scene_view(scene, size, side, random)
 
-    monkeypatch.setattr("stsearch.training.batches.scene_view", watch)
+    monkeypatch.setattr("stsearch.training.batches.cut_scene_view", watch)
     data = TrainingData(load_assets(None, None, None), photos=tuple(read_dataset(folder)))
     BatchDataset(data, config, STAGE, STAGE.steps)[0]
     return photos[0]

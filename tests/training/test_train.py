@@ -19,7 +19,7 @@ from stsearch.evaluation.predictions import Predictions
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.training.batches import collate
 from stsearch.training.objective import joint_loss
-from stsearch.training.schedule import MovingAverage, learning_rate, measure_norms, norms_of
+from stsearch.training.schedule import MovingAverage, find_batch_norms, learning_rate, measure_norms
 from stsearch.training.train import Progress, TrainOptions, load_training_data, train
 from stsearch.training.validation import Validation, recall_by_height, validate
 from stsearch.types import Scene, TextInstance
@@ -274,7 +274,7 @@ def test_measuring_norms_takes_the_plain_mean_over_batches(
     dark = dataclasses.replace(word_scene, image=word_scene.image // 2)
     random = np.random.default_rng(0)
     batches = [collate([scene], micro_model.config, STAGE, random) for scene in (word_scene, dark)]
-    norm = norms_of(micro_model)[0]
+    norm = find_batch_norms(micro_model)[0]
     means = []
     for batch in batches:
         measure_norms(micro_model, [batch])
