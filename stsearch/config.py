@@ -129,7 +129,7 @@ class RecognizerConfig:
     characters: str = PRINTABLE  # class order; 0 is the end of a word
     max_length: int = 25  # characters of a word
     margin: float = 0.12  # of the word's height, added around its polygon
-    cross_modal: bool = True  # False: the visual branch alone
+    cross_modal: bool = True  # False: the visual branch alone; the network has no other
     autoregressive: bool = True  # False: all characters at once
     refinements: int = 1  # cloze passes of both branches over their readings
     # Units of the character language model; 0: there is none. Not part of the paper.

@@ -14,7 +14,7 @@ _EMBEDDED = 48
 _PADDING = -100
 
 
-class CharacterModel(nn.Module):
+class CharacterLM(nn.Module):
     """Predict each character of a folded word from those before it, and where it ends (Graves 2013)."""
 
     def __init__(self, width: int) -> None:

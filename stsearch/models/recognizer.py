@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stsearch.config import RecognizerConfig
-from stsearch.models.character_lm import CharacterModel
+from stsearch.models.character_lm import CharacterLM
 from stsearch.models.layers import dtype_of, normalise
 from stsearch.models.permuted_decoder import KeysValues, PermutedDecoder, draw_orders, make_attention_mask
 from stsearch.models.text_encoder import ClipTextEncoder, tokenize
@@ -33,27 +33,43 @@ class SpellingLogits:
     targets: Tensor  # (B, K, L) int64; IGNORED where an order predicts nothing
 
 
+class CrossModalBranch(nn.Module):
+    """Reads a crop with the string of the visual branch beside it (CLIP4STR, section 3.3)."""
+
+    def __init__(self, text: ClipTextEncoder, decoder: PermutedDecoder) -> None:
+        super().__init__()
+        self.text = text
+        self.decoder = decoder
+
+    def memory(self, features: Tensor, words: Sequence[str]) -> KeysValues:
+        """Return the memory of the decoder: (B, M, D) image tokens, then the tokens of B strings."""
+        tokens = tokenize(words, self.text.config)
+        tokens = F.pad(tokens, (0, self.text.config.context_length - tokens.shape[1]))
+        texts = self.text.encode_all(tokens.to(features.device))
+        joined: KeysValues = self.decoder.memory(torch.cat([features, texts.to(features.dtype)], dim=1))
+        return joined
+
+
 class Recognizer(nn.Module):
-    """Read word crops (CLIP4STR, Zhao et al. 2024, section 3)."""
+    """Read word crops (CLIP4STR, Zhao et al. 2024, section 3); ``cross`` is None without a second branch."""
 
     def __init__(
         self,
         config: RecognizerConfig,
         image: VisionTower,
-        text: ClipTextEncoder,
         visual: PermutedDecoder,
-        cross: PermutedDecoder,
+        cross: CrossModalBranch | None,
+        character_lm: CharacterLM | None,
     ) -> None:
         super().__init__()
         self.config = config
         self.charset = Charset(config.characters)
         self.image = image
-        self.text = text
         self.visual = visual
         self.cross = cross
-        self.to_columns = nn.Linear(config.output_dim, len(self.charset))
-        self.to_upright = nn.Linear(config.output_dim, 1)
-        self.characters = CharacterModel(config.character_lm) if config.character_lm else None
+        self.ctc_head = nn.Linear(config.output_dim, len(self.charset))
+        self.orientation_head = nn.Linear(config.output_dim, 1)
+        self.character_lm = character_lm
         mean, std = (torch.tensor(values)[:, None, None] * 255 for values in (config.mean, config.std))
         self.register_buffer("mean", mean, persistent=False)
         self.register_buffer("std", std, persistent=False)
@@ -73,7 +89,7 @@ class Recognizer(nn.Module):
             words: B labels of 1 to ``max_length`` characters of the charset.
             orders: K.
             random: Draws the orders.
-            with_cross: Train the cross-modal branch too.
+            with_cross: Train the cross-modal branch too, if there is one.
         """
         inputs, targets = self._as_classes(words, features.device)
         length = targets.shape[1]
@@ -89,11 +105,12 @@ class Recognizer(nn.Module):
 
         memory = self.visual.memory(features)
         branches = {"visual": spell(self.visual, memory)}
-        if with_cross:
+        if with_cross and self.cross is not None:
             with torch.no_grad():
                 guess = self._spell(self.visual, memory, self.config.max_length + 1)
             # Gradients reach the image tower from the visual branch alone.
-            branches["cross"] = spell(self.cross, self._cross_memory(features.detach(), guess))
+            cross_memory = self.cross.memory(features.detach(), self._texts_of(guess))
+            branches["cross"] = spell(self.cross.decoder, cross_memory)
         # The end of a word is predicted left to right and right to left only, not in random orders.
         ends_left_out = torch.where(targets == END, IGNORED, targets)
         judged = torch.stack([targets if k < 2 else ends_left_out for k in range(orders)], dim=1)
@@ -105,18 +122,18 @@ class Recognizer(nn.Module):
         tokens: Tensor = self.image(pixels)
         return tokens
 
-    def columns(self, features: Tensor) -> Tensor:
-        """Return the (B, C, V) CTC logits of the columns of image tokens; class 0 is the blank.
+    def ctc_logits(self, features: Tensor) -> Tensor:
+        """Return (B, T, V) CTC logits, a frame for each column of image tokens; class 0 is the blank.
 
-        Not of the paper: in training they align tokens and characters long before the decoders can, and in
-        the ranking they say how likely a word is (``likelihood``).
+        Not of the paper: in training they align tokens and characters long before the decoders can, and
+        ranking computes the likelihood of a word from them (``text.ctc``).
         """
-        logits: Tensor = self.to_columns(self.image.columns(features))
+        logits: Tensor = self.ctc_head(self.image.pool_columns(features))
         return logits
 
-    def upright(self, features: Tensor) -> Tensor:
-        """Return the (B,) logits that crops stand the right way up, from their class tokens."""
-        logits: Tensor = self.to_upright(features[:, 0]).squeeze(1)
+    def orientation_logits(self, features: Tensor) -> Tensor:
+        """Return (B,) logits, from the class tokens: below 0 a crop is upside down."""
+        logits: Tensor = self.orientation_head(features[:, 0]).squeeze(1)
         return logits
 
     def read(self, features: Tensor) -> Tensor:
@@ -130,15 +147,15 @@ class Recognizer(nn.Module):
         """
         memory = self.visual.memory(features)
         spelled = self._predict(self.visual, memory)
-        if not self.config.cross_modal:
+        if self.cross is None or not self.config.cross_modal:
             for _ in range(self.config.refinements):
                 spelled = self._refine(self.visual, memory, spelled)
             return spelled.float().softmax(dim=-1)
-        cross_memory = self._cross_memory(features, spelled)
-        answer = self._predict(self.cross, cross_memory)
+        decoder, memory_of = self.cross.decoder, self.cross.memory
+        answer = self._predict(decoder, memory_of(features, self._texts_of(spelled)))
         for _ in range(self.config.refinements):
             spelled = self._refine(self.visual, memory, spelled)
-            answer = self._refine(self.cross, self._cross_memory(features, spelled), answer)
+            answer = self._refine(decoder, memory_of(features, self._texts_of(spelled)), answer)
         return answer.float().softmax(dim=-1)
 
     def _as_classes(self, words: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -200,13 +217,9 @@ class Recognizer(nn.Module):
         logits: Tensor = decoder(memory, context, torch.arange(length, device=classes.device), allowed)
         return logits
 
-    def _cross_memory(self, features: Tensor, spelled: Tensor) -> KeysValues:
-        """Return the memory of the cross-modal branch: image tokens, then text tokens of ``spelled``."""
-        words = [self._text_of(row) for row in spelled.argmax(dim=-1).tolist()]
-        tokens = tokenize(words, self.text.config)
-        tokens = F.pad(tokens, (0, self.text.config.context_length - tokens.shape[1]))
-        texts = self.text.encode_all(tokens.to(features.device))
-        return self.cross.memory(torch.cat([features, texts.to(features.dtype)], dim=1))
+    def _texts_of(self, spelled: Tensor) -> list[str]:
+        """Return the strings, folded, that (B, L, V) logits spell."""
+        return [self._text_of(row) for row in spelled.argmax(dim=-1).tolist()]
 
     def _text_of(self, classes: list[int]) -> str:
         end = classes.index(END) if END in classes else len(classes)
@@ -226,16 +239,17 @@ def _take_rows(keys_values: KeysValues, rows: Tensor) -> KeysValues:
 
 def build_recognizer(config: RecognizerConfig) -> Recognizer:
     """Build the recognizer of ``config`` with random weights."""
-    visual, cross = (
-        PermutedDecoder(
-            len(config.characters) + 1,
-            config.output_dim,
-            config.decoder_heads,
-            config.max_length,
-            config.dropout,
+
+    def decoder() -> PermutedDecoder:
+        classes = len(config.characters) + 1
+        return PermutedDecoder(
+            classes, config.output_dim, config.decoder_heads, config.max_length, config.dropout
         )
-        for _ in range(2)
+
+    cross = (
+        CrossModalBranch(ClipTextEncoder(config.text, config.output_dim), decoder())
+        if config.cross_modal
+        else None
     )
-    return Recognizer(
-        config, VisionTower(config), ClipTextEncoder(config.text, config.output_dim), visual, cross
-    )
+    character_lm = CharacterLM(config.character_lm) if config.character_lm else None
+    return Recognizer(config, VisionTower(config), decoder(), cross, character_lm)

@@ -40,7 +40,7 @@ class VisionTower(nn.Module):
         projected: Tensor = self.tower.ln_post(tokens) @ self.tower.proj
         return projected
 
-    def columns(self, tokens: Tensor) -> Tensor:
+    def pool_columns(self, tokens: Tensor) -> Tensor:
         """Return (B, K, D), the mean of each column of patches, for tokens of :meth:`forward`."""
         patches = tokens[:, 1:]
         return patches.view(len(patches), self.rows, -1, patches.shape[2]).mean(dim=1)

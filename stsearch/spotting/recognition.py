@@ -103,7 +103,7 @@ class RecognizerRunner:
     def _priors(self, found: Sequence[Sequence[Hypothesis]]) -> dict[str, float]:
         """Return how likely each word is to be written anywhere, weighted: the character model's say."""
         words = sorted({hypothesis.word for each in found for hypothesis in each})
-        model = self._recognizer.characters
+        model = self._recognizer.character_lm
         if model is None or not words:
             return dict.fromkeys(words, 1.0)
         priors = (self.config.character_lm_weight * model(words)).exp().tolist()
@@ -115,11 +115,11 @@ class RecognizerRunner:
         recognizer, charset = self._recognizer, self._recognizer.charset
         images = torch.from_numpy(np.stack(crops)).to(self.device).permute(0, 3, 1, 2)
         features = _in_steps(images, recognizer.features)
-        inverted = (recognizer.upright(features) < 0).nonzero().flatten()
+        inverted = (recognizer.orientation_logits(features) < 0).nonzero().flatten()
         if len(inverted):
             turned = _in_steps(images[inverted].flip(2, 3), recognizer.features)
             features = torch.cat([features, turned])
-        posteriors = pack_posteriors(recognizer.columns(features).float().cpu().numpy(), charset)
+        posteriors = pack_posteriors(recognizer.ctc_logits(features).float().cpu().numpy(), charset)
         tables = _in_steps(features, recognizer.read).cpu().numpy()
         readings = [
             CropReading(table, best_reading(table, charset), seen, upside_down=i >= len(crops))

@@ -62,20 +62,20 @@ def _recognition_losses(
         raise UsageError(f"model {model.config.name} has no recognizer to train")
     losses: dict[str, Tensor] = {}
     if weights.character_lm:
-        if recognizer.characters is None:
+        if recognizer.character_lm is None:
             raise UsageError(f"model {model.config.name} has no character model to train: its width is 0")
-        losses["character_lm"] = weights.character_lm * recognizer.characters.loss(batch.words)
+        losses["character_lm"] = weights.character_lm * recognizer.character_lm.loss(batch.words)
     if not len(batch.images):
         return losses
     features = recognizer.features(batch.images)
     if weights.orientation:
-        upright = recognizer.upright(features).float()
+        upright = recognizer.orientation_logits(features).float()
         target = (torch.arange(len(upright), device=upright.device) < len(batch.words)).float()
         losses["orientation"] = weights.orientation * F.binary_cross_entropy_with_logits(upright, target)
     readable = features[: len(batch.words)]
     if weights.recognizer_ctc:
         classes = [recognizer.charset.encode(word) for word in batch.words]
-        losses["recognizer_ctc"] = weights.recognizer_ctc * ctc_loss(recognizer.columns(readable), classes)
+        losses["recognizer_ctc"] = weights.recognizer_ctc * ctc_loss(recognizer.ctc_logits(readable), classes)
     if weights.plm:
         losses |= _spelling_losses(recognizer, readable, batch.words, stage, random)
     return losses

@@ -69,13 +69,13 @@ def parameter_groups(model: SceneTextModel, stage: StageConfig) -> list[dict[str
 def _rate(name: str, stage: StageConfig) -> float:
     if name.startswith(("backbone.", "recognizer.image.")):
         return stage.backbone_rate
-    return stage.text_rate if name.startswith(("matcher.prompt.encoder.", "recognizer.text.")) else 1.0
+    return stage.text_rate if name.startswith(("matcher.prompt.encoder.", "recognizer.cross.text.")) else 1.0
 
 
 def _is_frozen(name: str, config: ModelConfig) -> bool:
     """Return whether a parameter is of the frozen layers of the text tower (CLIP4STR, section 3.4)."""
     count = config.recognizer.frozen_text_layers if config.recognizer is not None else 0
-    tower = "recognizer.text.tower."
+    tower = "recognizer.cross.text.tower."
     layers = tuple(f"{tower}transformer.resblocks.{layer}." for layer in range(count))
     embeddings = (f"{tower}token_embedding.", f"{tower}positional_embedding")
     return count > 0 and name.startswith((*layers, *embeddings))

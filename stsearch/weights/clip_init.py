@@ -69,10 +69,12 @@ def _fill_recognizer(model: SceneTextModel, clip: open_clip.CLIP, what: str) -> 
     if model.recognizer is None:
         return
     _copy(clip.visual.state_dict(), model.recognizer.image.tower, f"the image tower of {what}")
-    text = _text_side(clip)
-    length = model.recognizer.text.config.context_length  # words are short: CLIP4STR keeps 16 of 77 places
+    if model.recognizer.cross is None:
+        return
+    encoder, text = model.recognizer.cross.text, _text_side(clip)
+    length = encoder.config.context_length  # words are short: CLIP4STR keeps 16 of 77 places
     text["positional_embedding"] = text["positional_embedding"][:length]
-    _copy(text, model.recognizer.text.tower, f"the text tower of {what}")
+    _copy(text, encoder.tower, f"the text tower of {what}")
 
 
 def _text_side(clip: open_clip.CLIP) -> dict[str, Tensor]:

@@ -72,6 +72,8 @@ def each_way(model: str) -> Iterator[tuple[str, RecognizerRunner]]:
         for name, (cross_modal, refinements) in WAYS.items():
             reader = load_recognizer_runner(model)
             recognizer: Recognizer = reader._recognizer
+            if cross_modal and recognizer.cross is None:
+                continue
             recognizer.config = dataclasses.replace(
                 recognizer.config,
                 autoregressive=autoregressive,

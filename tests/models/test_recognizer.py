@@ -60,6 +60,7 @@ def test_the_image_side_learns_from_the_visual_branch_alone(
     logits = micro_recognizer.teach(features, ["a", "b", "c", "d"], 2, random())
     logits.branches["cross"].sum().backward()
     assert all(p.grad is None for p in micro_recognizer.image.parameters())
+    assert micro_recognizer.cross is not None
     assert all(p.grad is not None for p in micro_recognizer.cross.parameters())
 
 
@@ -75,14 +76,23 @@ def test_without_the_cross_modal_branch_the_visual_one_learns_as_before(
     assert torch.equal(both["visual"], alone["visual"])
 
 
+def test_a_recognizer_of_one_branch_holds_no_weight_of_the_other(
+    micro_recognizer_config: RecognizerConfig, crops: torch.Tensor
+) -> None:
+    recognizer = build_recognizer(dataclasses.replace(micro_recognizer_config, cross_modal=False)).eval()
+    assert recognizer.cross is None
+    assert not any(name.startswith("cross") for name in recognizer.state_dict())
+    features = recognizer.features(crops)
+    assert list(recognizer.teach(features, ["a", "b", "c", "d"], 2, random()).branches) == ["visual"]
+    assert recognizer.read(features).shape[0] == 4
+
+
 def test_the_losses_reach_every_parameter(micro_recognizer: Recognizer, crops: torch.Tensor) -> None:
     micro_recognizer.train()
     features = micro_recognizer.features(crops)
     logits = micro_recognizer.teach(features, ["a", "b", "c", "d"], 2, random())
-    columns, upright = micro_recognizer.columns(features), micro_recognizer.upright(features)
-    (
-        logits.branches["visual"].sum() + logits.branches["cross"].sum() + columns.sum() + upright.sum()
-    ).backward()
+    heads = micro_recognizer.ctc_logits(features).sum() + micro_recognizer.orientation_logits(features).sum()
+    (logits.branches["visual"].sum() + logits.branches["cross"].sum() + heads).backward()
     missing = [name for name, p in micro_recognizer.named_parameters() if p.grad is None]
     assert missing == []
 
@@ -164,10 +174,11 @@ def test_the_cross_branch_reads_the_text_that_the_visual_branch_read(
     micro_recognizer: Recognizer, crops: torch.Tensor
 ) -> None:
     features = micro_recognizer.features(crops[:1])
+    assert micro_recognizer.cross is not None
     keys = []
     for word in ("Ab-9", "aB9", "xyz"):
         spelled = torch.eye(95)[torch.tensor([*micro_recognizer.charset.encode(word), END])][None]
-        keys.append(micro_recognizer._cross_memory(features, spelled)[0])
+        keys.append(micro_recognizer.cross.memory(features, micro_recognizer._texts_of(spelled))[0])
     assert torch.equal(keys[0], keys[1])  # folded to the 36 characters
     assert not torch.allclose(keys[0], keys[2])
     assert keys[0].shape[2] == features.shape[1] + 28

@@ -29,7 +29,9 @@ def test_tokens_stand_row_by_row(micro_recognizer_config: RecognizerConfig, imag
     changed[:, :, 16:, 8:16] += 1.0  # the second patch of the second row
     with torch.inference_mode():
         differs = (tower(images) - tower(changed)).abs().amax(dim=(0, 2)) > 1e-6
-        columns = (tower.columns(tower(images)) - tower.columns(tower(changed))).abs().amax(dim=(0, 2))
+        columns = (
+            (tower.pool_columns(tower(images)) - tower.pool_columns(tower(changed))).abs().amax(dim=(0, 2))
+        )
     assert differs.nonzero().flatten().tolist() == [1 + 16 + 1]
     assert (columns > 1e-6).nonzero().flatten().tolist() == [1]
 

@@ -23,17 +23,17 @@ class HeadReader(torch.nn.Module):
     def __init__(self, recognizer: Recognizer) -> None:
         super().__init__()
         self.config, self.charset = recognizer.config, recognizer.charset
-        self.characters: Callable[[list[str]], torch.Tensor] | None = None
+        self.character_lm: Callable[[list[str]], torch.Tensor] | None = None
         self.register_buffer("mean", torch.zeros(1))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         upper, lower = (half.float().mean(dim=(1, 2, 3)) for half in images.split(16, dim=2))
         return torch.where(upper > lower, 1.0, -1.0)
 
-    def upright(self, features: torch.Tensor) -> torch.Tensor:
+    def orientation_logits(self, features: torch.Tensor) -> torch.Tensor:
         return features
 
-    def columns(self, features: torch.Tensor) -> torch.Tensor:
+    def ctc_logits(self, features: torch.Tensor) -> torch.Tensor:
         return self.read(features).log()
 
     def read(self, features: torch.Tensor) -> torch.Tensor:
@@ -66,7 +66,7 @@ class ScriptedReader(HeadReader):
         self.crops += list(images[:, 0].float())
         return torch.ones(len(images))
 
-    def columns(self, features: torch.Tensor) -> torch.Tensor:
+    def ctc_logits(self, features: torch.Tensor) -> torch.Tensor:
         return torch.zeros(len(features), 4, 95)
 
     def read(self, features: torch.Tensor) -> torch.Tensor:
@@ -159,7 +159,7 @@ def test_where_views_disagree_the_character_model_decides(micro_recognizer: Reco
         return reading.best.text
 
     assert read() == "hxt"
-    scripted.characters = lambda words: torch.tensor([-20.0 if word == "hxt" else -8.0 for word in words])
+    scripted.character_lm = lambda words: torch.tensor([-20.0 if word == "hxt" else -8.0 for word in words])
     assert read() == "hot"
 
 
@@ -178,7 +178,7 @@ def test_a_low_confidence_word_of_a_photograph_is_rescored_with_the_character_mo
         return [each.transcript for each in found]
 
     assert read() == ["hxt", "hxt"]
-    scripted.characters = lambda words: torch.tensor([-20.0 if word == "hxt" else -8.0 for word in words])
+    scripted.character_lm = lambda words: torch.tensor([-20.0 if word == "hxt" else -8.0 for word in words])
     assert read() == ["hot", "hxt"]
 
 

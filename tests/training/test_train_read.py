@@ -137,7 +137,7 @@ def test_the_spell_stage_trains_the_character_model_alone(options: TrainOptions,
     card = train(spell, silent)
     changed = changed_tensors(first, out / "last")
     assert changed
-    assert all(name.startswith("recognizer.characters.") for name in changed)
+    assert all(name.startswith("recognizer.character_lm.") for name in changed)
     assert card.training["stages"]["spell"]["done"] == 2
 
 
@@ -174,8 +174,8 @@ def test_strings_without_pictures_train_the_character_model(
     losses = total_loss(model, nothing, stage, np.random.default_rng(0))
     assert set(losses) == {"character_lm"}
     assert model.recognizer is not None
-    assert model.recognizer.characters is not None
-    expected = 2 * model.recognizer.characters.loss(["cafe", "24"])
+    assert model.recognizer.character_lm is not None
+    expected = 2 * model.recognizer.character_lm.loss(["cafe", "24"])
     assert losses["character_lm"].item() == pytest.approx(expected.item())
 
 
@@ -261,9 +261,9 @@ def test_the_first_text_layers_are_frozen_and_towers_have_rates_of_their_own(
         for group in parameter_groups(model, stage)
         for parameter in group["params"]
     }
-    tower = "recognizer.text.tower."
+    tower = "recognizer.cross.text.tower."
     assert not any(name.startswith(f"{tower}transformer.resblocks.0.") for name in rates)
     assert f"{tower}token_embedding.weight" not in rates
     assert rates[f"{tower}transformer.resblocks.1.ln_1.weight"] == 0.25
     assert rates["recognizer.image.tower.class_embedding"] == 0.5
-    assert rates["recognizer.cross.positions"] == 1.0
+    assert rates["recognizer.cross.decoder.positions"] == 1.0

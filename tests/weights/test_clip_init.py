@@ -334,7 +334,8 @@ def test_each_file_goes_to_the_part_it_fits(
     load_clip(model, paths)
     assert model.recognizer is not None
     assert equal(reading_clip.visual.state_dict(), model.recognizer.image.tower.state_dict())
-    places = model.recognizer.text.tower.positional_embedding
+    assert model.recognizer.cross is not None
+    places = model.recognizer.cross.text.tower.positional_embedding
     assert torch.equal(places, reading_clip.positional_embedding[:16])
     assert equal(clip.visual.state_dict(), model.backbone.trunk.state_dict())
 
