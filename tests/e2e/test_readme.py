@@ -15,6 +15,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELL = f'set -o pipefail; stsearch() {{ "{sys.executable}" -m stsearch "$@"; }}; '
 
 
+# Processors with and without bfloat16 and 8-bit instructions compute a little differently.
+SCORE_TOLERANCE = 0.15
+FIGURE_TOLERANCE = 4.0  # percent, of 12 photographs
+
+
 @dataclass(frozen=True)
 class Example:
     command: str
@@ -45,6 +50,11 @@ def test_every_console_example_succeeds_and_finds_the_photographs_it_shows(folde
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert (done.returncode, example.command) == (0, example.command), done.stderr
         assert photographs(done.stdout) == photographs(example.output), example.command
+        assert scores(done.stdout) == pytest.approx(scores(example.output), abs=SCORE_TOLERANCE), (
+            example.command
+        )
+        shown = figures(example.output)
+        assert figures(done.stdout) == pytest.approx(shown, abs=FIGURE_TOLERANCE), example.command
 
 
 def test_the_rendered_benchmark_has_a_floor() -> None:
@@ -56,6 +66,32 @@ def test_the_rendered_benchmark_has_a_floor() -> None:
 def photographs(output: str) -> list[str]:
     # Sorted: scores that differ in the third digit change places between processors with and without bf16.
     return sorted(re.findall(r"[\w-]+\.jpg", output))
+
+
+def scores(output: str) -> dict[str, float]:
+    """Return the scores of hits, by photograph and how many of its hits come before."""
+    found = re.findall(r'(?:^|[\s"])(\d\.\d\d)\s+\S*?([\w-]+\.jpg)', output)
+    found += re.findall(r'"score": (\d\.\d+),.*?([\w-]+\.jpg)', output)
+    photos = [photo for _, photo in found]
+    return {
+        f"{photo} {photos[:number].count(photo)}": float(score) for number, (score, photo) in enumerate(found)
+    }
+
+
+def figures(output: str) -> dict[str, float]:
+    """Return the percentages of a report, by name."""
+    return {
+        name: float(value) for name, value in re.findall(r"(mAP|hmean|precision|recall) ([\d.]+)%", output)
+    }
+
+
+def test_scores_and_figures_are_taken_from_what_commands_print() -> None:
+    assert scores("1  0.98   photos/a-1.jpg  GARDEN  4,4,2,2\n2  0.40  photos/a-1.jpg  V4u\n") == {
+        "a-1.jpg 0": 0.98,
+        "a-1.jpg 1": 0.40,
+    }
+    assert scores('{"score": 0.9922, "path": "/home/ada/b.jpg"}') == {"b.jpg 0": 0.9922}
+    assert figures("retrieval  mAP 97.7%\ndetection  hmean 82.4%") == {"mAP": 97.7, "hmean": 82.4}
 
 
 @pytest.mark.slow
