@@ -127,7 +127,7 @@ def _as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
         "score": round(hit.score, 4),
         "similarity": round(hit.similarity, 4),
         "path": os.fspath(hit.path),
-        "box": hit.box.round(1).tolist(),
+        "box": [[round(float(value), 1) for value in point] for point in hit.box],
         "transcript": hit.transcript,
         "confidence": round(hit.confidence, 4),
         "characters": _rounded(hit.characters),
