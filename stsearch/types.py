@@ -84,7 +84,7 @@ class ModelInfo:
     """The properties of weights that a gallery depends on."""
 
     name: str
-    sha256: str  # of model.safetensors
+    sha256: str  # of all tensors, as ``weights.card.Card.identity`` joins their checksums
     charset: str  # characters, in class order
     dim: int  # length of an embedding
     longer_side: int  # photographs are read at this many pixels on the longer side

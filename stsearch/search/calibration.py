@@ -35,8 +35,8 @@ def match_probability(raw_scores: NDArray[np.float32], length: int, table: Table
 def default_min_score(table: Table) -> float:
     """Return the score from which a word counts as found, where the user names none.
 
-    Of the validation hits whose probability is 0.2 or more, six in seven are right, and four in five answers
-    are among them.
+    Of the validation hits whose probability is 0.2 or more, seven in eight are right, and four in five
+    answers are among them.
     """
     return 0.2 if table else 0.6
 
