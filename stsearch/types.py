@@ -101,8 +101,14 @@ class PhotoSpotter(Protocol):
     """Finds the words of photographs, as ``spotting.spotter.Spotter`` does."""
 
     info: ModelInfo
-    decode_side: int  # pixels on the longer side of a photograph; more are of no use to it
-    threads: int  # that may each spot a photograph at the same time; 0: it is faster with batches
+
+    @property
+    def decode_side(self) -> int:
+        """Pixels on the longer side of a photograph; more are of no use to it."""
+
+    @property
+    def threads(self) -> int:
+        """Threads that may each spot a photograph at the same time; 0: it is faster with batches."""
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         """Return the text instances of each image (HWC uint8 RGB), polygons in its own pixels."""

@@ -48,13 +48,11 @@ class Step(Generic[T, R]):
         threads: how many items are worked on at the same time.
         work: is done with every item; its result is the item of the next step.
         timeout: how long it may take; without one it may take forever.
-        is_joined: whether the end of the pool waits for the items that are being worked on.
     """
 
     threads: int
     work: Callable[[T], R]
     timeout: Timeout[T, R] | None = None
-    is_joined: bool = False
 
 
 @dataclass(eq=False)
@@ -112,10 +110,6 @@ class OrderedPool(Generic[T, R]):
         for workers in self._workers:
             for _ in workers.threads:
                 workers.tasks.put(None)
-        for workers in self._workers:
-            if workers.step.is_joined:
-                for thread in workers.threads:
-                    thread.join()
 
     def results(self, items: Iterable[T]) -> Iterator[R]:
         """Yield the result of every item in order; an error of any is raised as soon as it is seen."""

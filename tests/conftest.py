@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -146,6 +146,7 @@ def run(
     monkeypatch.setitem(sys.modules, "stsearch.spotting.load", weights)
     monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda _: LetterEncoder(model[0]))
     monkeypatch.setattr("stsearch.weights.card.find_by_sha256", lambda sha256, name: name)
+    monkeypatch.setattr("stsearch.weights.card.check_weights", lambda name: SimpleNamespace(info=model[0]))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 

@@ -124,27 +124,6 @@ def test_what_was_finished_before_an_exception_can_be_taken(hang: Callable[[], N
     assert pool.take_finished() == ["quick"]
 
 
-def test_work_that_is_joined_ends_before_the_context_does() -> None:
-    at_work, ended = threading.Barrier(2, timeout=PATIENCE_S), []
-
-    def work(item: int) -> None:
-        at_work.wait()
-        at_work.wait()
-        ended.append(item)
-
-    pool: OrderedPool[int, None] = OrderedPool(Step(1, work, is_joined=True))
-
-    def items() -> Iterator[int]:
-        yield 1
-        at_work.wait()
-        threading.Thread(target=at_work.wait).start()
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt), pool as workers:
-        list(workers.results(items()))
-    assert ended == [1]
-
-
 @pytest.mark.parametrize("threads", [1, 3])
 def test_what_takes_too_long_is_given_up_and_the_others_are_done(
     hang: Callable[[], None], threads: int

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stsearch.api.model import Model, load
+from stsearch.api.model import Model, check_device, load
 from stsearch.api.photos import Photos, warn
 from stsearch.api.progress import shown
 from stsearch.errors import UsageError
@@ -18,7 +18,9 @@ from stsearch.images import MAX_MEGAPIXELS
 from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, Progress, index_photos
 from stsearch.indexing.walk import WalkRules, listed_photos
 from stsearch.search import query_encoder
-from stsearch.types import PHOTO_BATCH
+from stsearch.spotting.lazy import LazySpotter
+from stsearch.types import PhotoSpotter
+from stsearch.weights import card
 from stsearch.worker_pool import usable_cores
 
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 
     Callback = Callable[[Progress], None]
     _Predict = Callable[[Sequence[Path], Sequence[Sample], Callback], Predictions]
-
-_GPU_BATCH = 32  # photographs at once
 
 
 def index(
@@ -51,12 +51,13 @@ def index(
     max_megapixels: float = MAX_MEGAPIXELS,
     photo_timeout_s: float = PHOTO_TIMEOUT_S,
     progress: bool | Callable[[Progress], None] = False,
+    loaded: Callable[[Model], None] = lambda model: None,
     notify: Notify = warn,
 ) -> Photos:
     """Read the words in the photographs of a folder, so that they can be searched.
 
-    Only new content is read, so call it again after photographs came, went or changed. Whatever ends it, what
-    was finished is kept, and the same call goes on from there.
+    Only new content is read, so call it again after photographs came, went or changed; without any no
+    network is loaded. Whatever ends it, what was finished is kept, and the same call goes on from there.
 
     Args:
         folder: of photographs.
@@ -71,6 +72,7 @@ def index(
         max_megapixels: larger photographs are refused without decoding them.
         photo_timeout_s: seconds of decoding after which a photograph is given up.
         progress: True shows a bar (tqdm, in notebooks too); or a callable that is told how far the run is.
+        loaded: is told once the networks are loaded.
         notify: is told in one sentence when something is slower or less than it could be.
 
     Returns:
@@ -81,26 +83,33 @@ def index(
         WeightsError, DeviceError: as :func:`load`; WeightsError also where other weights made the gallery.
         WriteError: the gallery cannot be written to.
     """
-    from stsearch.spotting.parallel import parallelize
-
     photos = Path(folder)
     if not photos.is_dir():
         raise UsageError(f"{folder} is no folder of photographs")
     place = gallery_folder(photos, gallery)
-    networks = load(model, device, read) if isinstance(model, str) else model
-    on_gpu = networks.spotter.device.type == "cuda"
     options = IndexOptions(
-        batch or (_GPU_BATCH if on_gpu else PHOTO_BATCH),
+        batch or 0,
         max(2, usable_cores()),
         max_megapixels,
         photo_timeout_s,
         WalkRules(tuple(exclude), follow, None if only is None else _relative(only, photos)),
     )
+    name = model if isinstance(model, str) else model.name
+    check_device(device)
+    info = card.check_weights(name).info if isinstance(model, str) else model.info
+
+    def load_networks() -> PhotoSpotter:
+        from stsearch.spotting.parallel import parallelize
+
+        networks = load(model, device, read) if isinstance(model, str) else model
+        loaded(networks)
+        return parallelize(networks.spotter)
+
     bar = shown(progress, "photo", _state)
-    with Gallery.create(place, photos, networks.info, notify) as writable, bar as callback:
+    with Gallery.create(place, photos, info, notify) as writable, bar as callback:
         registry.register(place, registry.data_home(os.environ))
-        report = index_photos(writable, parallelize(networks.spotter), options, callback)
-    return Photos([Gallery.open(place, notify)], networks.name, notify, report)
+        report = index_photos(writable, LazySpotter(info, load_networks), options, callback)
+    return Photos([Gallery.open(place, notify)], name, notify, report)
 
 
 def _relative(paths: Sequence[Path | str], photos: Path) -> tuple[str, ...]:

@@ -47,6 +47,18 @@ def load(model: str = "tiny", device: str = "auto", read: bool = True) -> Model:
     return Model(load_spotter(model, device, reads=read), model)
 
 
+def check_device(device: str) -> None:
+    """Refuse a device that is not here, before anything is loaded.
+
+    Raises:
+        DeviceError: there is no such device.
+    """
+    if device not in ("auto", "cpu"):
+        from stsearch.weights.io import pick_device
+
+        pick_device(device)
+
+
 class Model:
     """Networks that find and read the words of photographs; :func:`load` makes one.
 

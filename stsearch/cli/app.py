@@ -113,4 +113,13 @@ def _terminate(_signal: int, _frame: object) -> NoReturn:
 def main() -> NoReturn:
     """Run ``stsearch`` with the arguments of this process; the console script."""
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run(app, sys.argv[1:]))
+    try:
+        code = run(app, sys.argv[1:])
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else BUG
+    if code in (INTERRUPTED, TERMINATED):
+        # Threads may still be at a photograph: nobody waits for them, and an interpreter that ends in the
+        # regular way would abort under them.
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -19,6 +20,7 @@ from stsearch.cli.completion import weights
 from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
+    from stsearch.api.model import Model as Networks
     from stsearch.gallery.catalog import Failed
     from stsearch.gallery.gallery import Gallery
     from stsearch.indexing.indexer import IndexReport
@@ -78,22 +80,25 @@ def index(
     if dry_run:
         _print_preview(folder, index, rules, as_json, quiet)
         return
+    tell(f"Indexing {output.shown_path(folder.absolute())} …")
     from stsearch.api.jobs import gallery_folder
     from stsearch.api.jobs import index as index_photos
-    from stsearch.api.model import load
 
     place = gallery_folder(folder, index)
-    tell(f"Indexing {output.shown_path(folder.absolute())} → {output.shown_path(place)}")
-    networks = load(model, device, read=not no_read)
-    info = networks.info
-    tell(f"Device: {networks.spotter.device} · weights: {info.name} (sha256 {info.sha256[:8]}…)")
+
+    def tell_loaded(networks: Networks) -> None:
+        info = networks.info
+        tell(f"Device: {networks.spotter.device} · weights: {info.name} (sha256 {info.sha256[:8]}…)")
+
     warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
     try:
-        with output.progress_bar(hidden=quiet) as progress:
+        with _stoppable(), output.progress_bar(hidden=quiet) as progress:
             photos = index_photos(
                 folder,
                 gallery=index,
-                model=networks,
+                model=model,
+                device=device,
+                read=not no_read,
                 batch=batch,
                 exclude=exclude or (),
                 follow=follow,
@@ -101,6 +106,7 @@ def index(
                 max_megapixels=max_megapixels,
                 photo_timeout_s=photo_timeout,
                 progress=progress,
+                loaded=tell_loaded,
                 notify=output.note,
             )
     except KeyboardInterrupt:
@@ -116,9 +122,32 @@ def index(
         raise typer.Exit(FILES_FAILED)
 
 
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Answer the first Ctrl-C at once, and end the process at the second."""
+
+    def stop(_signal: int, _frame: object) -> NoReturn:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+        output.note("Stopping …")
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.default_int_handler:  # ignored, as in a background job, or somebody else's
+        yield
+        return
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _print_interrupted(place: Path) -> None:
     from stsearch.api.photos import open as open_photos
+    from stsearch.gallery import registry
 
+    if not registry.is_gallery(place):
+        return
     with open_photos(place, notify=output.note) as photos:
         output.note(
             f"Stopped: {output.counted(len(photos), 'photo')} can be searched. Run the same command to go on."

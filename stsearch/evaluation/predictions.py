@@ -178,7 +178,7 @@ def predict_by_indexing(
         for number, folder in enumerate(folders):
             inside = [sample.image for sample in samples if sample.image.is_relative_to(folder)]
             only = tuple(photo.relative_to(folder).as_posix() for photo in inside)
-            options = IndexOptions(rules=WalkRules(only=only, follow=True))
+            options = IndexOptions(BATCH, rules=WalkRules(only=only, follow=True))
             with Gallery.create(Path(home, str(number)), folder, spotter.info) as gallery:
                 seconds += index_photos(gallery, spotter, options, progress).seconds
                 instances.update(read_gallery(gallery, folder))

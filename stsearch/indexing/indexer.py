@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from stsearch.errors import ImageError, ImageRefusedError, WriteError
 from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
@@ -24,6 +25,9 @@ from stsearch.worker_pool import OrderedPool, Step, Timeout
 PHOTO_TIMEOUT_S = 60.0
 """A JPEG of 177 megapixels of noise took 14 s on a busy core; only malicious files take a minute."""
 
+GPU_BATCH = 32
+"""Photographs that a GPU spots at once."""
+
 _LOOK_AHEAD = 4  # batches decoded before one is chosen, so that its photographs are of similar size
 _MAX_RECORDS = 256  # of a transaction that no photograph was spotted for
 _MAX_AHEAD = 192  # files that may pass a slow one, and that ``kill -9`` makes the next run read again
@@ -34,14 +38,14 @@ class IndexOptions:
     """Options of an indexing run.
 
     Attributes:
-        batch: photographs of a transaction; as many the spotter sees at once, if it wants batches.
+        batch: photographs of a transaction, and of a batch if the spotter wants batches; 0: 4 or 32.
         threads: files that are read and decoded at the same time.
         max_megapixels: larger photographs are refused.
         photo_timeout_s: a photograph that takes longer to decode fails.
         rules: which files of the folder are indexed.
     """
 
-    batch: int = PHOTO_BATCH
+    batch: int = 0
     threads: int = 4
     max_megapixels: float = MAX_MEGAPIXELS
     photo_timeout_s: float = PHOTO_TIMEOUT_S
@@ -106,6 +110,21 @@ class _Photo:
     decoded: Decoded
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A file whose content another file in work has: it is not spotted twice."""
+
+    file: PhotoFile
+    sha256: str
+
+    def like(self, original: Record) -> Record:
+        """Return the record of this file, given that of the file it is a copy of."""
+        if not isinstance(original, Failed):
+            return Linked(self.file, self.sha256)
+        tried_again = original.file.mtime_ns == NEVER
+        return Failed(replace(self.file, mtime_ns=NEVER) if tried_again else self.file, original.reason)
+
+
 def index_photos(
     gallery: Gallery,
     spotter: PhotoSpotter,
@@ -158,7 +177,11 @@ class _Run:
         self._known: dict[str, Record | None] = {}  # records of the files in work before this run
         # contents with a new path: moved, if another path is missing
         self._new_paths: Counter[str] = Counter()
+        self._batch = options.batch or PHOTO_BATCH
         self._finished: list[Record] = []  # not in the gallery yet
+        self._in_work: dict[str, str] = {}  # checksums of new contents, by the path they were read at
+        self._outcomes: dict[str, Record] = {}  # of contents that the catalog does not hold, or not yet
+        self._waiting_copies: dict[str, list[_Copy]] = {}  # by checksum
 
     def report(self, seconds: float) -> IndexReport:
         """Return the counts of the run."""
@@ -166,26 +189,45 @@ class _Run:
         return IndexReport(**self._counts, failed=failed, words=self._progress_so_far.words, seconds=seconds)
 
     def read_all(self, files: Sequence[PhotoFile]) -> None:
-        """Bring every one of ``files`` into the gallery, some in a transaction."""
-        threads, spotter = self._options.threads, self._spotter
-        decode = Step(threads, self._decode, Timeout(self._options.photo_timeout_s, self._fail_after_timeout))
-        spot = Step(spotter.threads, self._spot_alone, is_joined=True)
-        readers: OrderedPool[PhotoFile, _Read | Failed] = OrderedPool(Step(threads, self._read))
-        workers: OrderedPool[_Read | Linked | Failed, _Photo | Record] = (
-            OrderedPool(decode, spot, ahead=_MAX_AHEAD) if spotter.threads else OrderedPool(decode)
-        )
+        """Bring every one of ``files`` into the gallery, some in a transaction.
+
+        The spotter is asked for nothing before a photograph needs it: without new content it is never loaded.
+        """
+        readers: OrderedPool[PhotoFile, _Read | Failed] = OrderedPool(Step(self._options.threads, self._read))
         try:
-            with readers, workers:
+            with readers:
                 read = map(self._link, readers.results(self._skip_unchanged(files)))
-                for record in self._spot_batches(workers.results(read)):
-                    self._collect(record)
+                for outcome in read:
+                    if isinstance(outcome, _Read):
+                        self._spot_all(chain([outcome], read))
+                    else:
+                        self._collect(outcome)
         except WriteError:  # the gallery takes no more
             raise
         except BaseException:  # Ctrl-C, too
-            self._finished += [done for done in workers.take_finished() if not isinstance(done, _Photo)]
             self._commit_finished()
             raise
         self._commit_finished()
+
+    def _spot_all(self, read: Iterable[_Read | _Copy | Record]) -> None:
+        """Decode and spot what was read, several photographs at a time."""
+        spotter = self._spotter
+        self._batch = self._options.batch or (PHOTO_BATCH if spotter.threads else GPU_BATCH)
+        timeout = Timeout(self._options.photo_timeout_s, self._fail_after_timeout)
+        decode = Step(self._options.threads, self._decode, timeout)
+        spot = Step(spotter.threads, self._spot_alone)
+        workers: OrderedPool[_Read | _Copy | Record, _Photo | _Copy | Record] = (
+            OrderedPool(decode, spot, ahead=_MAX_AHEAD) if spotter.threads else OrderedPool(decode)
+        )
+        try:
+            with workers:
+                for record in self._spot_batches(workers.results(read)):
+                    self._collect(record)
+        except BaseException:
+            for done in workers.take_finished():
+                if not isinstance(done, _Photo):
+                    self._collect(done)
+            raise
 
     def commit(self, batch: Sequence[Record]) -> None:
         """Add ``batch`` to the gallery in one transaction, and count it."""
@@ -203,16 +245,39 @@ class _Run:
                 self._count_removed(record.sha256)
         self._gallery.remove(missing)
 
-    def _collect(self, record: Record) -> None:
+    def _collect(self, record: _Copy | Record) -> None:
+        """Keep ``record`` for the next transaction; a copy waits for the outcome of what it is a copy of."""
+        if isinstance(record, _Copy):
+            self._collect_copy(record)
+            return
+        self._keep(record)
+        sha256 = self._in_work.pop(record.file.path, None)
+        if sha256 is not None:
+            self._outcomes[sha256] = record
+            for copy in self._waiting_copies.pop(sha256, ()):
+                self._keep(copy.like(record))
+
+    def _collect_copy(self, copy: _Copy) -> None:
+        if self._gallery.catalog.holds(copy.sha256):
+            self._keep(Linked(copy.file, copy.sha256))
+        elif copy.sha256 in self._outcomes:
+            self._keep(copy.like(self._outcomes[copy.sha256]))
+        else:
+            self._waiting_copies.setdefault(copy.sha256, []).append(copy)
+
+    def _keep(self, record: Record) -> None:
         self._finished.append(record)
         photos = sum(isinstance(each, Spotted) for each in self._finished)
-        if photos >= self._options.batch or len(self._finished) >= _MAX_RECORDS:
+        if photos >= self._batch or len(self._finished) >= _MAX_RECORDS:
             self._commit_finished()
 
     def _commit_finished(self) -> None:
         batch, self._finished = self._finished, []
         if batch:
             self.commit(batch)
+            for record in batch:  # from now on the catalog knows
+                if isinstance(record, Spotted):
+                    self._outcomes.pop(record.sha256, None)
 
     def _skip_unchanged(self, files: Iterable[PhotoFile]) -> Iterator[PhotoFile]:
         for file in files:
@@ -231,12 +296,18 @@ class _Run:
             return Failed(replace(file, mtime_ns=NEVER), error.strerror or str(error))
         return _Read(file, hashlib.sha256(encoded).hexdigest(), encoded)
 
-    def _link(self, read: _Read | Failed) -> _Read | Linked | Failed:
-        if isinstance(read, _Read) and self._gallery.catalog.holds(read.sha256):
+    def _link(self, read: _Read | Failed) -> _Read | _Copy | Linked | Failed:
+        """Return ``read`` if its content is new, else what says where it is known from."""
+        if isinstance(read, Failed):
+            return read
+        if self._gallery.catalog.holds(read.sha256):
             return Linked(read.file, read.sha256)
+        if read.sha256 in self._in_work.values() or read.sha256 in self._outcomes:
+            return _Copy(read.file, read.sha256)
+        self._in_work[read.file.path] = read.sha256
         return read
 
-    def _decode(self, read: _Read | Linked | Failed) -> _Photo | Linked | Failed:
+    def _decode(self, read: _Read | _Copy | Record) -> _Photo | _Copy | Record:
         if not isinstance(read, _Read):
             return read
         try:
@@ -247,19 +318,19 @@ class _Run:
             return Failed(read.file, str(error))
         return _Photo(read.file, read.sha256, decoded)
 
-    def _fail_after_timeout(self, read: _Read | Linked | Failed) -> _Photo | Linked | Failed:
+    def _fail_after_timeout(self, read: _Read | _Copy | Record) -> _Photo | _Copy | Record:
         if not isinstance(read, _Read):
             return read
         reason = f"took longer than {self._options.photo_timeout_s:g} s to decode"
         return Failed(replace(read.file, mtime_ns=NEVER), reason)
 
-    def _spot_alone(self, photo: _Photo | Linked | Failed) -> Record:
+    def _spot_alone(self, photo: _Photo | _Copy | Record) -> _Copy | Record:
         if not isinstance(photo, _Photo):
             return photo
         [record] = self._spot([photo])
         return record
 
-    def _spot_batches(self, outcomes: Iterable[_Photo | Record]) -> Iterator[Record]:
+    def _spot_batches(self, outcomes: Iterable[_Photo | _Copy | Record]) -> Iterator[_Copy | Record]:
         """Yield records; photographs without words yet are spotted, in batches of similar size."""
         waiting: list[_Photo] = []
         for outcome in outcomes:
@@ -267,7 +338,7 @@ class _Run:
                 yield outcome
                 continue
             waiting.append(outcome)
-            if len(waiting) >= _LOOK_AHEAD * self._options.batch:
+            if len(waiting) >= _LOOK_AHEAD * self._batch:
                 yield from self._spot(self._take_similar(waiting))
         while waiting:
             yield from self._spot(self._take_similar(waiting))
@@ -275,8 +346,8 @@ class _Run:
     def _take_similar(self, waiting: list[_Photo]) -> list[_Photo]:
         """Take a batch of the largest photographs out of ``waiting``: they are padded to one size."""
         waiting.sort(key=self._padded_size)
-        batch = waiting[-self._options.batch :]
-        del waiting[-self._options.batch :]
+        batch = waiting[-self._batch :]
+        del waiting[-self._batch :]
         return batch
 
     def _padded_size(self, photo: _Photo) -> tuple[int, int]:

@@ -130,6 +130,19 @@ def tensor_files(folder: Path, card: Card) -> dict[Path, str]:
     return files | {folder / RECOGNIZER_FILE: card.recognizer_sha256} if card.recognizer_sha256 else files
 
 
+def check_weights(name_or_path: str) -> Card:
+    """Return the card of weights once their files are known to be whole.
+
+    Raises:
+        WeightsError: they are missing or damaged.
+    """
+    folder = find_weights(name_or_path)
+    card = read_card(folder)
+    for path, sha256 in tensor_files(folder, card).items():
+        checked(path, sha256)
+    return card
+
+
 def checked(path: Path, sha256: str) -> Path:
     """Return the file of tensors at ``path`` once it is known to be whole.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, LetterEncoder, make_gallery, photo_bytes
 
 import stsearch
-from stsearch.errors import GalleryNotFoundError, UsageError, WeightsError
+from stsearch.errors import DeviceError, GalleryNotFoundError, UsageError, WeightsError
 from stsearch.gallery.gallery import Gallery
 from stsearch.indexing.indexer import Progress
 from stsearch.types import ModelInfo
@@ -23,6 +24,7 @@ def letters(monkeypatch: pytest.MonkeyPatch) -> None:
         "stsearch.spotting.load.load_spotter", lambda *_, reads=True: ColourSpotter(MODEL, reads)
     )
     monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda _: LetterEncoder(MODEL))
+    monkeypatch.setattr("stsearch.weights.card.check_weights", lambda name: SimpleNamespace(info=MODEL))
 
 
 @pytest.fixture
@@ -150,3 +152,20 @@ def test_a_picture_of_a_word_is_a_query(signs: Path) -> None:
 def test_an_array_that_is_no_picture_is_refused(signs: Path) -> None:
     with stsearch.open(signs) as photos, pytest.raises(UsageError, match=r"float32 of shape \(4, 4\)"):
         photos.image_query(np.zeros((4, 4), np.float32))
+
+
+def test_without_new_photographs_no_network_is_loaded(tmp_path: Path, letters: None) -> None:
+    (tmp_path / "a.png").write_bytes(photo_bytes("exit"))
+    told: list[str] = []
+    stsearch.index(tmp_path, loaded=lambda model: told.append(model.name)).close()
+    assert told == ["tiny"]
+    stsearch.index(tmp_path, loaded=lambda model: told.append(model.name)).close()
+    assert told == ["tiny"]
+
+
+def test_weights_and_device_are_checked_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no weights 'huge'"):
+        stsearch.index(tmp_path, model="huge")
+    with pytest.raises(DeviceError, match="no device 'abacus'"):
+        stsearch.index(tmp_path, device="abacus")
+    assert list(tmp_path.iterdir()) == []

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
-from gallery_fixtures import ColourSpotter, Done
+from gallery_fixtures import MODEL, ColourSpotter, Done
 from hostile_files import EITHER, FAILED, READ, Hostile, hostile_files
 
 from stsearch.cli import app
@@ -35,6 +35,7 @@ def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
     out, err = StringIO(), StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setitem(sys.modules, "stsearch.spotting.load", weights)
+        patch.setattr("stsearch.weights.card.check_weights", lambda name: SimpleNamespace(info=MODEL))
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         code = app.run(app.app, ["index", str(folder)])
     return Done(code, out.getvalue(), err.getvalue())

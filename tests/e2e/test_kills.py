@@ -25,11 +25,12 @@ from stsearch.indexing.indexer import index_photos
 # file may grow beyond so many bytes, which is how a full disk looks to it.
 PROGRAM = """
 import itertools, os, resource, signal, sys, time
-from types import ModuleType
-from gallery_fixtures import ColourSpotter
+from types import ModuleType, SimpleNamespace
+from gallery_fixtures import MODEL, ColourSpotter
 import stsearch.indexing.indexer, stsearch.gallery.vector_store, hnswlib
 from stsearch.cli import app
 from stsearch.gallery import gallery
+from stsearch.weights import card
 
 class Spotter(ColourSpotter):
     calls = itertools.count(1)  # next() is one step, whatever threads do
@@ -43,6 +44,7 @@ gallery.EXACT_LIMIT = 20
 weights = ModuleType("stsearch.spotting.load")
 weights.load_spotter = lambda name, device, reads: Spotter()
 sys.modules["stsearch.spotting.load"] = weights
+card.check_weights = lambda name: SimpleNamespace(info=MODEL)
 if limit := int(os.environ.get("FSIZE", 0)):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background

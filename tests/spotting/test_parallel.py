@@ -40,7 +40,7 @@ def shades(count: int) -> list[Image]:
 
 def spot_in_threads(spotter: ParallelSpotter, images: Sequence[Image]) -> list[list[TextInstance]]:
     pool: OrderedPool[Image, list[TextInstance]] = OrderedPool(
-        Step(spotter.threads, lambda image: spotter.spot([image])[0], is_joined=True)
+        Step(spotter.threads, lambda image: spotter.spot([image])[0])
     )
     with pool as workers:
         return list(workers.results(images))
