@@ -264,6 +264,8 @@ def _alternatives(
     details: Mapping[int, Detail], readings: Sequence[tuple[Polygon, str]]
 ) -> dict[int, list[str]]:
     """Return, for the instance of each of ``details``, which of ``readings`` are in its place."""
+    if not readings:
+        return {row: [] for row in details}
     polygons = [detail.polygon for detail in details.values()]
     same = ReadingBoxes.of([*polygons, *(polygon for polygon, _ in readings)]).same_place()[
         :, len(polygons) :

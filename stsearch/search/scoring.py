@@ -147,6 +147,7 @@ class Scorer:
         self._embeddings = embeddings
         self._info = info
         self._fuzzy = fuzzy
+        self._likelihoods: dict[str, dict[int, float | None]] = {}  # by word and row, as far as computed
 
     @property
     def default_min_score(self) -> float:
@@ -196,10 +197,11 @@ class Scorer:
 
     def likelihood(self, word: str, instance: int) -> float | None:
         """Return the likelihood of ``word`` in an instance, a row of the table; None without posteriors."""
-        (posteriors,) = self.candidates.posteriors([instance])
-        if not posteriors or not word:
-            return None
-        return float(word_likelihoods(word, [posteriors])[0])
+        known = self._likelihoods.setdefault(word, {})
+        if instance not in known:
+            (posteriors,) = self.candidates.posteriors([instance])
+            known[instance] = float(word_likelihoods(word, [posteriors])[0]) if posteriors and word else None
+        return known[instance]
 
     def _add_likelihood(self, raw_scores: Scores, word: str) -> Scores:
         """Return ``raw_scores`` with the likelihood of ``word`` weighed in, where it can change a ranking."""
@@ -214,7 +216,9 @@ class Scorer:
         fused = (1 - share) * raw_scores
         fused[rows[~known]] = raw_scores[rows[~known]]
         if known.any():
-            fused[rows[known]] += share * word_likelihoods(word, [each for each in posteriors if each])
+            likelihoods = word_likelihoods(word, [each for each in posteriors if each])
+            fused[rows[known]] += share * likelihoods
+            self._likelihoods[word] = dict(zip(rows[known].tolist(), likelihoods.tolist(), strict=True))
         return np.asarray(fused, np.float32)
 
     def _limit_edits(self, scores: Scores, word: str, limit: int) -> Scores:
