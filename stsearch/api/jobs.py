@@ -86,6 +86,10 @@ def index(
     photos = Path(folder)
     if not photos.is_dir():
         raise UsageError(f"{folder} is no folder of photographs")
+    if registry.is_gallery(photos):
+        raise UsageError(f"{folder} is a gallery: index the folder of its photographs")
+    if batch is not None and batch < 1:
+        raise UsageError(f"batch is a whole number from 1 on, not {batch}")
     place = gallery_folder(photos, gallery)
     options = IndexOptions(
         batch or 0,

@@ -123,11 +123,17 @@ def decode(picture: Picture, longer_side: int | None) -> Decoded:
         UsageError: an array is no picture.
     """
     if isinstance(picture, np.ndarray):
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
             raise UsageError(
-                f"a picture is HWC uint8 RGB, this array is {picture.dtype} of shape {picture.shape}"
+                "a picture is an array of height x width x 3 (RGB) of uint8,"
+                f" this one is {picture.dtype} of shape {picture.shape}"
             )
         return Decoded(picture, *picture.shape[:2])
+    if not isinstance(picture, Path | str | bytes):
+        raise UsageError(
+            f"a picture is a path, the bytes of a file, or an array, not {type(picture).__name__};"
+            " numpy.asarray(image) makes an array of a PIL image"
+        )
     return decode_image(picture, longer_side)
 
 

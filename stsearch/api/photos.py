@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 from stsearch.api.model import ImageQuery, Picture, decode, load
 from stsearch.errors import GalleryNotFoundError, UsageError, WeightsError
@@ -52,6 +52,7 @@ class Photos:
         self.report = report
         self._model = model
         self._notify = notify
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -67,6 +68,7 @@ class Photos:
 
     def close(self) -> None:
         """Close the files of the galleries."""
+        self._is_closed = True
         for gallery in self.galleries:
             gallery.close()
 
@@ -79,9 +81,9 @@ class Photos:
         min_score: float | None = None,
         exact: bool = False,
         fuzzy: int | None = None,
-        paths: Sequence[str] = (),
-        since: str | None = None,
-        until: str | None = None,
+        paths: str | Sequence[str] = (),
+        since: str | int | date | None = None,
+        until: str | int | date | None = None,
         explain: bool = False,
     ) -> list[Hit]:
         """Return the hits for ``query``, best first.
@@ -95,7 +97,7 @@ class Photos:
             exact: only words that are read exactly so; the same as ``fuzzy=0``.
             fuzzy: only words that are read so but for this many characters.
             paths: globs; only photographs of such a path in their folder, or below it.
-            since: YYYY, YYYY-MM or YYYY-MM-DD; only photographs taken then or later.
+            since: YYYY, YYYY-MM or YYYY-MM-DD, or a date; only photographs taken then or later.
             until: only photographs taken then or before, that day or year included.
             explain: gather what else was read where the hits are.
 
@@ -103,6 +105,8 @@ class Photos:
             UsageError: the query or an option cannot be used.
             WeightsError: the weights that made the gallery are not here.
         """
+        if self._is_closed:
+            raise UsageError("these photographs are closed: open them again with stsearch.open")
         if exact and fuzzy:
             raise UsageError(f"exact allows no edit, fuzzy allows {fuzzy}: give one of them")
         options = SearchOptions(
@@ -113,8 +117,13 @@ class Photos:
             photos=photo_filter(paths, since, until),
             explain=explain,
         )
+        _check_values(group, top, fuzzy, min_score)
         if isinstance(query, str):
             query = Query(query)
+        if not isinstance(query, Query | ImageQuery):
+            raise UsageError(
+                f"a query is text, a Query or an ImageQuery, not {query!r}; several words are one text"
+            )
         text = query.query if isinstance(query, ImageQuery) else query
         found = []
         for gallery, encoder in self.searchable:
@@ -160,6 +169,22 @@ class Photos:
         return found
 
 
+def _check_values(group: object, top: object, fuzzy: object, min_score: object) -> None:
+    """Refuse values that no option can have, whatever their types.
+
+    Raises:
+        UsageError: one cannot.
+    """
+    if group not in get_args(Group):
+        raise UsageError(f"group is one of {', '.join(get_args(Group))}, not {group!r}")
+    if not isinstance(top, int) or top < 1:
+        raise UsageError(f"top is a whole number from 1 on, not {top!r}")
+    if fuzzy not in (None, 0, 1, 2):
+        raise UsageError(f"fuzzy is 0, 1 or 2, not {fuzzy!r}")
+    if min_score is not None and not (isinstance(min_score, float | int) and 0 <= min_score <= 1):
+        raise UsageError(f"min_score lies between 0 and 1, which {min_score!r} does not")
+
+
 def resolve_min_score(min_score: float | None, fuzzy: int | None, info: ModelInfo) -> float:
     """Return the least score of a hit: ``min_score``, else what suits the weights and the limit of edits."""
     if min_score is not None:
@@ -168,7 +193,9 @@ def resolve_min_score(min_score: float | None, fuzzy: int | None, info: ModelInf
     return default_min_score(info.calibration) if fuzzy is None else 1e-6
 
 
-def photo_filter(paths: Sequence[str], since: str | None, until: str | None) -> PhotoFilter | None:
+def photo_filter(
+    paths: str | Sequence[str], since: str | int | date | None, until: str | int | date | None
+) -> PhotoFilter | None:
     """Return what chooses photographs by path and date; None where all are meant.
 
     Raises:
@@ -176,8 +203,9 @@ def photo_filter(paths: Sequence[str], since: str | None, until: str | None) -> 
     """
     if not (paths or since or until):
         return None
-    first = span(since)[0] if since else datetime.min
-    return PhotoFilter(tuple(paths), first, span(until)[1] if until else datetime.max)
+    first = span(str(since))[0] if since else datetime.min
+    globs = (paths,) if isinstance(paths, str) else tuple(paths)
+    return PhotoFilter(globs, first, span(str(until))[1] if until else datetime.max)
 
 
 def _weights_of(gallery: Gallery) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from stsearch.errors import UsageError
+
 T = TypeVar("T")
 
 
@@ -20,9 +22,11 @@ def shown(
         unit: of what is counted.
         state: returns how much is done, of how much, and what else to show.
     """
-    if not isinstance(progress, bool):
+    if callable(progress):
         yield progress
         return
+    if not isinstance(progress, bool):
+        raise UsageError(f"progress is True, False or a function, not {progress!r}")
     from tqdm.auto import tqdm
 
     with tqdm(unit=unit, disable=not progress) as bar:

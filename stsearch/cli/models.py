@@ -70,7 +70,7 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
 
 @models.command("show", epilog="Example: stsearch models show tiny")
 def show(name: Name) -> None:
-    """Print the card: architecture, training data with licences, seeds, figures with protocol, failures."""
+    """Print the card: architecture, training data, seeds and steps, figures with their protocol, failures."""
     from stsearch.dataclass_io import to_dict
     from stsearch.weights.card import find_weights, read_card
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,3 +172,58 @@ def test_weights_and_device_are_checked_before_anything_is_made(tmp_path: Path) 
     with pytest.raises(DeviceError, match="no device 'abacus'"):
         stsearch.index(tmp_path, device="abacus")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"group": "pic"}, "group is one of word, photo, not 'pic'", id="group"),
+        pytest.param({"top": 0}, "top is a whole number from 1 on, not 0", id="top"),
+        pytest.param({"top": "5"}, "top is a whole number from 1 on, not '5'", id="top as text"),
+        pytest.param({"fuzzy": 7}, "fuzzy is 0, 1 or 2, not 7", id="fuzzy"),
+        pytest.param({"min_score": 5}, "min_score lies between 0 and 1, which 5 does not", id="score"),
+        pytest.param({"min_score": float("nan")}, "which nan does not", id="no number"),
+        pytest.param({"since": "2023-13"}, "2023-13", id="date"),
+    ],
+)
+def test_a_value_that_no_option_can_have_is_named(signs: Path, options: dict[str, Any], message: str) -> None:
+    with stsearch.open(signs) as photos, pytest.raises(UsageError, match=re.escape(message)):
+        photos.search("coffee", **options)
+
+
+@pytest.mark.parametrize("query", [None, ["coffee", "bar"], 24])
+def test_what_is_no_query_is_named(signs: Path, query: Any) -> None:
+    with (
+        stsearch.open(signs) as photos,
+        pytest.raises(UsageError, match="a query is text, a Query or an ImageQuery"),
+    ):
+        photos.search(query)
+
+
+def test_one_path_and_a_date_are_taken_as_they_are(signs: Path) -> None:
+    with stsearch.open(signs) as photos:
+        assert [hit.path.name for hit in photos.search("coffee", paths="a*", until=2100)] == ["a.jpg"]
+        assert photos.search("coffee", since=date(2100, 1, 1)) == []
+
+
+def test_closed_photographs_say_so(signs: Path) -> None:
+    photos = stsearch.open(signs)
+    photos.close()
+    with pytest.raises(UsageError, match="closed: open them again"):
+        photos.search("coffee")
+
+
+def test_a_gallery_is_no_folder_of_photographs(signs: Path) -> None:
+    with pytest.raises(UsageError, match="is a gallery: index the folder of its photographs"):
+        stsearch.index(signs / ".stsearch")
+
+
+@pytest.mark.parametrize("picture", [None, 7, np.zeros((0, 0, 3), np.uint8)])
+def test_what_is_no_picture_is_named(signs: Path, picture: Any) -> None:
+    with stsearch.open(signs) as photos, pytest.raises(UsageError, match="a picture is"):
+        photos.image_query(picture)
+
+
+def test_progress_is_a_switch_or_a_function(tmp_path: Path, letters: None) -> None:
+    with pytest.raises(UsageError, match="progress is True, False or a function, not 'yes'"):
+        stsearch.index(tmp_path, progress="yes")  # type: ignore[arg-type]  # that is the point
