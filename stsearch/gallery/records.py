@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from stsearch.types import Polygon, TextInstance
 
+_MAX_NS = (1 << 63) - 1  # SQLite's integers have 64 bits
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
@@ -20,12 +23,18 @@ class PhotoFile:
     Attributes:
         path: relative to the folder of photographs; undecodable bytes as surrogates (``os.fsdecode``).
         size: in bytes.
-        mtime_ns: when it was last changed.
+        mtime_ns: when it was last changed; a date that 64 bits do not hold (before 1677, after 2262) as the
+            nearest that they do.
     """
 
     path: str
     size: int
     mtime_ns: int
+
+    @classmethod
+    def from_stat(cls, path: str, status: os.stat_result) -> PhotoFile:
+        """Return the record of the file at ``path``, given its ``status``."""
+        return cls(path, status.st_size, min(max(status.st_mtime_ns, -_MAX_NS), _MAX_NS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from stsearch.gallery import registry, vector_file
 from stsearch.gallery.atomic_files import Lock
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.manifest import Manifest
-from stsearch.gallery.records import Linked
+from stsearch.gallery.records import Linked, PhotoFile
 from stsearch.gallery.vector_store import FlatStore, HnswStore, is_hnswlib_installed
 
 Notify = Callable[[str], None]
@@ -125,11 +125,7 @@ def _photo_findings(catalog: Catalog, photos: Path) -> Iterator[Finding]:
         path = photos / name
         with suppress(FileNotFoundError, NotADirectoryError):  # gone is not damaged: index again
             try:
-                stat = path.stat()
-                is_same = isinstance(known, Linked) and (known.file.size, known.file.mtime_ns) == (
-                    stat.st_size,
-                    stat.st_mtime_ns,
-                )
+                is_same = isinstance(known, Linked) and known.file == PhotoFile.from_stat(name, path.stat())
                 if is_same and isinstance(known, Linked) and file_sha256(path) != known.sha256:
                     yield Finding(path, "its content changed, and its size and time did not")
             except PermissionError as error:

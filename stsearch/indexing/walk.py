@@ -279,7 +279,7 @@ class _Walker:
                 self._fail(path, error)
             return
         if stat.S_ISREG(status.st_mode):
-            self.walk.files.append(PhotoFile(path, status.st_size, status.st_mtime_ns))
+            self.walk.files.append(PhotoFile.from_stat(path, status))
 
     def _fail(self, path: str, error: OSError | ValueError) -> None:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)

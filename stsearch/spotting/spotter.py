@@ -66,7 +66,7 @@ class Spotter:
         self.precision = precision_on(self.device)
         if activation_max and supports_int8(self.device):
             quantize(self._model, activation_max, dtype)
-            self.precision += ", the image tower int8"
+            self.precision += ", image tower in int8"
         make_fast(self._model)
         self._config = model.config
         self._charset = Charset(info.charset)

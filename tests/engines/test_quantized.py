@@ -132,7 +132,7 @@ def test_a_spotter_computes_in_bytes_where_it_knows_how_high_activations_rise(
     rounding = Spotter(lively_model, Card(lively_model.config).info)
     [[rounded]] = rounding.read([word_scene.image], polygons)
     assert asked == [activation_max]
-    assert rounding.precision.endswith(", the image tower int8")
+    assert rounding.precision.endswith(", image tower in int8")
     assert float(exact.embedding @ rounded.embedding) > 0.99
 
 

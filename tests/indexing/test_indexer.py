@@ -380,6 +380,15 @@ def test_a_photo_under_any_name_is_found_again(
     assert counts(index_photos(gallery, spotter)) == {"unchanged": 3}
 
 
+@pytest.mark.parametrize("seconds", [15_021_072_000, -9_300_000_000], ids=["year 2446", "year 1675"])
+def test_a_date_that_64_bits_do_not_hold_stops_nothing(
+    gallery: Gallery, photos: Path, spotter: ColourSpotter, seconds: int
+) -> None:
+    os.utime(photos / "a.png", (seconds, seconds))
+    assert counts(index_photos(gallery, spotter)) == {"new": 2}
+    assert counts(index_photos(gallery, spotter)) == {"unchanged": 2}
+
+
 class Unneeded:
     """A spotter that must not be asked for anything."""
 
