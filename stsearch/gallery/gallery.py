@@ -22,6 +22,7 @@ from stsearch.errors import (
 from stsearch.gallery import registry, vector_file
 from stsearch.gallery.atomic_files import Lock, make_private_folder
 from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.detail_cache import DetailCache
 from stsearch.gallery.manifest import FILE_NAME, Manifest, StoreRecord
 from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Record
 from stsearch.gallery.vector_store import (
@@ -35,8 +36,6 @@ from stsearch.types import ModelInfo, Polygon
 EXACT_LIMIT = 50_000
 """Up to so many words every one is compared with the query, which takes 0.1 s on one core; the vector file,
 written from the first word on, is searched beyond."""
-
-_MAX_DETAILS = 20_000  # kept in memory: some 40 MB
 
 Notify = Callable[[str], None]
 
@@ -81,8 +80,7 @@ class Gallery:
         self._notify = notify
         self._lock: Lock | None = None
         self._all_instances: InstanceTable | None = None
-        self._details: dict[int, Detail] = {}  # by instance id, as read lately
-        self._details_version = -1  # of the catalog they were read from
+        self._details = DetailCache(catalog)
         self._store: _OpenStore | None = None
         self._version_read = -1  # version of the catalog when instances were read last
 
@@ -232,7 +230,8 @@ class Gallery:
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files by their relative paths, and all contents without a file."""
         self.catalog.remove(paths)
-        self._all_instances, self._details = None, {}
+        self._all_instances = None
+        self._details.clear()
 
     def forget(self, paths: Iterable[Path]) -> int:
         """Remove files and folders, leave no trace of them in the files of the gallery, and return how many.
@@ -311,18 +310,11 @@ class Gallery:
         return [(root / photo.file.path, photo.content) for photo in photos]
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
-        """Return the details of each of the instances ``ids``; polygons in original pixels.
-
-        They are read and verified once for all searches, until another process writes to the gallery.
-        """
-        version, wanted = self.catalog.version(), set(ids)
-        if version != self._details_version or len(self._details) > _MAX_DETAILS:
-            self._details, self._details_version = {}, version
-        if new := wanted - self._details.keys():
-            found = self.catalog.details_of(new)
-            self._expect(found.keys() == new, "instances are missing")
-            self._details |= found
-        return {each: self._details[each] for each in wanted & self._details.keys()}
+        """Return the details of each of the instances ``ids``; polygons in original pixels."""
+        wanted = set(ids)
+        found = self._details.of(wanted)
+        self._expect(found.keys() == wanted, "instances are missing")
+        return found
 
     def readings_of(self, contents: Iterable[int]) -> dict[int, list[tuple[Polygon, str]]]:
         """Return outline and transcript of all instances in each of ``contents``, most confident first."""

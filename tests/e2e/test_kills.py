@@ -220,6 +220,7 @@ def test_a_signal_ends_a_run_with_its_code_and_keeps_the_finished_batches(
     process.communicate()
     assert process.returncode == code
     with Gallery.open(photos) as gallery:
-        assert gallery.catalog.counts().photos >= 6
+        # Of the 7 photographs before the pause, one may be at work in the other thread, one on its way.
+        assert gallery.catalog.counts().photos >= 5
     assert run(photos) == 0
     assert holds(photos) == undisturbed

@@ -1,4 +1,4 @@
-"""indexing.py: what a run reads, what it skips, and what it leaves behind however it ends."""
+"""What a run reads, what it skips, and what it leaves behind however it ends."""
 
 from __future__ import annotations
 
@@ -13,44 +13,15 @@ import PIL.Image
 import pytest
 from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, instance, photo_bytes
 from image_fixtures import STORED
+from indexing_fixtures import counts, paths
 
 from stsearch.gallery.catalog import Record
 from stsearch.gallery.gallery import Gallery
 from stsearch.images import Decoded, decode_image
-from stsearch.indexing.indexer import IndexOptions, IndexReport, Progress, index_photos
+from stsearch.indexing.indexer import IndexOptions, Progress, index_photos
 from stsearch.search.engine import search
 from stsearch.search.query import Query
 from stsearch.types import Image, Polygon, TextInstance
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    (folder / "2024").mkdir(parents=True)
-    (folder / "a.png").write_bytes(photo_bytes("coffee"))
-    (folder / "2024" / "b.png").write_bytes(photo_bytes("exit"))
-    return folder
-
-
-@pytest.fixture
-def spotter() -> ColourSpotter:
-    return ColourSpotter()
-
-
-@pytest.fixture
-def gallery(photos: Path) -> Iterator[Gallery]:
-    with Gallery.create(photos / ".stsearch", photos, MODEL) as opened:
-        yield opened
-
-
-def counts(report: IndexReport) -> dict[str, int]:
-    """Return the file counts of ``report`` that are not zero."""
-    names = ("new", "changed", "moved", "removed", "unchanged", "failed")
-    return {name: getattr(report, name) for name in names if getattr(report, name)}
-
-
-def paths(gallery: Gallery) -> list[str]:
-    return [path for path, _ in gallery.catalog.photos()]
 
 
 def test_a_first_run_reads_every_photo(gallery: Gallery, spotter: ColourSpotter) -> None:
@@ -378,58 +349,3 @@ def test_a_photo_under_any_name_is_found_again(
     index_photos(gallery, spotter)
     assert search(gallery, Query("hotel"), LetterEncoder())[0].path == path
     assert counts(index_photos(gallery, spotter)) == {"unchanged": 3}
-
-
-@pytest.mark.parametrize("seconds", [15_021_072_000, -9_300_000_000], ids=["year 2446", "year 1675"])
-def test_a_date_that_64_bits_do_not_hold_stops_nothing(
-    gallery: Gallery, photos: Path, spotter: ColourSpotter, seconds: int
-) -> None:
-    os.utime(photos / "a.png", (seconds, seconds))
-    assert counts(index_photos(gallery, spotter)) == {"new": 2}
-    assert counts(index_photos(gallery, spotter)) == {"unchanged": 2}
-
-
-class Unneeded:
-    """A spotter that must not be asked for anything."""
-
-    info = MODEL
-
-    @property
-    def decode_side(self) -> int:
-        raise AssertionError("nothing is to be spotted")
-
-    threads = decode_side
-
-    def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
-        raise AssertionError("nothing is to be spotted")
-
-
-def test_without_new_content_the_spotter_is_not_asked_for_anything(
-    gallery: Gallery, spotter: ColourSpotter, photos: Path
-) -> None:
-    index_photos(gallery, spotter)
-    (photos / "a.png").rename(photos / "moved.png")
-    os.utime(photos / "2024" / "b.png", ns=(1, 1))
-    (photos / "empty.jpg").write_bytes((photos / "moved.png").read_bytes())
-    report = index_photos(gallery, Unneeded())
-    assert counts(report) == {"moved": 1, "new": 1, "unchanged": 1}
-
-
-@pytest.mark.parametrize("threads", [0, 2])
-def test_identical_files_read_at_once_are_spotted_once(gallery: Gallery, photos: Path, threads: int) -> None:
-    spotter = ColourSpotter()
-    spotter.threads = threads
-    for number in range(12):
-        (photos / f"copy{number:02}.png").write_bytes(photo_bytes("hotel"))
-    report = index_photos(gallery, spotter, IndexOptions(threads=4))
-    assert (counts(report), spotter.seen) == ({"new": 14}, 3)
-    assert len(paths(gallery)) == 14
-
-
-def test_copies_of_a_broken_file_fail_with_its_reason(gallery: Gallery, photos: Path) -> None:
-    for name in ("x.png", "y.png"):
-        (photos / name).write_bytes(b"\x89PNG\r\n\x1a\n broken")
-    index_photos(gallery, ColourSpotter())
-    failures = gallery.catalog.failures()
-    assert [each.file.path for each in failures] == ["x.png", "y.png"]
-    assert failures[0].reason == failures[1].reason
