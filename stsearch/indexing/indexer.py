@@ -268,7 +268,9 @@ class _Run:
     def _keep(self, record: Record) -> None:
         self._finished.append(record)
         photos = sum(isinstance(each, Spotted) for each in self._finished)
-        if photos >= self._batch or len(self._finished) >= _MAX_RECORDS:
+        # The first photograph can be searched at once.
+        wanted = self._batch if self._progress_so_far.words else 1
+        if photos >= wanted or len(self._finished) >= _MAX_RECORDS:
             self._commit_finished()
 
     def _commit_finished(self) -> None:

@@ -24,6 +24,15 @@ from stsearch.search.query import Query
 from stsearch.types import Image, Polygon, TextInstance
 
 
+def test_the_first_photo_is_committed_alone(photos: Path, gallery: Gallery, spotter: ColourSpotter) -> None:
+    for number in range(6):
+        (photos / f"c{number}.png").write_bytes(photo_bytes("hotel", blue=number))
+    spotter.threads = 1
+    done: list[int] = []
+    index_photos(gallery, spotter, IndexOptions(batch=4), lambda progress: done.append(progress.done))
+    assert done == [0, 1, 5, 8]
+
+
 def test_a_first_run_reads_every_photo(gallery: Gallery, spotter: ColourSpotter) -> None:
     report = index_photos(gallery, spotter)
     assert counts(report) == {"new": 2}
@@ -307,7 +316,7 @@ def test_photos_are_committed_by_the_batch_while_others_are_spotted(
 
     monkeypatch.setattr(gallery, "add", count_and_add)
     index_photos(gallery, ThreadedSpotter(many_photos), IndexOptions(batch=4))
-    assert sizes == [0, *[4] * 7, 2]
+    assert sizes == [0, 1, *[4] * 7, 1]  # the first alone, so that it can be found at once
 
 
 def test_photos_of_one_size_share_a_batch(photos: Path, gallery: Gallery) -> None:
