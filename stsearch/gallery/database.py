@@ -198,8 +198,8 @@ class Database:
             yield
             return
         with self._named_errors():
-            self._connection.execute("BEGIN")
-            try:
+            try:  # a signal may come between any two steps
+                self._connection.execute("BEGIN")
                 yield
             finally:
                 with suppress(sqlite3.Error):
@@ -209,11 +209,11 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Make several changes, or none of them."""
         with self._named_errors():
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield
                 self._connection.execute("COMMIT")
-            except BaseException:  # Ctrl-C must not leave half a batch either
+            except BaseException:  # Ctrl-C must leave neither half a batch nor an open transaction
                 self._connection.rollback()
                 raise
 
