@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import tempfile
 import traceback
@@ -13,19 +12,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from stsearch import __version__
-from stsearch.cli import output
+from stsearch.cli import output, signals
 from stsearch.cli.eval import evaluate
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
 from stsearch.cli.models import models
 from stsearch.cli.search import search
+from stsearch.cli.signals import INTERRUPTED, TERMINATED
 from stsearch.cli.synth import synth
 from stsearch.cli.train import train
 from stsearch.errors import StsearchError
 
 BUG = StsearchError.exit_code
-INTERRUPTED = 128 + signal.SIGINT
-TERMINATED = 128 + signal.SIGTERM
 PIPE_CLOSED = 128 + 13  # what a shell shows for a program that SIGPIPE ended
 
 app = typer.Typer(
@@ -106,20 +104,13 @@ def _save_traceback() -> str:
     return log.name
 
 
-def _terminate(_signal: int, _frame: object) -> NoReturn:
-    sys.exit(TERMINATED)  # unwinds like Ctrl-C, so that what is open gets closed
-
-
 def main() -> NoReturn:
     """Run ``stsearch`` with the arguments of this process; the console script."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signals.install()
     try:
         code = run(app, sys.argv[1:])
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else BUG
     if code in (INTERRUPTED, TERMINATED):
-        # Threads may still be at a photograph: nobody waits for them, and an interpreter that ends in the
-        # regular way would abort under them.
-        sys.stderr.flush()
-        os._exit(code)
+        signals.leave(code)
     sys.exit(code)

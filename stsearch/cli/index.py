@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from stsearch.cli import output
+from stsearch.cli import output, signals
 from stsearch.cli.completion import weights
 from stsearch.errors import UsageError
 
@@ -127,12 +127,12 @@ def _stoppable() -> Iterator[None]:
     """Answer the first Ctrl-C at once, and end the process at the second."""
 
     def stop(_signal: int, _frame: object) -> NoReturn:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+        signal.signal(signal.SIGINT, lambda *_: signals.leave(signals.INTERRUPTED))
         output.note("Stopping …")
-        raise KeyboardInterrupt
+        signals.interrupt()
 
     before = signal.getsignal(signal.SIGINT)
-    if before != signal.default_int_handler:  # ignored, as in a background job, or somebody else's
+    if before == signal.SIG_IGN:  # in a background job
         yield
         return
     signal.signal(signal.SIGINT, stop)

@@ -16,7 +16,7 @@ import typer
 from program import ROOT, Cli
 
 from stsearch import errors
-from stsearch.cli import app
+from stsearch.cli import app, signals
 from stsearch.cli import train as train_command
 
 COMMANDS = ("index", "search", "models", "train", "eval", "synth")
@@ -137,7 +137,10 @@ def test_every_command_is_in_the_readme(command: str) -> None:
 
 
 def test_the_exit_codes_are_in_the_readme() -> None:
-    codes = {error.exit_code for error in errors.StsearchError.__subclasses__()} | {app.BUG, app.INTERRUPTED}
+    codes = {error.exit_code for error in errors.StsearchError.__subclasses__()} | {
+        app.BUG,
+        signals.INTERRUPTED,
+    }
     documented = re.findall(r"^\| (\d+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert codes - set(map(int, documented)) == set()
 
