@@ -24,7 +24,7 @@ from stsearch.weights import card
 from stsearch.worker_pool import usable_cores
 
 if TYPE_CHECKING:
-    from stsearch.evaluation.predictions import Predictions
+    from stsearch.evaluation.predictions import Conditions, Predictions
     from stsearch.evaluation.recognition import WordReport
     from stsearch.evaluation.scoring import Report
     from stsearch.search.engine import Encoder
@@ -220,23 +220,26 @@ def _system(model: str, device: str, baseline: str | None) -> tuple[Encoder, _Pr
         from stsearch.evaluation.baselines import EditSimilarity, load_baseline
 
         engine = load_baseline(baseline)
+        encoder: Encoder = EditSimilarity(engine.info)
 
-        def predict_baseline(
-            folders: Sequence[Path], samples: Sequence[Sample], callback: Callback
-        ) -> Predictions:
-            found = predict_by_indexing(engine, folders, samples, callback)
-            return replace(found, conditions=engine_conditions(engine.name))
+        def load_system() -> tuple[PhotoSpotter, Callable[[], Conditions]]:
+            return engine, lambda: engine_conditions(engine.name)
 
-        return EditSimilarity(engine.info), predict_baseline
+    else:
+        encoder = query_encoder.load_query_encoder(model)
+
+        def load_system() -> tuple[PhotoSpotter, Callable[[], Conditions]]:
+            from stsearch.spotting.parallel import parallelize
+
+            spotter = load(model, device).spotter
+            return parallelize(spotter), lambda: conditions_of(spotter, model)
 
     def predict(folders: Sequence[Path], samples: Sequence[Sample], callback: Callback) -> Predictions:
-        from stsearch.spotting.parallel import parallelize
+        spotter, conditions = load_system()
+        found = predict_by_indexing(spotter, folders, samples, callback)
+        return replace(found, conditions=conditions())
 
-        spotter = load(model, device).spotter
-        found = predict_by_indexing(parallelize(spotter), folders, samples, callback)
-        return replace(found, conditions=conditions_of(spotter, model))
-
-    return query_encoder.load_query_encoder(model), predict
+    return encoder, predict
 
 
 def evaluate_words(
