@@ -24,8 +24,6 @@ class BackboneConfig:
     attention_pool: bool = False  # carried only where something reads the pooled embedding
     mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
     std: tuple[float, ...] = (0.269, 0.261, 0.276)
-    # The value of the highest byte of every activation in 8-bit inference; empty: there is none.
-    activation_max: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

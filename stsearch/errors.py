@@ -68,6 +68,10 @@ class DeviceError(StsearchError):
     exit_code = 14
 
 
+class OutOfDeviceMemoryError(DeviceError):
+    """The memory of the device is too small for what was to be computed at once."""
+
+
 class WriteError(StsearchError):
     """A file cannot be written: disk full, or no permission."""
 

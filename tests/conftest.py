@@ -138,7 +138,9 @@ def run(
 
     from stsearch.cli import app
 
-    def load_spotter(_name: str, _device: str = "auto", reads: bool = True) -> ColourSpotter:
+    def load_spotter(
+        _name: str, _device: str = "auto", reads: bool = True, _engine: str = "auto"
+    ) -> ColourSpotter:
         return ColourSpotter(model[0], reads)
 
     weights = ModuleType("stsearch.spotting.load")

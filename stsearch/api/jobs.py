@@ -43,6 +43,7 @@ def index(
     gallery: Path | str | None = None,
     model: str | Model = "tiny",
     device: str = "auto",
+    engine: str = "auto",
     read: bool = True,
     batch: int | None = None,
     exclude: Sequence[str] = (),
@@ -64,6 +65,7 @@ def index(
         gallery: folder for the gallery; None: ``folder``/.stsearch, or in the user's data if read-only.
         model: an installed name, a folder of weights, or what :func:`load` returned.
         device: auto, cpu or cuda[:N].
+        engine: what computes: auto (on a CPU exported graphs, else torch), openvino, onnx or torch.
         read: whether the recognizer reads what is found; without it, faster and with rougher transcripts.
         batch: photographs at once; None: 4, on a GPU 32.
         exclude: patterns of what to leave out, as lines of .stsearchignore.
@@ -103,11 +105,9 @@ def index(
     info = card.check_weights(name).info if isinstance(model, str) else model.info
 
     def load_networks() -> PhotoSpotter:
-        from stsearch.spotting.parallel import parallelize
-
-        networks = load(model, device, read) if isinstance(model, str) else model
+        networks = load(model, device, read, engine) if isinstance(model, str) else model
         loaded(networks)
-        return parallelize(networks.spotter)
+        return networks.spotter.for_indexing()
 
     bar = shown(progress, "photo", _state)
     with Gallery.create(place, photos, info, notify) as writable, bar as callback:
@@ -162,6 +162,7 @@ def evaluate(
     *,
     model: str = "tiny",
     device: str = "auto",
+    engine: str = "auto",
     baseline: str | None = None,
     min_query_length: int | None = None,
     predictions: Path | None = None,
@@ -176,6 +177,7 @@ def evaluate(
         dataset: benchmark whose rules apply, such as svt.
         model: an installed name, or a folder of weights.
         device: auto, cpu or cuda[:N].
+        engine: what computes: auto (on a CPU exported graphs, else torch), openvino, onnx or torch.
         baseline: measure this OCR engine instead: rapidocr or tesseract.
         min_query_length: characters; shorter words are no queries. None: as the benchmark says.
         predictions: keep what was found in this .npz file.
@@ -199,7 +201,7 @@ def evaluate(
     truth = benchmark.load(folders)
     if baseline is not None:
         truth = truth.for_retrieval()
-    encoder, predict = _system(model, device, baseline)
+    encoder, predict = _system(model, device, engine, baseline)
     if rescore and predictions is not None:
         found = Predictions.load(predictions)
     else:
@@ -211,7 +213,7 @@ def evaluate(
     return score(truth, found, encoder)
 
 
-def _system(model: str, device: str, baseline: str | None) -> tuple[Encoder, _Predict]:
+def _system(model: str, device: str, engine: str, baseline: str | None) -> tuple[Encoder, _Predict]:
     """Return what embeds queries, and what finds the words of photographs: weights or an OCR engine."""
     from stsearch.evaluation.machine import conditions_of, engine_conditions
     from stsearch.evaluation.predictions import predict_by_indexing
@@ -219,20 +221,18 @@ def _system(model: str, device: str, baseline: str | None) -> tuple[Encoder, _Pr
     if baseline is not None:
         from stsearch.evaluation.baselines import EditSimilarity, load_baseline
 
-        engine = load_baseline(baseline)
-        encoder: Encoder = EditSimilarity(engine.info)
+        peer = load_baseline(baseline)
+        encoder: Encoder = EditSimilarity(peer.info)
 
         def load_system() -> tuple[PhotoSpotter, Callable[[], Conditions]]:
-            return engine, lambda: engine_conditions(engine.name)
+            return peer, lambda: engine_conditions(peer.name)
 
     else:
         encoder = query_encoder.load_query_encoder(model)
 
         def load_system() -> tuple[PhotoSpotter, Callable[[], Conditions]]:
-            from stsearch.spotting.parallel import parallelize
-
-            spotter = load(model, device).spotter
-            return parallelize(spotter), lambda: conditions_of(spotter, model)
+            spotter = load(model, device, engine=engine).spotter
+            return spotter.for_indexing(), lambda: conditions_of(spotter, model)
 
     def predict(folders: Sequence[Path], samples: Sequence[Sample], callback: Callback) -> Predictions:
         spotter, conditions = load_system()
@@ -243,7 +243,11 @@ def _system(model: str, device: str, baseline: str | None) -> tuple[Encoder, _Pr
 
 
 def evaluate_words(
-    items: Iterable[tuple[Path | bytes, str]], *, model: str = "tiny", device: str = "auto"
+    items: Iterable[tuple[Path | bytes, str]],
+    *,
+    model: str = "tiny",
+    device: str = "auto",
+    engine: str = "auto",
 ) -> WordReport:
     """Measure reading alone, on word crops: each read once, as :func:`index` does, and with augmentation.
 
@@ -251,6 +255,7 @@ def evaluate_words(
         items: crops, as files or their bytes, and their labels.
         model: an installed name, or a folder of weights.
         device: auto, cpu or cuda[:N].
+        engine: what computes: auto (on a CPU exported graphs, else torch), openvino, onnx or torch.
 
     Raises:
         DataError: no label holds a letter or digit.
@@ -260,4 +265,4 @@ def evaluate_words(
     from stsearch.evaluation.recognition import evaluate_words as measure
     from stsearch.spotting.load import load_recognizer_runner
 
-    return measure(load_recognizer_runner(model, device), items, augment=True)
+    return measure(load_recognizer_runner(model, device, engine), items, augment=True)

@@ -30,21 +30,23 @@ def available_models() -> list[str]:
     return available()
 
 
-def load(model: str = "tiny", device: str = "auto", read: bool = True) -> Model:
+def load(model: str = "tiny", device: str = "auto", read: bool = True, engine: str = "auto") -> Model:
     """Load the networks that find and read words.
 
     Args:
         model: an installed name, or a folder of weights.
         device: auto, cpu or cuda[:N].
         read: whether the recognizer reads what is found; without it, faster and with rougher transcripts.
+        engine: what computes: auto (on a CPU exported graphs, else torch), openvino, onnx or torch.
 
     Raises:
         WeightsError: the weights are missing, damaged or of another architecture.
         DeviceError: there is no such device.
+        UsageError: there is no such engine here.
     """
     from stsearch.spotting.load import load_spotter
 
-    return Model(load_spotter(model, device, reads=read), model)
+    return Model(load_spotter(model, device, read, engine), model)
 
 
 def check_device(device: str) -> None:

@@ -34,6 +34,12 @@ def evaluate(
         str, typer.Option(help="Shipped weights by name, or a folder with a card.json.")
     ] = "tiny",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(
+            envvar="STSEARCH_ENGINE", help="auto, openvino, onnx or torch; auto: exported graphs on a CPU."
+        ),
+    ] = "auto",
     baseline: Annotated[
         str | None, typer.Option(help="Measure this OCR engine instead: rapidocr or tesseract.")
     ] = None,
@@ -60,8 +66,8 @@ def evaluate(
     """
     if dataset in (WORDS, STR):
         if rescore or any(each is not None for each in (predictions, min_map, baseline, markdown, html)):
-            raise UsageError(f"--dataset {dataset} takes --data, --model, --device and --json alone")
-        evaluate_words(dataset, data, model, device, as_json)
+            raise UsageError(f"--dataset {dataset} takes --data, --model, --device, --engine, --json alone")
+        evaluate_words(dataset, data, model, (device, engine), as_json)
         return
     _check_files({"--predictions": predictions, "--markdown": markdown, "--html": html}, rescore)
     from stsearch.api import jobs
@@ -79,6 +85,7 @@ def evaluate(
         dataset,
         model=model,
         device=device,
+        engine=engine,
         baseline=baseline,
         min_query_length=queries_min_length,
         predictions=predictions,

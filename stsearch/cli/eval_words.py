@@ -18,15 +18,17 @@ WORDS, STR = "words", "str"
 _Items = Callable[[], Iterable[tuple[Path | bytes, str]]]
 
 
-def evaluate_words(dataset: str, folders: Sequence[Path], model: str, device: str, as_json: bool) -> None:
-    """Measure reading alone, and print a report a set."""
+def evaluate_words(
+    dataset: str, folders: Sequence[Path], model: str, where: tuple[str, str], as_json: bool
+) -> None:
+    """Measure reading alone, and print a report a set; ``where`` is device and engine."""
     from stsearch.evaluation.machine import recognizer_conditions
     from stsearch.evaluation.recognition import evaluate_words as evaluate
     from stsearch.spotting.load import load_recognizer_runner
     from stsearch.weights.card import find_weights, read_card
 
     sets = list(_sets(dataset, folders))
-    recognizer = load_recognizer_runner(model, device)
+    recognizer = load_recognizer_runner(model, *where)
     sha256 = read_card(find_weights(model)).identity
     for name, items in sets:
         report = evaluate(recognizer, items(), augment=True)

@@ -33,6 +33,10 @@ Option = typer.Option
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of photos.")]
 Index = Annotated[Path | None, Option(help="Folder for the gallery; default: FOLDER/.stsearch.")]
 Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
+Engine = Annotated[
+    str,
+    Option(envvar="STSEARCH_ENGINE", help="auto, openvino, onnx or torch; auto: exported graphs on a CPU."),
+]
 Model = Annotated[str, Option(help="Weights: a name or a folder.", autocompletion=weights)]
 Batch = Annotated[int | None, Option(min=1, help="Photos at once; default: 4, on a GPU 32.")]
 NoRead = Annotated[bool, Option("--no-read", help="Do without the recognizer: faster, rougher transcripts.")]
@@ -56,6 +60,7 @@ def index(
     folder: Folder,
     index: Index = None,
     device: Device = "auto",
+    engine: Engine = "auto",
     model: Model = "tiny",
     batch: Batch = None,
     no_read: NoRead = False,
@@ -87,8 +92,9 @@ def index(
     place = gallery_folder(folder, index)
 
     def tell_loaded(networks: Networks) -> None:
-        info = networks.info
-        tell(f"Device: {networks.spotter.device} · weights: {info.name} (sha256 {info.sha256[:8]}…)")
+        info, spotter = networks.info, networks.spotter
+        weights = f"{info.name} (sha256 {info.sha256[:8]}…)"
+        tell(f"Device: {spotter.device}, {spotter.precision} · weights: {weights}")
 
     warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
     try:
@@ -98,6 +104,7 @@ def index(
                 gallery=index,
                 model=model,
                 device=device,
+                engine=engine,
                 read=not no_read,
                 batch=batch,
                 exclude=exclude or (),

@@ -85,13 +85,13 @@ def verify(
     ] = None,
 ) -> None:
     """Compare the files of weights with the checksums in their cards. Exit code 13: one is damaged."""
-    from stsearch.weights.card import available, checked, find_weights, read_card, tensor_files
+    from stsearch.weights.card import available, checked, find_weights, read_card, weight_files
 
     is_whole = True
     for each in available() if name is None else [name]:
         folder = find_weights(each)
         try:
-            for file, sha256 in tensor_files(folder, read_card(folder)).items():
+            for file, sha256 in weight_files(folder, read_card(folder)).items():
                 checked(file, sha256)
                 print(f"{output.shown_path(file)}: whole, sha256 {sha256}")
         except WeightsError as error:
@@ -99,6 +99,34 @@ def verify(
             is_whole = False
     if not is_whole:
         raise typer.Exit(WeightsError.exit_code)
+
+
+@models.command("export", epilog="Example: stsearch models export runs/scenes/best --data DATA/train/icdar15")
+def export(
+    name: Name,
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            exists=True,
+            help="Folder of photographs with words; activations are measured on them. Repeatable.",
+        ),
+    ],
+    photos: Annotated[int, typer.Option(min=1, help="Photographs taken of them all.")] = 24,
+) -> None:
+    """Export weights to the graphs that CPUs run, in 8 bits, and note them in their card.
+
+    Take photographs that the weights were trained on, none that they are judged by. It needs the packages
+    onnx and onnxruntime: pip install 'stsearch[export]'.
+    """
+    from stsearch.indexing.walk import walk_photos
+    from stsearch.training.export import export as export_weights
+
+    found = [folder / photo.path for folder in data for photo in walk_photos(folder).files]
+    if not found:
+        raise UsageError(f"no photographs in {', '.join(map(str, data))}")
+    card = export_weights(name, found[:: -(-len(found) // photos)])
+    for file in card.graphs:
+        print(file)
 
 
 @models.command("measure", epilog="Example: stsearch models measure runs/scenes/best --val DATA/val/icdar15")
@@ -119,7 +147,7 @@ def measure(
 ) -> None:
     """Measure weights on labelled photographs, and write figures and calibration to their card.
 
-    The weights are made ready for use: their prompt is frozen, and activations are measured for 8 bits.
+    The figures are of what a user runs: export weights before they are measured. Their prompt is frozen.
     """
     from stsearch.training.finalize import measure
     from stsearch.weights.card import find_weights, read_card
@@ -161,12 +189,12 @@ def _list_one(name: str) -> _Listed:
     Raises:
         WeightsError: the card is damaged, or a file is missing.
     """
-    from stsearch.weights.card import find_weights, read_card, tensor_files
+    from stsearch.weights.card import find_weights, read_card, weight_files
 
     folder = find_weights(name)
     card = read_card(folder)
     try:
-        size = sum(file.stat().st_size for file in tensor_files(folder, card))
+        size = sum(file.stat().st_size for file in weight_files(folder, card))
     except OSError as error:
         raise WeightsError(f"{error.filename} is missing; install the weights again") from error
     measured = _at(card.metrics, "validation", "retrieval_map")

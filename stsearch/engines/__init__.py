@@ -1,1 +1,1 @@
-"""Networks made fast on a device, and their 8-bit form."""
+"""Where networks compute: one contract in numpy, and what fulfils it on CPUs and GPUs."""

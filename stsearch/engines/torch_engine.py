@@ -1,22 +1,123 @@
-"""Faster networks: folded norms, bfloat16 weights, memory that is kept, the fastest attention of a device."""
+"""The torch engine: CUDA, training, and the reference that every other engine is compared with."""
 
 from __future__ import annotations
 
 import copy
-import ctypes
 import itertools
-import sys
+import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
+from typing import Self, TypeVar
 
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from stsearch.engines.contract import Array, CropReadings, EncodedImages, RegionReadings
+from stsearch.errors import OutOfDeviceMemoryError
+from stsearch.models.recognizer import Recognizer
+from stsearch.models.scene_text import SceneTextModel, freeze_prompts
+from stsearch.worker_pool import usable_cores
+
 Module = TypeVar("Module", bound=nn.Module)
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+
+class TorchSceneEngine:
+    """Finds and embeds words with a copy of a network; fulfils ``contract.SceneEngine``."""
+
+    def __init__(self, model: SceneTextModel) -> None:
+        """Make a fast copy of ``model``, on its device."""
+        self.config = model.config
+        self.model = fold_batch_norms(model)
+        freeze_prompts(self.model)
+        make_fast(self.model)
+        device = next(model.parameters()).device
+        self.device, self.precision = str(device), precision_on(device)
+        self.wants_batches = device.type == "cuda"
+        recognizer = self.model.recognizer
+        self.crops = TorchCropEngine(recognizer) if recognizer is not None else None
+        self._cores = _CoresOfThread(1)
+
+    @torch.inference_mode()
+    def encode(self, images: NDArray[np.uint8]) -> EncodedImages:
+        """Run the detection network on (B, H, W, 3) RGB images; H and W are multiples of 32."""
+        self._cores.limit()
+        try:
+            levels = self.model.features(_channels_first(images, self.device)).levels
+            probability = self.model.detect(levels).probability.float().sigmoid()
+            return EncodedImages(probability.cpu().numpy(), levels)
+        except torch.OutOfMemoryError:
+            error = OutOfDeviceMemoryError(
+                f"{self.device} has too little free memory for {len(images)} images"
+            )
+        # The traceback of torch's error holds the tensors, so it is left behind before their memory is freed.
+        torch.cuda.empty_cache()
+        raise error
+
+    @torch.inference_mode()
+    def read_regions(self, encoded: EncodedImages, edges: Array, owner: NDArray[np.int64]) -> RegionReadings:
+        """Embed and read regions, as ``contract.SceneEngine`` says."""
+        where = torch.from_numpy(edges).to(self.device), torch.from_numpy(owner).to(self.device)
+        readings = self.model.read_regions(encoded.levels, *where)
+        return RegionReadings(_array(readings.embeddings), _array(readings.logits))
+
+    def for_callers(self, count: int) -> Self:
+        """Return the same engine, each of ``count`` calling threads limited to its share of the cores."""
+        shared = copy.copy(self)
+        shared._cores = _CoresOfThread(count)
+        return shared
+
+
+class TorchCropEngine:
+    """Reads word crops with a recognizer; fulfils ``contract.CropEngine``."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        """Take a recognizer in evaluation mode, best one that :func:`make_fast` returned."""
+        self.config = recognizer.config
+        self._recognizer = recognizer
+        device = recognizer.get_buffer("mean").device
+        self.device, self.precision = str(device), precision_on(device)
+
+    @torch.inference_mode()
+    def read(self, crops: NDArray[np.uint8]) -> CropReadings:
+        """Read (N, H, W, 3) RGB crops of the configured size."""
+        recognizer = self._recognizer
+        features = recognizer.features(_channels_first(crops, self.device))
+        return CropReadings(
+            _array(recognizer.read(features)),
+            _array(recognizer.ctc_logits(features)),
+            _array(recognizer.orientation_logits(features)),
+        )
+
+    @torch.inference_mode()
+    def log_probabilities(self, words: Sequence[str]) -> Array | None:
+        """Return (N,) float32 of the character language model; None without one."""
+        model = self._recognizer.character_lm
+        return None if model is None else _array(model(words))
+
+
+class _CoresOfThread:
+    """Limits each of some calling threads to its share of the cores, from its first call on."""
+
+    def __init__(self, callers: int) -> None:
+        self._each = max(1, usable_cores() // callers) if callers > 1 else 0
+        self._thread = threading.local()
+
+    def limit(self) -> None:
+        if self._each and not hasattr(self._thread, "is_limited"):
+            torch.set_num_threads(self._each)
+            self._thread.is_limited = True
+
+
+def _channels_first(images: NDArray[np.uint8], device: str) -> Tensor:
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
+
+
+def _array(values: Tensor) -> Array:
+    return np.asarray(values.float().cpu().numpy())
 
 
 def fold_batch_norms(model: Module) -> Module:
@@ -48,29 +149,12 @@ def precision_on(device: torch.device) -> str:
 def make_fast(model: Module) -> Module:
     """Return ``model``, its weights in bfloat16 where that is faster, ready to compute.
 
-    Buffers keep their precision. Autocast would convert every weight again at every call. On a CPU the
-    process keeps the memory of freed tensors from now on.
+    Buffers keep their precision. Autocast would convert every weight again at every call.
     """
-    device = next(model.parameters()).device
-    dtype = fast_dtype(device)
+    dtype = fast_dtype(next(model.parameters()).device)
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)
-    if device.type == "cpu":
-        keep_freed_memory()
     return model
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc to keep the memory of freed tensors instead of returning it to the system.
-
-    Feature maps of 18 MB were allocated and freed by every layer, and their pages were zeroed each time: a
-    convolution of 1.5 ms took 17 ms. The peak is unchanged.
-    """
-    if sys.platform == "linux":
-        options = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-        if options is not None:
-            options(_M_MMAP_MAX, 0)
-            options(_M_TRIM_THRESHOLD, -1)
 
 
 def attention_for_training(device: torch.device) -> AbstractContextManager[None]:

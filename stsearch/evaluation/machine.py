@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from stsearch.worker_pool import usable_cores
 
 if TYPE_CHECKING:
-    import torch
-
     from stsearch.evaluation.predictions import Conditions
     from stsearch.spotting.recognition import RecognizerRunner
     from stsearch.spotting.spotter import Spotter
@@ -31,27 +29,32 @@ def conditions_of(spotter: Spotter, model: str) -> Conditions:
 
 def recognizer_conditions(recognizer: RecognizerRunner, model: str) -> Conditions:
     """Return under which conditions ``recognizer``, of the weights called ``model``, has read word crops."""
-    from stsearch.engines.torch_engine import precision_on
-
     height, width = recognizer.config.size
     size = f"crops of {width} x {height} pixels"
-    return _conditions(f"stsearch {model}", recognizer.device, precision_on(recognizer.device), size)
+    return _conditions(f"stsearch {model}", recognizer.device, recognizer.precision, size)
 
 
-def _conditions(name: str, device: torch.device, precision: str, input_size: str) -> Conditions:
-    import torch
-
+def _conditions(name: str, device: str, precision: str, input_size: str) -> Conditions:
     from stsearch.evaluation.predictions import Conditions
 
-    on_gpu = device.type == "cuda"
+    gpu, device_memory_bytes = _gpu(device)
     return Conditions(
         system=name,
-        hardware=torch.cuda.get_device_name(device) if on_gpu else processor(),
+        hardware=gpu or processor(),
         precision=precision,
         input_size=input_size,
         peak_memory_bytes=peak_memory_bytes(),
-        device_memory_bytes=torch.cuda.max_memory_allocated(device) if on_gpu else 0,
+        device_memory_bytes=device_memory_bytes,
     )
+
+
+def _gpu(device: str) -> tuple[str, int]:
+    """Return the name of a GPU, and the most of its memory that was taken; nothing for a CPU."""
+    if not device.startswith("cuda"):
+        return "", 0
+    import torch
+
+    return torch.cuda.get_device_name(device), torch.cuda.max_memory_allocated(device)
 
 
 def engine_conditions(name: str) -> Conditions:

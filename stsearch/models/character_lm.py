@@ -40,5 +40,10 @@ class CharacterLM(nn.Module):
         targets = nn.utils.rnn.pad_sequence(spelled, batch_first=True, padding_value=_PADDING)
         targets = targets.to(self.to_characters.weight.device)
         inputs = F.pad(targets[:, :-1].clamp(min=0), (1, 0), value=len(self.charset))
-        states, _ = self.lstm(self.characters(inputs))
-        return self.to_characters(states).float().transpose(1, 2), targets
+        return self.next_logits(inputs).float().transpose(1, 2), targets
+
+    def next_logits(self, classes: Tensor) -> Tensor:
+        """Return (N, L, V) logits of the character after each of (N, L) classes; class V starts a word."""
+        states, _ = self.lstm(self.characters(classes))
+        logits: Tensor = self.to_characters(states)
+        return logits

@@ -71,21 +71,3 @@ class TextEmbedder(nn.Module):
         """Interpolate the characters' embeddings to (T, D), ends aligned."""
         embedded = self.characters(word).T[None]  # (1, D, L)
         return F.interpolate(embedded, size=self.frames, mode="linear", align_corners=True)[0].T
-
-
-def decode_ctc(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the best path of (R, K, V) CTC logits: classes (R, K), 0 for nothing, and confidence (R,).
-
-    The confidence is the product of the probabilities of the emitted characters, each at its most confident
-    frame, and 0 when nothing is read.
-    """
-    probabilities, classes = logits.float().softmax(dim=-1).max(dim=-1)
-    previous = F.pad(classes, (1, 0))[:, :-1]
-    starts = (classes != 0) & (classes != previous)
-    run = torch.cumsum(starts, dim=1) * (classes != 0)  # 1-based number of the character a frame belongs to
-    best = probabilities.new_zeros(len(classes), classes.shape[1] + 1)
-    best = best.scatter_reduce(1, run, probabilities, "amax", include_self=True)
-    used = torch.arange(best.shape[1], device=best.device)[None] <= run.amax(dim=1, keepdim=True)
-    best = torch.where(used, best, torch.ones_like(best))[:, 1:]
-    confidence = best.prod(dim=1) * starts.any(dim=1)
-    return torch.where(starts, classes, torch.zeros_like(classes)), confidence

@@ -79,10 +79,11 @@ class PermutedDecoder(nn.Module):
         """Return the keys and values of (B, M, D) image and text features."""
         return self.image_attention.keys_values(features)
 
-    def context(self, tokens: Tensor, first: int = 0) -> KeysValues:
-        """Return the keys and values of (B, L) int64 tokens from place ``first`` on; 0 is the start token."""
+    def context(self, tokens: Tensor, places: Tensor | None = None) -> KeysValues:
+        """Return the keys and values of (B, L) int64 tokens at (L,) ``places``, 0 the start; None: from 0."""
+        if places is None:
+            places = torch.arange(tokens.shape[1], device=tokens.device)
         states = self.scale * self.characters(tokens)
-        places = torch.arange(first, first + tokens.shape[1], device=tokens.device)
         # The start token has no position; a character at place i + 1 has position i.
         placed = self.positions[(places - 1).clamp(min=0)] * (places > 0)[:, None]
         return self.context_attention.keys_values(self.context_norm(self.dropout(states + placed)))
@@ -98,7 +99,7 @@ class PermutedDecoder(nn.Module):
             places: (Q,) int64 positions, from 0.
             allowed: (B or 1, Q, L) bool, which of the context each attends to; None: all.
         """
-        queries = self.dropout(self.positions[places].expand(len(memory[0]), -1, -1))
+        queries = self.dropout(self.positions[places].expand(memory[0].shape[0], -1, -1))
         states = queries + self.dropout(self.context_attention(self.query_norm(queries), context, allowed))
         states = states + self.dropout(self.image_attention(self.image_norm(states), memory))
         logits: Tensor = self.head(states + self.dropout(self.mlp(states)))

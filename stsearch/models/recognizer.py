@@ -16,12 +16,10 @@ from stsearch.models.layers import dtype_of, normalise
 from stsearch.models.permuted_decoder import KeysValues, PermutedDecoder, draw_orders, make_attention_mask
 from stsearch.models.text_encoder import ClipTextEncoder, tokenize
 from stsearch.models.vision_tower import VisionTower
-from stsearch.padding import pad_to_multiple
 from stsearch.text.charset import Charset, normalize
 from stsearch.text.decoding import END
 
 IGNORED = -100  # a target that the loss ignores
-_STEP = 4  # positions and words are padded to a multiple of it: oneDNN compiles anew for every shape
 _CERTAIN = 20.0  # logit of a probability of 1
 
 
@@ -161,8 +159,7 @@ class Recognizer(nn.Module):
     def _as_classes(self, words: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
         """Return (B, L) inputs, shifted right by the start token, and (B, L) targets with ends."""
         classes = [self.charset.encode(word) for word in words]
-        length = max(map(len, classes)) + 1
-        length = min(pad_to_multiple(length, _STEP), self.config.max_length + 1)
+        length = min(max(map(len, classes)), self.config.max_length) + 1
         targets = torch.full((len(words), length), IGNORED)
         for row, spelled in zip(targets, classes, strict=True):
             row[: len(spelled) + 1] = torch.tensor([*spelled, END])
@@ -188,9 +185,10 @@ class Recognizer(nn.Module):
         context: KeysValues | None = None
         logits: list[Tensor] = []
         for place in range(length):
-            added = decoder.context(tokens, first=place)
+            here = torch.tensor([place], device=tokens.device)
+            added = decoder.context(tokens, here)
             context = added if context is None else _join(context, added)
-            spelled = decoder(memory, context, torch.tensor([place], device=tokens.device))
+            spelled = decoder(memory, context, here)
             ended = spelled.new_full((len(unfinished), *spelled.shape[1:]), -_CERTAIN)
             ended[..., END] = _CERTAIN
             logits.append(ended.index_copy(0, rows, spelled))
@@ -199,7 +197,6 @@ class Recognizer(nn.Module):
             left = int(unfinished[rows].sum())
             if not left:
                 break
-            left = pad_to_multiple(left, _STEP)
             if left <= len(rows) // 2:
                 kept = (~unfinished[rows]).argsort(stable=True)[:left]
                 rows, tokens = rows[kept], tokens[kept]

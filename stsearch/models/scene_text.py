@@ -101,18 +101,10 @@ def build_model(config: ModelConfig) -> SceneTextModel:
     """Build the network of ``config`` with random weights.
 
     Raises:
-        UsageError: it has prompts and no attention pool, whose embeddings they meet, or activations that
-            are not its own.
+        UsageError: it has prompts and no attention pool, whose embeddings they meet.
     """
     if config.prompts is not None and not config.backbone.attention_pool:
         raise UsageError(f"model {config.name}: prompts need backbone.attention_pool = true")
-    if config.backbone.activation_max and config.prompts is not None:
-        raise UsageError(f"model {config.name}: prompts need backbone.activation_max to be empty")
-    activations = 1 + 4 * sum(config.backbone.layers)  # of the stem, and four of every block
-    if len(config.backbone.activation_max) not in (0, activations):
-        raise UsageError(
-            f"model {config.name}: backbone.activation_max must have {activations} values, or none"
-        )
     backbone = ClipResNet(config.backbone)
     prompts = config.prompts
     return SceneTextModel(

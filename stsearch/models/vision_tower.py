@@ -34,7 +34,7 @@ class VisionTower(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return (B, 1 + N, D) tokens of (B, 3, H, W) normalised images: the class token, then row by row."""
         patches = self.tower.conv1(images).flatten(2).transpose(1, 2)
-        first = self.tower.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+        first = self.tower.class_embedding.to(patches.dtype).expand(patches.shape[0], 1, -1)
         tokens = torch.cat([first, patches], dim=1) + self.tower.positional_embedding.to(patches.dtype)
         tokens = self.tower.transformer(self.tower.ln_pre(tokens))
         projected: Tensor = self.tower.ln_post(tokens) @ self.tower.proj
@@ -43,7 +43,7 @@ class VisionTower(nn.Module):
     def pool_columns(self, tokens: Tensor) -> Tensor:
         """Return (B, K, D), the mean of each column of patches, for tokens of :meth:`forward`."""
         patches = tokens[:, 1:]
-        return patches.view(len(patches), self.rows, -1, patches.shape[2]).mean(dim=1)
+        return patches.view(patches.shape[0], self.rows, -1, patches.shape[2]).mean(dim=1)
 
 
 def _stem(config: RecognizerConfig) -> nn.Sequential:

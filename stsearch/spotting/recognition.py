@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from stsearch.engines.contract import CropEngine, CropReadings
 from stsearch.geometry.polygons import extent, rectify, tilt_polygon
-from stsearch.models.layers import pad_indices
-from stsearch.models.recognizer import Recognizer
 from stsearch.spotting.rescoring import CropReading, Hypothesis, hypotheses
+from stsearch.text.charset import Charset
 from stsearch.text.ctc import pack_posteriors
 from stsearch.text.decoding import best_reading
 from stsearch.types import Image, Polygon, TextInstance
@@ -26,18 +24,15 @@ CONFIDENT = 0.9
 TILTS = (-18.0, -12.0, -6.0, 6.0, 12.0, 18.0)
 """Degrees of the views of test-time augmentation, chosen on the validation crops: pictures of words are often
 the upright boxes of words that tilt."""
-_STEP = 8
-"""Batches are padded to a multiple of it: oneDNN compiles anew for every shape."""
 
 
 class RecognizerRunner:
     """Reads word crops with a recognizer."""
 
-    def __init__(self, recognizer: Recognizer) -> None:
-        """Take a recognizer in evaluation mode, best one that ``torch_engine.make_fast`` returned."""
-        self._recognizer = recognizer
-        self.config = recognizer.config
-        self.device = recognizer.get_buffer("mean").device
+    def __init__(self, engine: CropEngine) -> None:
+        self._engine = engine
+        self.config, self.device, self.precision = engine.config, engine.device, engine.precision
+        self._charset = Charset(engine.config.characters)
 
     def read(self, crops: Iterable[Image]) -> Iterator[CropReading]:
         """Read (H, W, 3) uint8 RGB crops of the configured size, in order."""
@@ -92,52 +87,46 @@ class RecognizerRunner:
     def _choose(self, words: Sequence[Sequence[CropReading]]) -> list[CropReading]:
         """Return the reading of each of the ``words``, given one view of it or several."""
         uncertain = _low_confidence(words)
-        found = hypotheses([words[at] for at in uncertain], self._recognizer.charset)
+        found = hypotheses([words[at] for at in uncertain], self._charset)
         prior = self._priors(found)
         readings = [views[0] for views in words]
         for at, each in zip(uncertain, found, strict=True):
             readings[at] = max(each, key=lambda hypothesis: prior[hypothesis.word] * hypothesis.score).view
         return readings
 
-    @torch.inference_mode()
     def _priors(self, found: Sequence[Sequence[Hypothesis]]) -> dict[str, float]:
         """Return how likely each word is to be written anywhere, weighted: the character model's say."""
         words = sorted({hypothesis.word for each in found for hypothesis in each})
-        model = self._recognizer.character_lm
-        if model is None or not words:
+        logs = self._engine.log_probabilities(words) if words else None
+        if logs is None:
             return dict.fromkeys(words, 1.0)
-        priors = (self.config.character_lm_weight * model(words)).exp().tolist()
-        return dict(zip(words, priors, strict=True))
+        return dict(zip(words, np.exp(self.config.character_lm_weight * logs).tolist(), strict=True))
 
-    @torch.inference_mode()
     def _read_batch(self, crops: Sequence[Image]) -> list[CropReading]:
         """Read crops; those that seem to be upside down both ways, of which the more confident counts."""
-        recognizer, charset = self._recognizer, self._recognizer.charset
-        images = torch.from_numpy(np.stack(crops)).to(self.device).permute(0, 3, 1, 2)
-        features = _in_steps(images, recognizer.features)
-        inverted = (recognizer.orientation_logits(features) < 0).nonzero().flatten()
+        upright = np.stack(crops)
+        seen = self._engine.read(upright)
+        readings = self._best_readings(seen, upside_down=False)
+        inverted = np.flatnonzero(seen.orientation < 0)
         if len(inverted):
-            turned = _in_steps(images[inverted].flip(2, 3), recognizer.features)
-            features = torch.cat([features, turned])
-        posteriors = pack_posteriors(recognizer.ctc_logits(features).float().cpu().numpy(), charset)
-        tables = _in_steps(features, recognizer.read).cpu().numpy()
-        readings = [
-            CropReading(table, best_reading(table, charset), seen, upside_down=i >= len(crops))
-            for i, (table, seen) in enumerate(zip(tables, posteriors, strict=True))
+            turned = self._engine.read(np.ascontiguousarray(upright[inverted, ::-1, ::-1]))
+            for i, other in zip(
+                inverted.tolist(), self._best_readings(turned, upside_down=True), strict=True
+            ):
+                readings[i] = max(readings[i], other, key=lambda reading: reading.best.char_confidence)
+        return readings
+
+    def _best_readings(self, seen: CropReadings, upside_down: bool) -> list[CropReading]:
+        posteriors = pack_posteriors(seen.ctc_logits, self._charset)
+        return [
+            CropReading(table, best_reading(table, self._charset), packed, upside_down)
+            for table, packed in zip(seen.tables, posteriors, strict=True)
         ]
-        for i, other in zip(inverted.tolist(), readings[len(crops) :], strict=True):
-            readings[i] = max(readings[i], other, key=lambda reading: reading.best.char_confidence)
-        return readings[: len(crops)]
 
 
 def _low_confidence(words: Sequence[Sequence[CropReading]]) -> list[int]:
     """Return the indices of the ``words`` whose first view is read with low confidence."""
     return [at for at, [first, *_] in enumerate(words) if first.best.confidence < CONFIDENT]
-
-
-def _in_steps(batch: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-    """Apply ``compute`` to a batch padded to a multiple of ``_STEP``; return the rows of the batch."""
-    return compute(batch[pad_indices(len(batch), _STEP, batch.device)])[: len(batch)]
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -6,26 +6,23 @@ import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from stsearch.config import ProposalConfig
-from stsearch.engines.quantized import quantize, supports_int8
-from stsearch.engines.torch_engine import fast_dtype, fold_batch_norms, make_fast, precision_on
-from stsearch.errors import DeviceError
+from stsearch.engines.contract import EncodedImages, SceneEngine
+from stsearch.errors import DeviceError, OutOfDeviceMemoryError
 from stsearch.geometry.polygons import region_edges
 from stsearch.images import Resize, ResizePlan
-from stsearch.models.embedder import decode_ctc
-from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.spotting.postprocess import find_polygons, possible_readings
 from stsearch.spotting.proposals import filter_proposals, filter_readings, group_outlines
 from stsearch.spotting.recognition import RecognizerRunner
 from stsearch.text.charset import Charset
-from stsearch.text.ctc import pack_posteriors
-from stsearch.types import Image, ModelInfo, Polygon, TextInstance
+from stsearch.text.ctc import decode_best_path, pack_posteriors
+from stsearch.types import PHOTO_BATCH, Image, ModelInfo, Polygon, TextInstance
+from stsearch.worker_pool import usable_cores
 
 _CROP_DETAIL = 2
 """Crops are cut from photographs of up to this many times the size of detection: a word 16 pixels high there
@@ -47,37 +44,35 @@ class Spotter:
 
     Attributes:
         info: Of the weights.
-        device: Where it computes.
-        precision: The dtype it computes in, as text.
+        device: Where it computes, as text.
+        precision: What it computes in, and with which library, as text.
         decode_side: Pixels on the longer side of a photograph; more are of no use to it.
-        threads: 0, because it is given batches (``parallel.ParallelSpotter`` is given photographs).
+        threads: How many may each spot a photograph at the same time; 0: it is given batches.
         recognizer: Reads crops of the words that were found; None: the embedder's CTC readings are kept.
     """
 
-    threads = 0
-
-    def __init__(self, model: SceneTextModel, info: ModelInfo, reads: bool = True) -> None:
-        """Make a fast copy of ``model``; without ``reads`` its recognizer is not used."""
+    def __init__(self, engine: SceneEngine, info: ModelInfo, reads: bool = True) -> None:
+        """Spot with the networks of ``engine``; without ``reads`` its recognizer is not used."""
         self.info = info
-        self.device = next(model.parameters()).device
-        self._model = fold_batch_norms(model)
-        freeze_prompts(self._model)
-        dtype, activation_max = fast_dtype(self.device), model.config.backbone.activation_max
-        self.precision = precision_on(self.device)
-        if activation_max and supports_int8(self.device):
-            quantize(self._model, activation_max, dtype)
-            self.precision += ", image tower in int8"
-        make_fast(self._model)
-        self._config = model.config
+        self.device, self.precision = engine.device, engine.precision
+        self.threads = 0
+        self._engine, self._config = engine, engine.config
         self._charset = Charset(info.charset)
-        self._resizes = [Resize(size) for size in model.config.sizes]
-        recognizer = self._model.recognizer
-        self.recognizer = RecognizerRunner(recognizer) if reads and recognizer is not None else None
-        self.decode_side = info.longer_side * (_CROP_DETAIL if self.recognizer is not None else 1)
-        # On two CPU cores one photograph at a time is 1.5 times faster than eight; crops are many anyway.
-        self._batch_size = sys.maxsize if self.device.type == "cuda" else 1
+        self._resizes = [Resize(size) for size in engine.config.sizes]
+        crops = engine.crops if reads else None
+        self.recognizer = None if crops is None else RecognizerRunner(crops)
+        self.decode_side = info.longer_side * (1 if crops is None else _CROP_DETAIL)
+        self._batch_size = sys.maxsize if engine.wants_batches else 1
 
-    @torch.inference_mode()
+    def for_indexing(self) -> Self:
+        """Return the spotter with which photographs are indexed fastest: on a CPU one a core at a time."""
+        if self._engine.wants_batches:
+            return self
+        threads = min(usable_cores(), PHOTO_BATCH)  # each photograph needs some hundred megabytes
+        spotter = type(self)(self._engine.for_callers(threads), self.info, self.recognizer is not None)
+        spotter.threads = threads
+        return spotter
+
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         """Find the words of ``images``.
 
@@ -95,7 +90,6 @@ class Spotter:
         read = self._recognize(images, self.propose(images, config))
         return [filter_readings(words, config) for words in read]
 
-    @torch.inference_mode()
     def propose(self, images: Sequence[Image], config: ProposalConfig) -> list[list[TextInstance]]:
         """Return the proposals in ``images``, before recognition: several outlines a word.
 
@@ -114,7 +108,6 @@ class Spotter:
                 found += words
             elif len(chunk) > 1:
                 self._batch_size = len(chunk) // 2  # from now on, too
-                torch.cuda.empty_cache()
             else:
                 height, width = chunk[0].shape[:2]
                 raise DeviceError(
@@ -126,7 +119,7 @@ class Spotter:
     def _try_to_find(self, images: Sequence[Image]) -> list[list[TextInstance]] | None:
         try:
             return self._find(images)
-        except torch.OutOfMemoryError:  # its traceback holds the tensors: it must not leave this function
+        except OutOfDeviceMemoryError:
             return None
 
     def _find(self, images: Sequence[Image]) -> list[list[TextInstance]]:
@@ -140,19 +133,16 @@ class Spotter:
         return found if self.recognizer is None else self.recognizer.read_instances(images, found, augment)
 
     def _spot_at(self, images: Sequence[Image], resize: Resize) -> list[list[TextInstance]]:
-        levels, plans = self._encode(images, resize)
-        return self._embed(levels, self._detect(levels, plans), plans)
+        encoded, plans = self._encode(images, resize)
+        return self._embed(encoded, self._detect(encoded, plans), plans)
 
-    def _detect(self, levels: list[Tensor], plans: list[ResizePlan]) -> list[_Region]:
-        maps = self._model.detect(levels).probability
-        probability = maps.float().sigmoid().cpu().numpy()
+    def _detect(self, encoded: EncodedImages, plans: Sequence[ResizePlan]) -> list[_Region]:
         return [
             region
             for photo, plan in enumerate(plans)
-            for region in self._find_regions(probability[photo], plan, photo)
+            for region in self._find_regions(encoded.probability[photo], plan, photo)
         ]
 
-    @torch.inference_mode()
     def read(
         self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]], augment: bool = False
     ) -> list[list[TextInstance]]:
@@ -166,25 +156,19 @@ class Spotter:
         Returns:
             One instance a polygon, in order, each with score 1.
         """
-        levels, plans = self._encode(images, self._resizes[0])
+        encoded, plans = self._encode(images, self._resizes[0])
         regions = [
             _Region(photo, word, plan.scale(polygon), 1.0)
             for photo, (plan, words) in enumerate(zip(plans, polygons, strict=True))
             for word, polygon in enumerate(words)
         ]
-        return self._recognize(images, self._embed(levels, regions, plans), augment)
+        return self._recognize(images, self._embed(encoded, regions, plans), augment)
 
-    def _encode(self, images: Sequence[Image], resize: Resize) -> tuple[list[Tensor], list[ResizePlan]]:
+    def _encode(self, images: Sequence[Image], resize: Resize) -> tuple[EncodedImages, list[ResizePlan]]:
         plans = [resize.plan(*image.shape[:2]) for image in images]
-        pixels = self._stack([plan.forward(image) for plan, image in zip(plans, images, strict=True)])
-        return self._model.features(pixels).levels, plans
-
-    def _stack(self, images: list[Image]) -> Tensor:
-        height, width = (max(image.shape[axis] for image in images) for axis in (0, 1))
-        batch = np.zeros((len(images), height, width, 3), np.uint8)
-        for slot, image in zip(batch, images, strict=True):
-            slot[: image.shape[0], : image.shape[1]] = image
-        return torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2)
+        return self._engine.encode(
+            _stack([plan.forward(image) for plan, image in zip(plans, images, strict=True)])
+        ), plans
 
     def _find_regions(self, probability: NDArray[np.float32], plan: ResizePlan, photo: int) -> list[_Region]:
         detector = self._config.detector
@@ -198,7 +182,7 @@ class Spotter:
         ]
 
     def _embed(
-        self, levels: list[Tensor], regions: list[_Region], plans: list[ResizePlan]
+        self, encoded: EncodedImages, regions: list[_Region], plans: list[ResizePlan]
     ) -> list[list[TextInstance]]:
         """Embed and read all regions; of several readings of a word the most confident is kept."""
         found: list[dict[int, TextInstance]] = [{} for _ in plans]
@@ -206,14 +190,11 @@ class Spotter:
             return [[] for _ in plans]
         columns, margin = self._config.embedder.region[1], self._config.embedder.margin
         edges = np.stack([region_edges(region.polygon, columns, margin) for region in regions])
-        owner = torch.tensor([region.photo for region in regions], device=self.device)
-        readings = self._model.read_regions(levels, torch.from_numpy(edges).to(self.device), owner)
-        classes, confidences = decode_ctc(readings.logits)
-        embeddings = readings.embeddings.float().cpu().numpy()
+        owner = np.array([region.photo for region in regions])
+        readings = self._engine.read_regions(encoded, edges, owner)
+        classes, confidences = decode_best_path(readings.logits)
         # With a recognizer they are not needed: it has its own.
-        posteriors = (
-            [] if self.recognizer else pack_posteriors(readings.logits.float().cpu().numpy(), self._charset)
-        )
+        posteriors = [] if self.recognizer else pack_posteriors(readings.logits, self._charset)
         for i, (region, row, confidence) in enumerate(
             zip(regions, classes.tolist(), confidences.tolist(), strict=True)
         ):
@@ -225,7 +206,16 @@ class Spotter:
                     region.score,
                     self._charset.decode(row),
                     confidence,
-                    embeddings[i],
+                    readings.embeddings[i],
                     ctc_posteriors=posteriors[i] if posteriors else b"",
                 )
         return [list(words.values()) for words in found]
+
+
+def _stack(images: Sequence[Image]) -> NDArray[np.uint8]:
+    """Return images of any sizes as one array, padded with zeros on the right and below."""
+    height, width = (max(image.shape[axis] for image in images) for axis in (0, 1))
+    batch = np.zeros((len(images), height, width, 3), np.uint8)
+    for slot, image in zip(batch, images, strict=True):
+        slot[: image.shape[0], : image.shape[1]] = image
+    return batch

@@ -29,6 +29,28 @@ _BLANK = bytes([0] + [255] * (CLASSES - 1))  # a frame of padding: certainly bla
 _TEMPERATURE = 2.0  # chosen on validation, together with the weight of likelihoods in the ranking
 
 
+def decode_best_path(logits: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the best path of CTC logits, and how confident it is.
+
+    Args:
+        logits: (N, T, V), class 0 the blank.
+
+    Returns:
+        Classes (N, T), 0 where no character starts, and confidences (N,): the product of the probabilities of
+        the characters, each at its most confident frame, and 0 when nothing is read.
+    """
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    classes, confident = shifted.argmax(axis=-1), 1 / shifted.sum(axis=-1)
+    starts = classes != 0
+    starts[:, 1:] &= classes[:, 1:] != classes[:, :-1]
+    run = np.cumsum(starts, axis=1) * (classes != 0)  # 1-based number of the character a frame belongs to
+    best = np.zeros((len(classes), classes.shape[1] + 1), np.float32)
+    np.maximum.at(best, (np.arange(len(classes))[:, None], run), confident)
+    used = np.arange(best.shape[1]) <= run.max(axis=1, keepdims=True)
+    confidence = np.where(used, best, 1)[:, 1:].prod(axis=1) * starts.any(axis=1)
+    return np.where(starts, classes, 0), confidence.astype(np.float32)
+
+
 def pack_posteriors(logits: NDArray[np.float32], charset: Charset) -> list[bytes]:
     """Return the CTC posteriors of each crop in bytes: (T, ``CLASSES``) uint8 costs, in row order.
 

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from stsearch.datasets.labelled_folder import read_dataset, read_words
-from stsearch.engines.quantized import calibrate_activations
-from stsearch.engines.torch_engine import fold_batch_norms, make_fast
 from stsearch.errors import UsageError
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.predictions import Predictions, predict
-from stsearch.evaluation.recognition import WORD_RULE, WordReport, joined
+from stsearch.evaluation.recognition import WORD_RULE, WordReport, evaluate_words, joined
 from stsearch.evaluation.scoring import Report, score
-from stsearch.images import Resize, read_image
 from stsearch.models.scene_text import SceneTextModel, freeze_prompts
 from stsearch.search.calibration import Table, expected_calibration_error, fit_calibration, match_probability
-from stsearch.search.query_encoder import QueryEncoder
-from stsearch.spotting.spotter import Spotter
+from stsearch.search.query_encoder import QueryEncoder, load_query_encoder
+from stsearch.spotting.load import load_spotter
+from stsearch.spotting.recognition import RecognizerRunner
 from stsearch.training.validation import (
     Validation,
     add_detection,
-    make_query_encoder,
     predict_and_tune,
-    validate,
-    validate_reading,
+    validate_labelled,
 )
 from stsearch.types import ModelInfo, Sample
 from stsearch.weights.card import Card
@@ -40,7 +35,6 @@ MIN_PROBABILITY = 0.1
 """Pairs of query and photograph count in the calibration error from this probability on."""
 
 _FOLDS = 5
-_CALIBRATION_PHOTOS = 32  # that the ranges of activations are measured on
 
 Figures = dict[str, Any]  # Any: JSON
 
@@ -54,8 +48,8 @@ def measure(
 ) -> tuple[Card, Validation]:
     """Measure the weights in ``folder`` and write figures, ranking weights and calibration to their card.
 
-    First the weights are made ready for use: the prompt is frozen, and the ranges of activations are measured
-    for inference in 8 bits, which the figures are of where the CPU has it.
+    First the prompt is frozen. The figures are of what a user runs: of the graphs in 8 bits on a CPU, if the
+    weights have been exported (``training.export``).
 
     Args:
         folder: of the weights.
@@ -74,11 +68,11 @@ def measure(
     model, card = load_model(str(folder), device)
     samples_of = {path.name: read_dataset(path) for path in sets}
     samples = [sample for some in samples_of.values() for sample in some]
-    if model.matcher is None:
-        _calibrate_activations(model, samples)
-    spotter, encoder = Spotter(model, Card(model.config).info), make_query_encoder(model)
-    detected = predict_and_tune(spotter, samples, encoder)
-    result = add_detection(validate(model, samples, detect=False), detected)
+    freeze_prompts(model)
+    card = save_model(folder, model, card)
+    spotter, encoder = load_spotter(str(folder), device), load_query_encoder(str(folder))
+    detected = predict_and_tune(spotter.for_indexing(), samples, encoder)
+    result = add_detection(validate_labelled(spotter, samples, encoder), detected)
     encoder = detected.encoder
     figures = _score_sets(samples_of, detected.predictions, encoder)
     for path in more_sets:
@@ -87,9 +81,8 @@ def measure(
     table, error = calibrate(detected.report)
     metrics = card_metrics(result, sets)
     metrics["validation"] |= {"calibration_error": error, "by_set": figures}
-    if word_sets and model.recognizer is not None:
-        metrics |= _measure_reading(model, word_sets)
-    freeze_prompts(model)
+    if word_sets and spotter.recognizer is not None:
+        metrics |= _measure_reading(spotter.recognizer, word_sets)
     _set_ranking(model, encoder.info, table)
     card = dataclasses.replace(card, metrics=metrics, known_failures=result.weaknesses)
     return save_model(folder, model, card), result
@@ -114,22 +107,6 @@ def _set_ranking(model: SceneTextModel, info: ModelInfo, calibration: Table) -> 
         likelihood_weight=info.likelihood_weight,
         calibration=calibration,
     )
-
-
-def _calibrate_activations(model: SceneTextModel, samples: Sequence[Sample]) -> None:
-    activation_max = calibrate_activations(make_fast(fold_batch_norms(model)), _pictures(model, samples))
-    backbone = dataclasses.replace(model.config.backbone, activation_max=activation_max)
-    model.config = dataclasses.replace(model.config, backbone=backbone)
-
-
-def _pictures(model: SceneTextModel, samples: Sequence[Sample]) -> Iterator[torch.Tensor]:
-    """Yield some photographs at every size of inference, (1, 3, H, W) uint8."""
-    device = next(model.parameters()).device
-    for sample in samples[:: -(-len(samples) // _CALIBRATION_PHOTOS)]:
-        image = read_image(sample.image)
-        for size in model.config.sizes:
-            plan = Resize(size).plan(*image.shape[:2])
-            yield torch.from_numpy(plan.forward(image)).to(device).permute(2, 0, 1)[None]
 
 
 def calibrate(report: Report) -> tuple[Table, float]:
@@ -182,8 +159,8 @@ def _score_sets(
     return figures
 
 
-def _measure_reading(model: SceneTextModel, word_sets: Sequence[Path]) -> Figures:
-    reports = {path.name: validate_reading(model, read_words(path), augment=True) for path in word_sets}
+def _measure_reading(recognizer: RecognizerRunner, word_sets: Sequence[Path]) -> Figures:
+    reports = {path.name: evaluate_words(recognizer, read_words(path), augment=True) for path in word_sets}
     metrics = card_metrics(joined(list(reports.values())), word_sets)
     metrics["words"]["by_set"] = {name: dataclasses.asdict(report) for name, report in reports.items()}
     return metrics

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Subset
 
 from stsearch.config import Preset, StageConfig
 from stsearch.datasets.labelled_folder import read_dataset, read_words
-from stsearch.engines.torch_engine import keep_freed_memory
+from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.errors import UsageError
 from stsearch.evaluation.recognition import WordReport
 from stsearch.models.scene_text import SceneTextModel, build_model
@@ -23,6 +23,7 @@ from stsearch.synth.renderer import load_assets
 from stsearch.training.batches import Batch, BatchDataset, TrainingData
 from stsearch.training.detected_outlines import add_detected_outlines
 from stsearch.training.finalize import card_metrics, measure
+from stsearch.training.memory import keep_freed_memory
 from stsearch.training.presets import load_preset, select_stages
 from stsearch.training.run_folder import RunFolder, start_card
 from stsearch.training.stage import StageInProgress
@@ -239,7 +240,10 @@ class _Run:
     def _data_for(self, stage: StageConfig) -> TrainingData:
         if not (stage.reads_crops and stage.detected_outlines):
             return self.data
-        spotter, total = Spotter(self.model, Card(self.model.config).info, reads=False), len(self.data.photos)
+        spotter, total = (
+            Spotter(TorchSceneEngine(self.model), Card(self.model.config).info, reads=False),
+            len(self.data.photos),
+        )
 
         def report(done: int) -> None:
             if done % OUTLINES_EVERY == 0 or done == total:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.errors import UsageError
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.metrics import match_detections, mean_average_precision
@@ -86,15 +87,20 @@ def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> 
         samples: Labelled photographs.
         detect: Whether to run detection; else only labelled words are read.
     """
-    spotter, encoder = Spotter(model, Card(model.config).info), make_query_encoder(model)
+    spotter, encoder = Spotter(TorchSceneEngine(model), Card(model.config).info), make_query_encoder(model)
+    result = validate_labelled(spotter, samples, encoder)
+    return add_detection(result, predict_and_tune(spotter, samples, encoder)) if detect else result
+
+
+def validate_labelled(spotter: Spotter, samples: Sequence[Sample], encoder: QueryEncoder) -> Validation:
+    """Measure what is read at the labelled outlines of ``samples``, with the best weights of the ranking."""
     labelled = _tune_weights(samples, _read_labelled(spotter, samples), encoder)[1]
-    result = Validation(
+    return Validation(
         photos=len(samples),
         queries=len(labelled.average_precision),
         labelled_map=labelled.mean_average_precision,
         labelled_accuracy=labelled.spotting.recall,
     )
-    return add_detection(result, predict_and_tune(spotter, samples, encoder)) if detect else result
 
 
 def predict_and_tune(spotter: Spotter, samples: Sequence[Sample], encoder: QueryEncoder) -> DetectionResults:
@@ -118,14 +124,12 @@ def add_detection(result: Validation, detected: DetectionResults) -> Validation:
     )
 
 
-def validate_reading(
-    model: SceneTextModel, items: Sequence[tuple[Path, str]], augment: bool = False
-) -> WordReport:
-    """Measure the recognizer of ``model`` on word crops and their labels, once or with augmentation."""
-    spotter = Spotter(model, Card(model.config).info)
+def validate_reading(model: SceneTextModel, items: Sequence[tuple[Path, str]]) -> WordReport:
+    """Measure the recognizer of ``model`` on word crops and their labels, each read once."""
+    spotter = Spotter(TorchSceneEngine(model), Card(model.config).info)
     if spotter.recognizer is None:
         raise UsageError(f"model {model.config.name} has no recognizer to measure")
-    return evaluate_words(spotter.recognizer, items, augment=augment)
+    return evaluate_words(spotter.recognizer, items)
 
 
 def make_query_encoder(model: SceneTextModel) -> QueryEncoder:

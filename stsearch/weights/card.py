@@ -28,6 +28,9 @@ class Card:
     config: ModelConfig
     sha256: str = ""  # of model.safetensors
     recognizer_sha256: str = ""  # of recognizer.safetensors; empty without a recognizer
+    graphs: dict[str, str] = field(
+        default_factory=dict
+    )  # of files exported from these tensors, their SHA-256
     parameters: int = 0
     training: dict[str, Any] = field(default_factory=dict)  # Any: JSON; data, licences, seeds, steps
     metrics: dict[str, Any] = field(default_factory=dict)  # Any: JSON; figures with their protocol
@@ -124,10 +127,12 @@ def read_card(folder: Path) -> Card:
         raise WeightsError(str(error)) from error
 
 
-def tensor_files(folder: Path, card: Card) -> dict[Path, str]:
-    """Return the files of tensors in ``folder``, each with the SHA-256 that ``card`` says it has."""
+def weight_files(folder: Path, card: Card) -> dict[Path, str]:
+    """Return the files of tensors and graphs in ``folder``, each with the SHA-256 of ``card``."""
     files = {folder / MODEL_FILE: card.sha256}
-    return files | {folder / RECOGNIZER_FILE: card.recognizer_sha256} if card.recognizer_sha256 else files
+    if card.recognizer_sha256:
+        files[folder / RECOGNIZER_FILE] = card.recognizer_sha256
+    return files | {folder / name: sha256 for name, sha256 in card.graphs.items()}
 
 
 def check_weights(name_or_path: str) -> Card:
@@ -138,7 +143,7 @@ def check_weights(name_or_path: str) -> Card:
     """
     folder = find_weights(name_or_path)
     card = read_card(folder)
-    for path, sha256 in tensor_files(folder, card).items():
+    for path, sha256 in weight_files(folder, card).items():
         checked(path, sha256)
     return card
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -125,15 +125,39 @@ def save_model(folder: Path, model: SceneTextModel, card: Card) -> Card:
         folder.mkdir(parents=True, exist_ok=True)
         sha256 = _write_tensors(folder / MODEL_FILE, rest)
         recognizer_sha256 = _write_tensors(folder / RECOGNIZER_FILE, reader) if reader else ""
+        same = (sha256, recognizer_sha256) == (card.sha256, card.recognizer_sha256)
         card = dataclasses.replace(
-            card, config=model.config, sha256=sha256, recognizer_sha256=recognizer_sha256, parameters=count
+            card,
+            config=model.config,
+            sha256=sha256,
+            recognizer_sha256=recognizer_sha256,
+            graphs=card.graphs if same else {},  # they were exported from other tensors
+            parameters=count,
         )
-        part = folder / "card.json.part"
-        part.write_text(json.dumps(to_dict(card), indent=1) + "\n", encoding="utf-8")
-        part.replace(folder / "card.json")
+        _write_card(folder, card)
     except (OSError, SafetensorError) as error:
         raise WriteError(f"cannot write weights to {folder}: {error}") from error
     return card
+
+
+def add_graphs(folder: Path, card: Card, files: Sequence[Path]) -> Card:
+    """Note in the card of ``folder`` the exported graphs that lie there; return the card as written.
+
+    Raises:
+        WriteError: the folder is not writable.
+    """
+    card = dataclasses.replace(card, graphs={file.name: file_sha256(file) for file in files})
+    try:
+        _write_card(folder, card)
+    except OSError as error:
+        raise WriteError(f"cannot write weights to {folder}: {error}") from error
+    return card
+
+
+def _write_card(folder: Path, card: Card) -> None:
+    part = folder / "card.json.part"
+    part.write_text(json.dumps(to_dict(card), indent=1) + "\n", encoding="utf-8")
+    part.replace(folder / "card.json")
 
 
 def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> str:

@@ -24,7 +24,8 @@ from stsearch.types import ModelInfo
 def letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all weights be those of the letter model."""
     monkeypatch.setattr(
-        "stsearch.spotting.load.load_spotter", lambda *_, reads=True: ColourSpotter(MODEL, reads)
+        "stsearch.spotting.load.load_spotter",
+        lambda _name, _device, reads, _engine: ColourSpotter(MODEL, reads),
     )
     monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda _: LetterEncoder(MODEL))
     monkeypatch.setattr("stsearch.weights.card.check_weights", lambda name: SimpleNamespace(info=MODEL))

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stsearch.datasets.labelled_folder import read_dataset
+from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.predictions import predict
 from stsearch.evaluation.scoring import Report, score
@@ -34,13 +35,13 @@ class ApartSpotter(Spotter):
     """Detects with one network, embeds and reads with another."""
 
     def __init__(self, detector: Spotter, embedder: Spotter) -> None:
-        super().__init__(embedder._model, embedder.info)
+        super().__init__(embedder._engine, embedder.info)
         self._detector = detector
 
     def _spot_at(self, images: Sequence[Image], resize: Resize) -> list[list[TextInstance]]:
         seen, plans = self._detector._encode(images, resize)
-        levels, _ = self._encode(images, resize)
-        return self._embed(levels, self._detector._detect(seen, plans), plans)
+        encoded, _ = self._encode(images, resize)
+        return self._embed(encoded, self._detector._detect(seen, plans), plans)
 
 
 def main() -> None:
@@ -59,7 +60,7 @@ def main() -> None:
 def load_spotter(folder: Path, threshold: float) -> Spotter:
     """Load weights with another kernel threshold."""
     model, card = load_model(str(folder))
-    return Spotter(with_threshold(model, threshold), card.info)
+    return Spotter(TorchSceneEngine(with_threshold(model, threshold)), card.info)
 
 
 def with_threshold(model: SceneTextModel, threshold: float) -> SceneTextModel:

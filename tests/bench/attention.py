@@ -17,11 +17,12 @@ import numpy as np
 import torch
 
 from stsearch.config import StageConfig
-from stsearch.engines.torch_engine import attention_for_training, keep_freed_memory
+from stsearch.engines.torch_engine import attention_for_training
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.synth.renderer import load_assets
 from stsearch.training.batches import Batch, BatchDataset, TrainingData
 from stsearch.training.crops import CropBatch
+from stsearch.training.memory import keep_freed_memory
 from stsearch.training.objective import total_loss
 from stsearch.training.presets import load_preset, select_stages
 

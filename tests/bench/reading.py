@@ -21,17 +21,18 @@ from pathlib import Path
 import numpy as np
 
 from stsearch.datasets.labelled_folder import read_dataset, read_words
+from stsearch.engines.torch_engine import TorchCropEngine, fold_batch_norms, make_fast
 from stsearch.evaluation import metrics
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.predictions import Predictions, predict
 from stsearch.evaluation.scoring import score
 from stsearch.images import read_image
-from stsearch.models.recognizer import Recognizer
 from stsearch.search.query_encoder import load_query_encoder
 from stsearch.spotting.load import load_recognizer_runner, load_spotter
 from stsearch.spotting.recognition import BATCH, RecognizerRunner
 from stsearch.training.validation import LIKELIHOOD_WEIGHTS, TRANSCRIPT_WEIGHTS
 from stsearch.types import Image, Sample
+from stsearch.weights.io import load_recognizer
 
 WAYS = {  # whether the cross-modal branch has the last word, and how often both refine
     "visual branch": (False, 0),
@@ -70,8 +71,7 @@ def each_way(model: str) -> Iterator[tuple[str, RecognizerRunner]]:
     """Yield a reader for every way of reading."""
     for autoregressive in (True, False):
         for name, (cross_modal, refinements) in WAYS.items():
-            reader = load_recognizer_runner(model)
-            recognizer: Recognizer = reader._recognizer
+            recognizer = make_fast(fold_batch_norms(load_recognizer(model)))
             if cross_modal and recognizer.cross is None:
                 continue
             recognizer.config = dataclasses.replace(
@@ -80,6 +80,7 @@ def each_way(model: str) -> Iterator[tuple[str, RecognizerRunner]]:
                 cross_modal=cross_modal,
                 refinements=refinements,
             )
+            reader = RecognizerRunner(TorchCropEngine(recognizer))
             yield f"{name}, {'one by one' if autoregressive else 'all at once'}", reader
 
 

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import PIL.Image
 import pytest
-import torch
 import typer
 from dataset_fixtures import SVT, save_word_set, write
 from eval_fixtures import FakeEncoder, FakeSpotter, box, instance, write_house_folder
@@ -31,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def fake_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``stsearch eval`` find WIDE10 in the photograph of ``labelled``, whatever the weights."""
-    monkeypatch.setattr("stsearch.spotting.load.load_spotter", lambda name, device, reads=True: FakeSpotter())
+    monkeypatch.setattr("stsearch.spotting.load.load_spotter", lambda *_: FakeSpotter())
     monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda name: FakeEncoder())
 
 
@@ -107,8 +106,8 @@ def test_eval_as_json_names_rule_weights_and_every_query(
 @pytest.fixture
 def fake_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``stsearch eval`` read half of any word crops right, whatever the weights."""
-    reader = SimpleNamespace(device=torch.device("cpu"), config=RecognizerConfig(size=(32, 128)))
-    monkeypatch.setattr("stsearch.spotting.load.load_recognizer_runner", lambda name, device: reader)
+    reader = SimpleNamespace(device="cpu", precision="float32", config=RecognizerConfig(size=(32, 128)))
+    monkeypatch.setattr("stsearch.spotting.load.load_recognizer_runner", lambda *_: reader)
     monkeypatch.setattr(
         "stsearch.evaluation.recognition.evaluate_words",
         lambda reader, items, augment: WordReport(len(list(items)), 0.5, 0.75, 9.0, 0.6, 0.8),

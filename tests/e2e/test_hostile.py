@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """Index the folder once, in this process and without weights."""
     weights = ModuleType("stsearch.spotting.load")
-    weights.load_spotter = lambda *_, reads: ColourSpotter(reads=reads)  # type: ignore[attr-defined]  # a stand-in
+    weights.load_spotter = lambda *_: ColourSpotter()  # type: ignore[attr-defined]  # a stand-in
     out, err = StringIO(), StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setitem(sys.modules, "stsearch.spotting.load", weights)

@@ -42,7 +42,7 @@ class Spotter(ColourSpotter):
 
 gallery.EXACT_LIMIT = 20
 weights = ModuleType("stsearch.spotting.load")
-weights.load_spotter = lambda name, device, reads: Spotter()
+weights.load_spotter = lambda *_: Spotter()
 sys.modules["stsearch.spotting.load"] = weights
 card.check_weights = lambda name: SimpleNamespace(info=MODEL)
 if limit := int(os.environ.get("FSIZE", 0)):

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -47,28 +43,6 @@ def test_weights_take_the_fast_precision_and_buffers_keep_theirs(
     assert {buffer.dtype for buffer in ready.buffers() if buffer.is_floating_point()} == {torch.float32}
     assert after.dtype == dtype
     assert torch.allclose(before, after.float(), atol=0.02)
-
-
-TENSORS = """
-import resource, torch
-from stsearch.engines.torch_engine import make_fast
-
-def faults():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-
-make_fast(torch.nn.Linear(2, 2))
-before = faults()
-for value in range(20):
-    torch.full((40_000_000,), value, dtype=torch.uint8)
-print(faults() - before)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc is asked to keep memory")
-def test_the_memory_of_a_freed_tensor_is_used_again_without_page_faults() -> None:
-    pages = 40_000_000 // resource.getpagesize()
-    done = subprocess.run([sys.executable, "-c", TENSORS], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 20 * pages / 4  # a small object may come to lie in the way, now and then
 
 
 def test_attention_for_training_has_the_gradients_of_the_fused_kernel_without_it() -> None:

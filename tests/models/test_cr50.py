@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.models.scene_text import build_model, freeze_prompts
 from stsearch.spotting.load import load_recognizer_runner
 from stsearch.spotting.spotter import Spotter
@@ -46,7 +47,7 @@ def test_the_published_size_takes_a_step_is_saved_loaded_and_spots(word_scene: S
     with torch.inference_mode():
         before, after = (m.detect(m.features(image).levels).probability for m in (model, loaded))
     assert torch.allclose(before, after, atol=0.05)  # kept in half precision
-    assert isinstance(Spotter(loaded, card.info).spot([word_scene.image])[0], list)
+    assert isinstance(Spotter(TorchSceneEngine(loaded), card.info).spot([word_scene.image])[0], list)
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ def test_orders_asked_together_answer_as_they_do_alone(decoder: PermutedDecoder)
 def test_context_grows_a_character_at_a_time_to_what_it_is_at_once(decoder: PermutedDecoder) -> None:
     tokens = torch.tensor([[decoder.start, 3, 1, 2]])
     whole = decoder.context(tokens)
-    steps = [decoder.context(tokens[:, i : i + 1], first=i) for i in range(4)]
+    steps = [decoder.context(tokens[:, i : i + 1], torch.tensor([i])) for i in range(4)]
     for part in (0, 1):
         assert torch.allclose(whole[part], torch.cat([step[part] for step in steps], dim=2), atol=1e-6)
 

@@ -12,7 +12,7 @@ from prompt_fixtures import PROMPTS, QUERIES, difference, make_model, outputs, r
 from torch import Tensor, nn
 
 from stsearch.config import ModelConfig, PromptConfig, TextTowerConfig
-from stsearch.engines.torch_engine import fold_batch_norms
+from stsearch.engines.torch_engine import TorchSceneEngine, fold_batch_norms
 from stsearch.errors import UsageError
 from stsearch.models.detector import binary_map
 from stsearch.models.layers import FeaturePyramid
@@ -122,9 +122,9 @@ def test_the_spotter_finds_the_same_with_a_frozen_prompt(
     model = make_model(micro_config)
     polygons = [[word.polygon for word in word_scene.words]]
     info = Card(model.config).info
-    [before] = Spotter(model, info).read([word_scene.image], polygons)
+    [before] = Spotter(TorchSceneEngine(model), info).read([word_scene.image], polygons)
     freeze_prompts(model)
-    [after] = Spotter(model, info).read([word_scene.image], polygons)
+    [after] = Spotter(TorchSceneEngine(model), info).read([word_scene.image], polygons)
     assert [i.transcript for i in before] == [i.transcript for i in after]
     assert np.stack([i.embedding for i in before]) == pytest.approx(
         np.stack([i.embedding for i in after]), abs=1e-5
@@ -134,7 +134,7 @@ def test_the_spotter_finds_the_same_with_a_frozen_prompt(
 def test_the_spotter_leaves_the_model_its_text_tower(micro_config: ModelConfig) -> None:
     model = make_model(micro_config)
     names, config = list(model.state_dict()), model.config
-    Spotter(model, Card(config).info)
+    Spotter(TorchSceneEngine(model), Card(config).info)
     assert list(model.state_dict()) == names
     assert model.config == config
 

@@ -28,12 +28,12 @@ def test_every_order_judges_the_characters_and_two_judge_the_end(
     logits = micro_recognizer.teach(micro_recognizer.features(crops[:2]), ["ab", "Z"], 4, random())
     a, b, z = micro_recognizer.charset.encode("abZ")
     assert logits.targets.tolist() == [
-        [[a, b, END, IGNORED]] * 2 + [[a, b, IGNORED, IGNORED]] * 2,
-        [[z, END, IGNORED, IGNORED]] * 2 + [[z, IGNORED, IGNORED, IGNORED]] * 2,
+        [[a, b, END]] * 2 + [[a, b, IGNORED]] * 2,
+        [[z, END, IGNORED]] * 2 + [[z, IGNORED, IGNORED]] * 2,
     ]
     assert {name: branch.shape for name, branch in logits.branches.items()} == {
-        "visual": (2, 4, 4, 95),
-        "cross": (2, 4, 4, 95),
+        "visual": (2, 4, 3, 95),
+        "cross": (2, 4, 3, 95),
     }
 
 
@@ -125,7 +125,7 @@ def test_every_way_to_read_gives_probabilities_that_do_not_depend_on_the_batch(
 class Speller:
     """A decoder that spells, of what stands in row n of the memory, n times the same character."""
 
-    def context(self, tokens: torch.Tensor, first: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def context(self, tokens: torch.Tensor, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         self.rows = len(tokens)
         return torch.zeros(self.rows, 1, 1, 1), torch.zeros(self.rows, 1, 1, 1)
 
@@ -149,7 +149,7 @@ def test_words_that_ended_leave_and_the_others_are_spelled_to_their_ends(
     decoder = Speller()
     micro_recognizer.visual.start = 95
     logits = micro_recognizer._spell(decoder, memory, 26)  # type: ignore[arg-type]  # a stand-in
-    assert decoder.rows == 4  # of 17, filled up
+    assert decoder.rows == 1  # of 17
     expected = [[10 + n] * n + [END] * (8 - n) for n in lengths.tolist()]
     assert logits.argmax(dim=-1).tolist() == expected
 

@@ -11,7 +11,6 @@ from stsearch.config import ModelConfig
 from stsearch.geometry.polygons import region_edges
 from stsearch.models.backbone import STRIDES
 from stsearch.models.detector import binary_map
-from stsearch.models.embedder import decode_ctc
 from stsearch.models.layers import sample_regions
 from stsearch.models.scene_text import SceneTextModel, build_model
 
@@ -105,18 +104,3 @@ def test_large_words_are_sampled_from_coarse_levels() -> None:
     boxes = [np.array([[[0, 0], [60, 0]], [[0, h], [60, h]]], np.float32) for h in heights]
     sampled = sample_regions(levels, torch.from_numpy(np.stack(boxes)), torch.zeros(6).long(), 8, STRIDES)
     assert sampled[:, 0, 0, 0].tolist() == [4, 4, 8, 16, 32, 32]
-
-
-def test_ctc_decoding_collapses_repeats_and_keeps_doubles_apart() -> None:
-    path = [0, 5, 5, 0, 5, 7, 7, 0]
-    logits = torch.nn.functional.one_hot(torch.tensor([path, [0] * 8]), 10).float() * 20
-    classes, confidence = decode_ctc(logits)
-    assert [c for c in classes[0].tolist() if c] == [5, 5, 7]
-    assert confidence[0].item() == pytest.approx(1.0, abs=1e-3)
-    assert confidence[1].item() == 0.0
-
-
-def test_ctc_confidence_is_the_product_of_character_probabilities() -> None:
-    probabilities = torch.tensor([[[0.1, 0.8, 0.1], [0.2, 0.6, 0.2], [0.9, 0.05, 0.05], [0.3, 0.2, 0.5]]])
-    _, confidence = decode_ctc(probabilities.log())
-    assert confidence.item() == pytest.approx(0.8 * 0.5)

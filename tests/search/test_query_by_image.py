@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gallery_fixtures import MODEL, embed, make_gallery
 
+from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.images import read_image
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.search.engine import Hit, search
@@ -89,7 +90,7 @@ def test_a_tall_picture_is_turned_to_where_it_is_read_surest_a_character() -> No
 
 def test_the_network_embeds_a_picture_of_a_word(micro_model: SceneTextModel) -> None:
     info = ModelInfo("micro", "0" * 64, micro_model.config.embedder.characters, 64, 256)
-    query, encoder = query_by_image(Spotter(micro_model, info), blank(30, 90), "crop.png")
+    query, encoder = query_by_image(Spotter(TorchSceneEngine(micro_model), info), blank(30, 90), "crop.png")
     (embedding,) = encoder(query.words)
     assert embedding.shape == (64,)
     assert float(np.linalg.norm(embedding)) == pytest.approx(1.0, abs=1e-4)

@@ -10,6 +10,7 @@ import torch
 from polygon_fixtures import polygon_iou
 from torch import Tensor, nn
 
+from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.errors import DeviceError
 from stsearch.models.detector import DetectionMaps
 from stsearch.models.recognizer import Recognizer
@@ -33,7 +34,7 @@ class KnowingDetector(nn.Module):
 @pytest.fixture
 def spotter(micro_model: SceneTextModel) -> Spotter:
     micro_model.detector = KnowingDetector()  # type: ignore[assignment]  # a stand-in for the trained head
-    return Spotter(micro_model, Card(micro_model.config).info)
+    return Spotter(TorchSceneEngine(micro_model), Card(micro_model.config).info)
 
 
 def test_a_word_comes_back_in_pixels_of_its_photograph(spotter: Spotter, word_scene: Scene) -> None:
@@ -73,7 +74,7 @@ def test_only_a_tall_quad_is_read_in_three_directions() -> None:
 def test_reading_at_two_sizes_gives_a_word_once(micro_model: SceneTextModel, word_scene: Scene) -> None:
     micro_model.detector = KnowingDetector()  # type: ignore[assignment]  # a stand-in for the trained head
     micro_model.config = dataclasses.replace(micro_model.config, scales=(1.0, 1.0))
-    [found] = Spotter(micro_model, Card(micro_model.config).info).spot([word_scene.image])
+    [found] = Spotter(TorchSceneEngine(micro_model), Card(micro_model.config).info).spot([word_scene.image])
     assert len(found) == 1
 
 
@@ -81,9 +82,9 @@ def test_a_recognizer_has_the_last_word_on_what_is_read(
     micro_model: SceneTextModel, micro_recognizer: Recognizer, word_scene: Scene
 ) -> None:
     micro_model.detector = KnowingDetector()  # type: ignore[assignment]  # a stand-in for the trained head
-    [rough] = Spotter(micro_model, Card(micro_model.config).info).spot([word_scene.image])
+    [rough] = Spotter(TorchSceneEngine(micro_model), Card(micro_model.config).info).spot([word_scene.image])
     micro_model.recognizer = micro_recognizer
-    spotter = Spotter(micro_model, Card(micro_model.config).info)
+    spotter = Spotter(TorchSceneEngine(micro_model), Card(micro_model.config).info)
     [read] = spotter.spot([word_scene.image])
     assert spotter.recognizer is not None
     assert spotter.decode_side == 2 * 256  # crops are cut from more pixels than words are found in
@@ -91,7 +92,9 @@ def test_a_recognizer_has_the_last_word_on_what_is_read(
     assert [each.transcript for each in read] == [each.transcript for each in again]
     assert [each.confidence for each in read] != [each.confidence for each in rough]
     assert (read[0].embedding == rough[0].embedding).all()
-    [unread] = Spotter(micro_model, Card(micro_model.config).info, reads=False).spot([word_scene.image])
+    [unread] = Spotter(TorchSceneEngine(micro_model), Card(micro_model.config).info, reads=False).spot(
+        [word_scene.image]
+    )
     assert [each.transcript for each in unread] == [each.transcript for each in rough]
     assert [each.ctc_posteriors for each in read] == [each.ctc_posteriors for each in again]
     assert [each.ctc_posteriors for each in unread] == [
@@ -120,9 +123,11 @@ class FullDevice(KnowingDetector):
 
 def full_spotter(model: SceneTextModel, limit: int) -> tuple[Spotter, FullDevice]:
     model.detector = FullDevice(limit)  # type: ignore[assignment]
-    spotter = Spotter(model, Card(model.config).info)
+    spotter = Spotter(TorchSceneEngine(model), Card(model.config).info)
     spotter._batch_size = 8  # as on a device that takes what it is given
-    device = spotter._model.detector
+    engine = spotter._engine
+    assert isinstance(engine, TorchSceneEngine)
+    device = engine.model.detector
     assert isinstance(device, FullDevice)
     return spotter, device
 

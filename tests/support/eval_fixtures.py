@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from stsearch.evaluation.predictions import Predictions
@@ -60,8 +60,11 @@ class FakeSpotter:
     info = INFO
     decode_side = INFO.longer_side
     threads = 0
-    device = torch.device("cpu")
+    device = "cpu"
     precision = "float32"
+
+    def for_indexing(self) -> Self:
+        return self
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         return [[instance(f"wide{image.shape[1]}")] for image in images]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import PIL.Image
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import PhotoFile, Spotted
 from stsearch.text.charset import ALPHANUMERIC, normalize
-from stsearch.types import Image, ModelInfo, Polygon, TextInstance
+from stsearch.types import PHOTO_BATCH, Image, ModelInfo, Polygon, TextInstance
+from stsearch.worker_pool import usable_cores
 
 DIM = len(ALPHANUMERIC)
 MODEL = ModelInfo("letters", "ab" * 32, ALPHANUMERIC, DIM, 64, 0.5)
@@ -99,8 +99,12 @@ class ColourSpotter:
         self.info = info
         self.reads = reads
         self.decode_side = info.longer_side
-        self.device = SimpleNamespace(type="cpu")
+        self.device, self.precision = "cpu", "none"
         self.seen = 0
+
+    def for_indexing(self) -> Self:
+        self.threads = min(usable_cores(), PHOTO_BATCH)
+        return self
 
     def read(
         self, images: Sequence[Image], polygons: Sequence[Sequence[Polygon]], augment: bool = False

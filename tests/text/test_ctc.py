@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stsearch.text.charset import Charset
-from stsearch.text.ctc import CLASSES, pack_posteriors, pair_likelihoods, word_likelihoods
+from stsearch.text.ctc import CLASSES, decode_best_path, pack_posteriors, pair_likelihoods, word_likelihoods
 
 CHARSET = Charset("aAbB!é")
 
@@ -144,3 +144,18 @@ def test_the_best_of_all_alignments_counts(word: str, seed: int, columns: int) -
     kept = slow_likelihood(word, np.maximum(probabilities, 1e-5))
     half_a_step = columns / 32 / (2 * len(word))  # of a byte in every column, at most
     assert likelihood(word, packed) == pytest.approx(kept, rel=math.expm1(half_a_step) + 1e-4, abs=1e-9)
+
+
+def test_ctc_decoding_collapses_repeats_and_keeps_doubles_apart() -> None:
+    path = [0, 5, 5, 0, 5, 7, 7, 0]
+    logits = np.eye(10, dtype=np.float32)[[path, [0] * 8]] * 20
+    classes, confidence = decode_best_path(logits)
+    assert [c for c in classes[0].tolist() if c] == [5, 5, 7]
+    assert confidence[0] == pytest.approx(1.0, abs=1e-3)
+    assert confidence[1] == 0.0
+
+
+def test_ctc_confidence_is_the_product_of_character_probabilities() -> None:
+    probabilities = np.array([[[0.1, 0.8, 0.1], [0.2, 0.6, 0.2], [0.9, 0.05, 0.05], [0.3, 0.2, 0.5]]])
+    _, confidence = decode_best_path(np.log(probabilities).astype(np.float32))
+    assert confidence[0] == pytest.approx(0.8 * 0.5)

@@ -47,7 +47,6 @@ def test_the_card_holds_the_figures_of_all_sets_together_and_of_each(
     assert card.metrics["words"]["by_set"]["crops"]["words"] == 1
     assert card.config.transcript_weight == result.transcript_weight
     assert len(card.config.calibration) > 0
-    assert len(card.config.backbone.activation_max) == 1 + 4 * sum(card.config.backbone.layers)
 
 
 def test_sets_of_one_name_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
