@@ -21,6 +21,9 @@ class BackboneConfig:
     input_size: int = 224  # pixels a side the attention pool's position table is made for
     output_dim: int = 256  # of the pooled embedding
     heads: int = 8  # of the attention pool
+    # Kernel of the convolution with stride 2 in the first blocks of C3, C4 and C5; 0: 3x3 at full resolution,
+    # then average pooling, as in CLIP, at 2.25 times the cost of 4x4.
+    strided_kernel: int = 0
     attention_pool: bool = False  # carried only where something reads the pooled embedding
     mean: tuple[float, ...] = (0.481, 0.458, 0.408)  # of the input, RGB in [0, 1]; CLIP's own
     std: tuple[float, ...] = (0.269, 0.261, 0.276)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
+from open_clip.modified_resnet import AttentionPool2d, Bottleneck, ModifiedResNet
 from torch import Tensor, cat, nn
 from torch.nn import functional as F
 
@@ -27,6 +27,9 @@ class ClipResNet(nn.Module):
         )
         if not config.attention_pool:
             self.trunk.attnpool = None
+        if config.strided_kernel:
+            for layer in (self.trunk.layer2, self.trunk.layer3, self.trunk.layer4):
+                _use_strided_conv(layer[0], config.strided_kernel)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Return C2..C5 for (B, 3, H, W) normalised images; H and W are multiples of 32."""
@@ -53,6 +56,13 @@ class ClipResNet(nn.Module):
         if self.trunk.attnpool is None:
             raise ValueError("this backbone has no attention pool: set backbone.attention_pool")
         return _attend_everywhere(self.trunk.attnpool, c5)
+
+
+def _use_strided_conv(block: Bottleneck, kernel: int) -> None:
+    """Replace the 3x3 convolution of ``block``, and the pooling after it, by a convolution with stride 2."""
+    channels = block.conv2.out_channels
+    block.conv2 = nn.Conv2d(channels, channels, kernel, stride=2, padding=(kernel - 1) // 2, bias=False)
+    block.avgpool = nn.Identity()
 
 
 def _attend_everywhere(pool: AttentionPool2d, c5: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 import torch
-from open_clip.modified_resnet import AttentionPool2d
+from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
 from prompt_fixtures import DIM, POOLED, make_backbone, random_images
 from torch import nn
 
 from stsearch.config import BackboneConfig
-from stsearch.models.backbone import ClipResNet
+from stsearch.models.backbone import STRIDES, ClipResNet
 from stsearch.training.presets import PRESETS
 
 
@@ -93,3 +93,36 @@ def test_embedding_without_attention_pool_is_refused() -> None:
     backbone = ClipResNet(dataclasses.replace(POOLED, attention_pool=False))
     with pytest.raises(ValueError, match=r"backbone\.attention_pool"):
         backbone.embed(torch.zeros(1, 256, 2, 2))
+
+
+@pytest.mark.parametrize("kernel", [3, 4])
+@pytest.mark.parametrize("size", [(64, 128), (96, 224)])
+def test_strided_convolutions_keep_the_strides_of_the_stages(kernel: int, size: tuple[int, int]) -> None:
+    backbone = make_backbone(dataclasses.replace(POOLED, strided_kernel=kernel))
+    with torch.inference_mode():
+        stages = backbone(random_images(2, *size) / 128 - 1)
+    shapes = [(2, c, size[0] // s, size[1] // s) for c, s in zip(backbone.channels, STRIDES, strict=True)]
+    assert [tuple(stage.shape) for stage in stages] == shapes
+
+
+def test_a_strided_convolution_of_4x4_can_be_3x3_and_average_pooling() -> None:
+    pooled = make_backbone(POOLED).trunk.layer2[0]
+    strided = ClipResNet(dataclasses.replace(POOLED, strided_kernel=4)).trunk.layer2[0].eval()
+    state = pooled.state_dict()
+    shifts = [nn.functional.pad(state["conv2.weight"], (x, 1 - x, y, 1 - y)) for x in (0, 1) for y in (0, 1)]
+    state["conv2.weight"] = torch.stack(shifts).mean(dim=0)
+    strided.load_state_dict(state)
+    with torch.inference_mode():
+        for block in (pooled, strided):
+            block.act2 = nn.Identity()  # without the rectifier between them both are linear
+        features = torch.rand(1, 32, 16, 24)
+        assert strided(features).numpy() == pytest.approx(pooled(features).numpy(), abs=1e-4)
+
+
+def test_without_strided_convolutions_the_tower_is_open_clip_s() -> None:
+    backbone = make_backbone(POOLED)
+    own = ModifiedResNet(list(POOLED.layers), DIM, POOLED.heads, POOLED.input_size, POOLED.width).eval()
+    own.load_state_dict(backbone.trunk.state_dict())
+    images = random_images(1, 224, 224) / 128 - 1
+    with torch.inference_mode():
+        assert torch.equal(backbone.trunk(images), own(images))
