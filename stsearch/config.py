@@ -75,6 +75,8 @@ class DetectorConfig:
     """A DB head (Liao et al., AAAI 2020) and its post-processing."""
 
     channels: int = 32  # inside the head
+    squeezed_channels: int = 0  # of a 1x1 convolution before the first 3x3; 0: there is none
+    upsampled_channels: int = 0  # after the last upsampling; 0: channels
     stride: int = 2  # pixels a cell of the probability map
     amplification: float = 50.0  # k of the differentiable step function
     shrink_ratio: float = 0.4  # r of the shrunken kernel
@@ -147,7 +149,10 @@ class ModelConfig:
     name: str = "tiny"
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     prompts: PromptConfig | None = None  # needs the backbone's attention pool
-    neck_channels: int = 64
+    neck_channels: int = 64  # of P2..P5
+    # Of the levels while they are added, before they are smoothed; 0: neck_channels. The sums have a low
+    # rank: 24 channels hold 99.5 % of what the smoothing convolutions make of 64.
+    neck_inner_channels: int = 0
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -55,6 +56,17 @@ def micro_config() -> ModelConfig:
         detector=DetectorConfig(channels=8),
         embedder=EmbedderConfig(channels=(16, 16, 24), hidden=16, frames=8, frame_dim=8, character_dim=16),
         longer_side=256,
+    )
+
+
+@pytest.fixture(scope="session")
+def cheap_config(micro_config: ModelConfig) -> ModelConfig:
+    """Return the configuration of such a network with everything that makes detection cheaper."""
+    return dataclasses.replace(
+        micro_config,
+        backbone=dataclasses.replace(micro_config.backbone, strided_kernel=4),
+        neck_inner_channels=8,
+        detector=dataclasses.replace(micro_config.detector, squeezed_channels=4, upsampled_channels=2),
     )
 
 

@@ -25,20 +25,25 @@ class DbDetector(nn.Module):
     def __init__(self, inputs: int, config: DetectorConfig) -> None:
         super().__init__()
         self.upsamplings = {4: 0, 2: 1, 1: 2}[config.stride]
-        self.probability = self._branch(inputs, config.channels)
-        self.threshold = self._branch(inputs, config.channels)
+        self.probability = self._branch(inputs, config)
+        self.threshold = self._branch(inputs, config)
         nn.init.constant_(
             self.probability[-1].get_parameter("bias"), -2.0
         )  # text is rare: start near the prior
 
-    def _branch(self, inputs: int, channels: int) -> nn.Sequential:
-        layers: list[nn.Module] = [conv_norm_relu(inputs, channels)]
-        for _ in range(self.upsamplings):
+    def _branch(self, inputs: int, config: DetectorConfig) -> nn.Sequential:
+        channels, squeezed = config.channels, config.squeezed_channels
+        layers: list[nn.Module] = [nn.Conv2d(inputs, squeezed, 1)] if squeezed else []
+        layers.append(conv_norm_relu(squeezed or inputs, channels))
+        for upsampling in range(1, self.upsamplings + 1):
+            is_last = upsampling == self.upsamplings
+            outputs = config.upsampled_channels if is_last and config.upsampled_channels else channels
             layers += [
-                nn.ConvTranspose2d(channels, channels, 2, 2, bias=False),
-                nn.BatchNorm2d(channels),
+                nn.ConvTranspose2d(channels, outputs, 2, 2, bias=False),
+                nn.BatchNorm2d(outputs),
                 nn.ReLU(True),
             ]
+            channels = outputs
         return nn.Sequential(*layers, nn.Conv2d(channels, 1, 1))
 
     def forward(self, finest: Tensor) -> DetectionMaps:

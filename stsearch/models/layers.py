@@ -41,13 +41,16 @@ def conv_norm_relu(
 class FeaturePyramid(nn.Module):
     """Bring C2..C5 to one width and add them from coarse to fine (FPN, Lin et al. 2017, section 3)."""
 
-    def __init__(self, inputs: tuple[int, ...], channels: int, joins_map: bool = False) -> None:
+    def __init__(
+        self, inputs: tuple[int, ...], channels: int, inner_channels: int = 0, joins_map: bool = False
+    ) -> None:
         super().__init__()
-        self.lateral = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in inputs)
-        self.smooth = nn.ModuleList(conv_norm_relu(channels, channels) for _ in inputs)
+        inner = inner_channels or channels
+        self.lateral = nn.ModuleList(nn.Conv2d(width, inner, 1) for width in inputs)
+        self.smooth = nn.ModuleList(conv_norm_relu(inner, channels) for _ in inputs)
         # A 1x1 convolution over C5 joined with the map is the sum of one over each: weights without the map
         # stay usable as a start.
-        self.join = nn.Conv2d(1, channels, 1, bias=False) if joins_map else None
+        self.join = nn.Conv2d(1, inner, 1, bias=False) if joins_map else None
 
     def forward(self, stages: list[Tensor], text_map: Tensor | None = None) -> list[Tensor]:
         """Return P2..P5, each (B, C, H/stride, W/stride) at strides 4, 8, 16, 32.

@@ -110,7 +110,9 @@ def build_model(config: ModelConfig) -> SceneTextModel:
     return SceneTextModel(
         config,
         backbone,
-        FeaturePyramid(backbone.channels, config.neck_channels, joins_map=prompts is not None),
+        FeaturePyramid(
+            backbone.channels, config.neck_channels, config.neck_inner_channels, joins_map=prompts is not None
+        ),
         DbDetector(config.neck_channels, config.detector),
         ImageEmbedder(config.neck_channels, config.embedder),
         TextEmbedder(config.embedder),

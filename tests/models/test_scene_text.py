@@ -28,6 +28,18 @@ def upright_edges(count: int, config: ModelConfig) -> Tensor:
 
 
 @pytest.mark.parametrize("size", [(64, 128), (96, 64)])
+def test_a_cheaper_network_has_levels_and_map_of_the_same_shapes(
+    micro_model: SceneTextModel, cheap_config: ModelConfig, size: tuple[int, int]
+) -> None:
+    images = random_images(2, *size)
+    shapes = []
+    for model in (micro_model, build_model(cheap_config).eval()):
+        levels = model.features(images).levels
+        shapes.append([level.shape for level in [*levels, model.detect(levels).probability]])
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("size", [(64, 128), (96, 64)])
 def test_pyramid_levels_have_strides_4_to_32(micro_model: SceneTextModel, size: tuple[int, int]) -> None:
     levels = micro_model.features(random_images(2, *size)).levels
     assert [tuple(level.shape) for level in levels] == [(2, 16, size[0] // s, size[1] // s) for s in STRIDES]
@@ -71,8 +83,9 @@ def test_a_word_embeds_the_same_alone_and_in_a_batch(micro_model: SceneTextModel
     assert together[1].numpy() == pytest.approx(alone[0].numpy(), abs=1e-6)
 
 
-def test_the_gradient_reaches_every_parameter(micro_config: ModelConfig) -> None:
-    model = build_model(micro_config).train()
+@pytest.mark.parametrize("fixture", ["micro_config", "cheap_config"])
+def test_the_gradient_reaches_every_parameter(fixture: str, request: pytest.FixtureRequest) -> None:
+    model = build_model(request.getfixturevalue(fixture)).train()
     for name, parameter in model.named_parameters():
         if name.endswith(
             "bn3.weight"

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from stsearch.config import ModelConfig
 from stsearch.errors import DeviceError, WeightsError, WriteError
-from stsearch.models.scene_text import SceneTextModel
+from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.search.query_encoder import load_query_encoder
 from stsearch.weights.card import Card, read_card
 from stsearch.weights.io import load_model, pick_device, save_model
@@ -24,6 +25,16 @@ def saved(micro_model: SceneTextModel, tmp_path: Path) -> Path:
 def test_loaded_weights_equal_saved_ones_to_half_precision(micro_model: SceneTextModel, saved: Path) -> None:
     loaded, _ = load_model(str(saved), "cpu")
     for name, value in micro_model.state_dict().items():
+        assert torch.allclose(loaded.state_dict()[name], value, rtol=1e-3, atol=1e-4), name
+
+
+def test_a_cheaper_network_loads_from_its_card(cheap_config: ModelConfig, tmp_path: Path) -> None:
+    model = build_model(cheap_config)
+    save_model(tmp_path, model, Card(cheap_config))
+    loaded, card = load_model(str(tmp_path), "cpu")
+    assert card.config == cheap_config
+    assert loaded.backbone.trunk.layer2[0].conv2.kernel_size == (4, 4)
+    for name, value in model.state_dict().items():
         assert torch.allclose(loaded.state_dict()[name], value, rtol=1e-3, atol=1e-4), name
 
 
