@@ -86,6 +86,37 @@ class DetectorConfig:
 
 
 @dataclass(frozen=True)
+class CloseUpConfig:
+    """Coarse to fine: where a photograph is looked at more closely than in the pass over all of it.
+
+    The close-up map comes from that coarse pass; it is FastTCM's instance-language matching, a prompt a size.
+    """
+
+    # Longer sides of the photograph, from coarse to fine, and the prompt that a cell matches if its text is
+    # to be looked at in this size or a larger one.
+    sizes: tuple[int, ...] = (1280, 1920, 2560)
+    phrases: tuple[str, ...] = (
+        "small text, to be read in full size.",
+        "very small text, to be read one and a half times as large.",
+        "tiny text, to be read twice as large.",
+    )
+    # Pixels at the first of the sizes; lower words need that size. One number a size.
+    heights: tuple[float, ...] = (48.0, 24.0, 12.0)
+    text: TextTowerConfig = field(default_factory=TextTowerConfig)
+    context_vectors: int = 4
+    temperature: float = 0.07
+    frozen: bool = False  # the text side of trained weights is a vector a size
+    hidden: int = 64  # channels between the pooled pyramid and the embedding
+    dim: int = 64  # of the embedding that the prompts are compared with
+    thresholds: tuple[float, ...] = (0.5, 0.5, 0.5)  # cells of a higher probability are looked at
+    margin: int = 24  # pixels of the coarse pass around such cells
+    sheet_widths: tuple[int, ...] = (640, 1280)  # pixels; what is looked at is packed on few sizes of sheets
+    sheet_step: int = 160  # pixels between their heights
+    sheet_height: int = 960  # the largest
+    overlap: int = 192  # pixels of the sheet that the parts of a place that is too large for one share
+
+
+@dataclass(frozen=True)
 class ProposalConfig:
     """Which proposals the recognizer reads, and which of its readings are kept."""
 
@@ -154,11 +185,13 @@ class ModelConfig:
     # rank: 24 channels hold 99.5 % of what the smoothing convolutions make of 64.
     neck_inner_channels: int = 0
     detector: DetectorConfig = field(default_factory=DetectorConfig)
+    close_ups: CloseUpConfig | None = None  # None: the whole photograph is looked at in every size
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
     recognizer: RecognizerConfig | None = None  # without one the embedder's CTC reading is the transcript
     longer_side: int = 1280  # pixels of a photograph in detection
-    # Detection runs at each of these multiples of that size: very large words are found at small ones.
+    # Detection runs over the whole photograph at each of these multiples of that size: very large words are
+    # found at small ones. With close-ups the first of them is the coarse pass, whose map says where to look.
     scales: tuple[float, ...] = (1.0,)
     # share of the transcript's edit similarity in the ranking, chosen on validation
     transcript_weight: float = 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -31,43 +33,48 @@ class LanguagePrompt(nn.Module):
 
 
 class TextPrompt(nn.Module):
-    """The prompt "text", with learned context, through the text tower (FastTCM, section 3.2).
+    """A prompt such as "text", with learned context, through the text tower (FastTCM, section 3.2).
 
     Its query is the image's pooled embedding (TCM) or a learned vector, the meta query (FastTCM): then the
-    embedding is the same for every image and can be computed once and for all.
+    embedding is the same for every image and can be computed once and for all. Several phrases share tower,
+    context and query.
     """
 
-    def __init__(self, config: PromptConfig, dim: int) -> None:
+    def __init__(self, config: PromptConfig, dim: int, phrases: Sequence[str] = ()) -> None:
+        """Take the ``phrases``; without any, that of ``config`` is the only one."""
         super().__init__()
         self.encoder = ClipTextEncoder(config.text, dim)
         width = config.text.width
         self.context = nn.Parameter(torch.randn(config.context_vectors, width) * 0.02)
         self.generator = LanguagePrompt(dim, width) if config.query != "none" else None
         self.meta_query = nn.Parameter(torch.randn(1, dim)) if config.query == "meta" else None
-        self.register_buffer("tokens", tokenize([config.phrase], config.text), persistent=False)
+        tokens = tokenize(list(phrases) or [config.phrase], config.text)
+        self.register_buffer("tokens", tokens, persistent=False)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """Return (1, D), or (B, D) if conditioned on the images' (B, D) ``pooled`` embeddings."""
+        """Return (N, D) for N phrases; (B, D) for one, conditioned on the images' (B, D) ``pooled``."""
         query = pooled if self.meta_query is None else self.meta_query
-        words = self.encoder.embed_tokens(self.get_buffer("tokens"))
-        context = self.context[None].to(words.dtype)
+        tokens = self.get_buffer("tokens")
+        words = self.encoder.embed_tokens(tokens)
+        context = self.context.to(words.dtype).expand(len(words), -1, -1)
         embedded = torch.cat([words[:, :1], context, words[:, 1:]], dim=1)
         if self.generator is not None:
             embedded = embedded + self.generator(query)[:, None]
-        last = torch.full((len(embedded),), embedded.shape[1] - 1, device=embedded.device)
-        return self.encoder.encode_soft(embedded, last)
+        last = tokens.argmax(dim=1) + len(self.context)
+        return self.encoder.encode_soft(embedded, last.expand(len(embedded)))
 
 
 class FrozenPrompt(nn.Module):
-    """The embedding of a prompt that does not depend on the image, without its text tower."""
+    """The embedding of prompts that do not depend on the image, without their text tower."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, phrases: int = 1) -> None:
         super().__init__()
-        self.register_buffer("embedding", torch.zeros(dim))
+        self.register_buffer("embedding", torch.zeros((phrases, dim) if phrases > 1 else dim))
 
     def forward(self, pooled: Tensor) -> Tensor:
-        """Return (1, D)."""
-        return self.get_buffer("embedding")[None]
+        """Return (N, D)."""
+        embedding = self.get_buffer("embedding")
+        return embedding.view(-1, embedding.shape[-1])
 
 
 class VisualPrompt(nn.Module):
@@ -121,9 +128,15 @@ class LanguageMatcher(nn.Module):
         text = text.expand(len(dense), -1)
         if self.visual_prompt is not None:
             dense = self.visual_prompt(dense, text)
-        # A product and a sum, not a matrix product: autocast would make that one half precision.
-        unit = F.normalize(text.float(), dim=1)[:, :, None, None]
-        return (F.normalize(dense.float(), dim=1) * unit).sum(dim=1) / self.temperature
+        return match_cells(dense, text[:, None], self.temperature)[:, 0]
+
+
+def match_cells(dense: Tensor, texts: Tensor, temperature: float) -> Tensor:
+    """Return (B, N, h, w): cosines of the cells of (B, D, h, w) and (1 or B, N, D) texts, / temperature."""
+    units, cells = F.normalize(texts.float(), dim=2), F.normalize(dense.float(), dim=1)
+    # Products and sums, not a matrix product: autocast would make that one half precision.
+    cosines = [(cells * units[:, index, :, None, None]).sum(dim=1) for index in range(units.shape[1])]
+    return torch.stack(cosines, dim=1) / temperature
 
 
 def match_bimodally(pooled: Tensor, text: Tensor) -> Tensor:
@@ -142,19 +155,24 @@ def build_matcher(config: PromptConfig, dim: int) -> LanguageMatcher:
     Raises:
         UsageError: a name in ``config`` is unknown, or the prompt is longer than the text tower's context.
     """
-    _check(config)
+    check_prompts(config, [config.phrase])
     prompt = FrozenPrompt(dim) if config.frozen else TextPrompt(config, dim)
     return LanguageMatcher(config, prompt, dim)
 
 
-def _check(config: PromptConfig) -> None:
+def check_prompts(config: PromptConfig, phrases: Sequence[str]) -> None:
+    """Check names and lengths.
+
+    Raises:
+        UsageError: as :func:`build_matcher` does.
+    """
     for name, value, known in (
         ("query", config.query, ("meta", "image", "none")),
         ("text.tokenizer", config.text.tokenizer, ("bytes", "clip")),
     ):
         if value not in known:
             raise UsageError(f"prompts.{name} is {value!r}; choose from {', '.join(known)}")
-    length = tokenize([config.phrase], config.text).shape[1] + config.context_vectors
+    length = tokenize(phrases, config.text).shape[1] + config.context_vectors
     if length > config.text.context_length:
         raise UsageError(
             f"the prompt has {length} tokens with its {config.context_vectors} context_vectors, and "
@@ -163,19 +181,19 @@ def _check(config: PromptConfig) -> None:
 
 
 @torch.no_grad()
-def freeze_prompt(matcher: LanguageMatcher) -> None:
-    """Replace the text side of ``matcher`` by its embedding; outputs stay the same (FastTCM, section 3.6).
+def freeze_prompt(prompt: TextPrompt | FrozenPrompt) -> FrozenPrompt:
+    """Return the embedding of ``prompt`` without its text tower (FastTCM, section 3.6).
 
     Raises:
         ValueError: the prompt is conditioned on the image, so there is no one embedding to keep.
     """
-    prompt = matcher.prompt
     if isinstance(prompt, FrozenPrompt):
-        return
+        return prompt
     if prompt.generator is not None and prompt.meta_query is None:
         raise ValueError("a prompt that is conditioned on the image cannot be frozen")
     weight = prompt.context
     dim = prompt.encoder.tower.text_projection.shape[1]
-    frozen = FrozenPrompt(dim).to(weight.device)
-    frozen.get_buffer("embedding").copy_(prompt(weight.new_zeros(1, dim))[0])
-    matcher.prompt = frozen
+    embedding = prompt(weight.new_zeros(1, dim))
+    frozen = FrozenPrompt(dim, len(embedding)).to(weight.device)
+    frozen.get_buffer("embedding").copy_(embedding.squeeze(0))
+    return frozen

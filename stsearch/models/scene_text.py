@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from stsearch.config import ModelConfig
 from stsearch.errors import UsageError
 from stsearch.models.backbone import STRIDES, ClipResNet
+from stsearch.models.close_up_map import CloseUpMap, build_close_up_map
 from stsearch.models.detector import DbDetector, DetectionMaps
 from stsearch.models.embedder import ImageEmbedder, RegionReadings, TextEmbedder
 from stsearch.models.layers import FeaturePyramid, dtype_of, normalise, sample_regions
@@ -43,6 +44,7 @@ class SceneTextModel(nn.Module):
         text_embedder: TextEmbedder,
         matcher: LanguageMatcher | None = None,
         recognizer: Recognizer | None = None,
+        close_up_map: CloseUpMap | None = None,
     ) -> None:
         super().__init__()
         self.config = config
@@ -53,6 +55,7 @@ class SceneTextModel(nn.Module):
         self.text_embedder = text_embedder
         self.matcher = matcher
         self.recognizer = recognizer
+        self.close_up_map = close_up_map
         mean, std = (
             torch.tensor(values)[:, None, None] * 255
             for values in (config.backbone.mean, config.backbone.std)
@@ -78,6 +81,17 @@ class SceneTextModel(nn.Module):
         """Return the detection maps of pyramid ``levels``."""
         maps: DetectionMaps = self.detector(levels[0])
         return maps
+
+    def map_close_ups(self, levels: list[Tensor], maps: DetectionMaps) -> Tensor:
+        """Return (B, S, H/32, W/32) logits: that a cell needs a close-up in each of S sizes or a larger one.
+
+        Raises:
+            ValueError: the model was built without close-ups.
+        """
+        if self.close_up_map is None:
+            raise ValueError("this model has no close-up map: set close_ups")
+        logits: Tensor = self.close_up_map(levels, maps.probability)
+        return logits
 
     def read_regions(self, levels: list[Tensor], edges: Tensor, owner: Tensor) -> RegionReadings:
         """Embed and read regions.
@@ -118,16 +132,20 @@ def build_model(config: ModelConfig) -> SceneTextModel:
         TextEmbedder(config.embedder),
         build_matcher(prompts, config.backbone.output_dim) if prompts is not None else None,
         build_recognizer(config.recognizer) if config.recognizer is not None else None,
+        build_close_up_map(config.close_ups, config.neck_channels) if config.close_ups is not None else None,
     ).to(memory_format=torch.channels_last)
 
 
 def freeze_prompts(model: SceneTextModel) -> None:
-    """Replace the text side of ``model`` by its output; predictions stay the same.
+    """Replace the text sides of ``model`` by their outputs; predictions stay the same.
 
     Nothing changes where there is no text side, or where the prompt is conditioned on the image (TCM).
     """
-    prompts = model.config.prompts
-    if model.matcher is None or prompts is None or prompts.frozen or prompts.query == "image":
-        return
-    freeze_prompt(model.matcher)
-    model.config = dataclasses.replace(model.config, prompts=dataclasses.replace(prompts, frozen=True))
+    config = model.config
+    if model.matcher is not None and config.prompts is not None and config.prompts.query != "image":
+        model.matcher.prompt = freeze_prompt(model.matcher.prompt)
+        config = dataclasses.replace(config, prompts=dataclasses.replace(config.prompts, frozen=True))
+    if model.close_up_map is not None and config.close_ups is not None:
+        model.close_up_map.prompt = freeze_prompt(model.close_up_map.prompt)
+        config = dataclasses.replace(config, close_ups=dataclasses.replace(config.close_ups, frozen=True))
+    model.config = config

@@ -63,9 +63,7 @@ def start_from(config: ModelConfig, name_or_path: str) -> tuple[SceneTextModel, 
     folder = find_weights(name_or_path)
     card = read_card(folder)
     there = _read_all(folder, card)
-    if config.prompts is not None and card.config.prompts is not None and card.config.prompts.frozen:
-        config = dataclasses.replace(config, prompts=dataclasses.replace(config.prompts, frozen=True))
-    model = build_model(config)
+    model = build_model(_freeze_like(config, card.config))
     own = model.state_dict()
     shared = {name: value for name, value in there.items() if name in own}
     unlike = [name for name, value in shared.items() if own[name].shape != value.shape]
@@ -77,6 +75,15 @@ def start_from(config: ModelConfig, name_or_path: str) -> tuple[SceneTextModel, 
         )
     model.load_state_dict(shared, strict=False)
     return model, _parts_missing(own, shared)
+
+
+def _freeze_like(config: ModelConfig, there: ModelConfig) -> ModelConfig:
+    """Return ``config`` with those prompts frozen whose text tower is gone ``there``."""
+    if config.prompts is not None and there.prompts is not None and there.prompts.frozen:
+        config = dataclasses.replace(config, prompts=dataclasses.replace(config.prompts, frozen=True))
+    if config.close_ups is not None and there.close_ups is not None and there.close_ups.frozen:
+        config = dataclasses.replace(config, close_ups=dataclasses.replace(config.close_ups, frozen=True))
+    return config
 
 
 def _parts_missing(own: Iterable[str], shared: Iterable[str]) -> list[str]:

@@ -71,7 +71,7 @@ def test_freezing_twice_is_harmless(micro_config: ModelConfig) -> None:
     before = outputs(model, images)
     freeze_prompts(model)
     assert model.matcher is not None
-    freeze_prompt(model.matcher)
+    model.matcher.prompt = freeze_prompt(model.matcher.prompt)
     assert difference(before, outputs(model, images)) == 0
 
 

@@ -183,7 +183,7 @@ def test_no_visual_layers_leave_the_visual_prompt_out() -> None:
 
 def test_a_prompt_that_is_conditioned_on_the_image_cannot_be_frozen() -> None:
     with pytest.raises(ValueError, match="conditioned on the image"):
-        freeze_prompt(make_matcher(query="image"))
+        freeze_prompt(make_prompt(query="image"))
 
 
 def test_the_phrase_of_the_published_model_fits_with_its_vectors() -> None:
