@@ -19,6 +19,7 @@ class EncodedImages:
     """What the detection network makes of B images."""
 
     probability: Array  # (B, H/stride, W/stride) in [0, 1], of text kernels
+    close_ups: Array | None  # (B, S, H/32, W/32) in [0, 1], that a cell needs a closer look; S sizes
     levels: Any  # P2..P5 as the engine keeps them (Any: on its device), for ``read_regions`` alone
 
 

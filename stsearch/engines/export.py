@@ -43,10 +43,16 @@ class _SceneGraph(nn.Module):
         self.model = model
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the text probabilities and P2..P5, channels last, of (B, H, W, 3) uint8."""
+        """Return text probabilities, the close-up map if there is one, and P2..P5, of (B, H, W, 3) uint8.
+
+        The levels have their channels last.
+        """
         levels = self.model.features(images.permute(0, 3, 1, 2)).levels
-        probability = self.model.detect(levels).probability.sigmoid()
-        return probability, *(level.permute(0, 2, 3, 1) for level in levels)
+        maps = self.model.detect(levels)
+        found = [maps.probability.sigmoid()]
+        if self.model.config.close_ups is not None:
+            found.append(self.model.map_close_ups(levels, maps).sigmoid())
+        return *found, *(level.permute(0, 2, 3, 1) for level in levels)
 
 
 class _RegionGraph(nn.Module):
@@ -127,12 +133,15 @@ def export_graphs(model: SceneTextModel, folder: Path) -> list[Path]:
     rows, columns = model.config.embedder.region
     image = torch.zeros(2, 64, 96, 3, dtype=torch.uint8)
     regions = torch.zeros(3, rows, columns, model.config.neck_channels)
-    levels: Axes = {f"p{level}": {0: "B", 1: f"H{level}", 2: f"W{level}"} for level in (2, 3, 4, 5)}
+    maps: Axes = {"probability": {0: "B", 1: "h", 2: "w"}}
+    if model.config.close_ups is not None:
+        maps["close_ups"] = {0: "B", 2: "H5", 3: "W5"}
+    maps |= {f"p{level}": {0: "B", 1: f"H{level}", 2: f"W{level}"} for level in (2, 3, 4, 5)}
     files = [
         _export(
             _SceneGraph(folded),
             {"images": image},
-            {"images": {0: "B", 1: "H", 2: "W"}, "probability": {0: "B", 1: "h", 2: "w"}, **levels},
+            {"images": {0: "B", 1: "H", 2: "W"}, **maps},
             folder / SCENE,
         ),
         _export(

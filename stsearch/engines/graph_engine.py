@@ -48,10 +48,11 @@ class GraphSceneEngine:
     def encode(self, images: NDArray[np.uint8]) -> EncodedImages:
         """Run the detection network on (B, H, W, 3) RGB images; H and W are multiples of 32.
 
-        Levels are overwritten by the next call of the same thread.
+        All outputs are overwritten by the next call of the same thread.
         """
-        probability, *levels = self._scene.run({"images": images})
-        return EncodedImages(probability, levels)
+        probability, *maps = self._scene.run({"images": images})
+        close_ups = None if self.config.close_ups is None else maps.pop(0)
+        return EncodedImages(probability, close_ups, maps)
 
     def read_regions(self, encoded: EncodedImages, edges: Array, owner: NDArray[np.int64]) -> RegionReadings:
         """Embed and read regions, as ``contract.SceneEngine`` says."""

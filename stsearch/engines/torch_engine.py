@@ -47,8 +47,11 @@ class TorchSceneEngine:
         self._cores.limit()
         try:
             levels = self.model.features(_channels_first(images, self.device)).levels
-            probability = self.model.detect(levels).probability.float().sigmoid()
-            return EncodedImages(probability.cpu().numpy(), levels)
+            maps = self.model.detect(levels)
+            close_ups = None
+            if self.config.close_ups is not None:
+                close_ups = _array(self.model.map_close_ups(levels, maps).float().sigmoid())
+            return EncodedImages(_array(maps.probability.float().sigmoid()), close_ups, levels)
         except torch.OutOfMemoryError:
             error = OutOfDeviceMemoryError(
                 f"{self.device} has too little free memory for {len(images)} images"

@@ -51,10 +51,11 @@ class CloseUpMap(nn.Module):
 
 def pool_features(levels: list[Tensor], probability: Tensor) -> Tensor:
     """Return (B, 2 (4 C + 1), H/32, W/32): means and maxima over each cell, of the arguments of the map."""
-    height, width = levels[-1].shape[-2:]
     maps = [*levels, probability.sigmoid().to(levels[0].dtype)[:, None]]
-    means = [F.adaptive_avg_pool2d(each, (height, width)) for each in maps]
-    return torch.cat([*means, *(F.adaptive_max_pool2d(each, (height, width)) for each in maps)], dim=1)
+    cells = [int(each.shape[-1]) // int(levels[-1].shape[-1]) for each in maps]
+    means = [F.avg_pool2d(each, side) for each, side in zip(maps, cells, strict=True)]
+    maxima = [F.max_pool2d(each, side) for each, side in zip(maps, cells, strict=True)]
+    return torch.cat([*means, *maxima], dim=1)
 
 
 def build_close_up_map(config: CloseUpConfig, channels: int) -> CloseUpMap:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,10 +39,14 @@ class ApartSpotter(Spotter):
         super().__init__(embedder._engine, embedder.info)
         self._detector = detector
 
+    def _find(self, images: Sequence[Image]) -> list[list[TextInstance]]:
+        found = [self._spot_at(images, resize) for resize in self._resizes]
+        return [list(itertools.chain(*sizes)) for sizes in zip(*found, strict=True)]
+
     def _spot_at(self, images: Sequence[Image], resize: Resize) -> list[list[TextInstance]]:
         seen, plans = self._detector._encode(images, resize)
         encoded, _ = self._encode(images, resize)
-        return self._embed(encoded, self._detector._detect(seen, plans), plans)
+        return self._embed(encoded, self._detector._detect(seen, plans), [plan.inverse for plan in plans])
 
 
 def main() -> None:

@@ -57,6 +57,9 @@ def test_text_is_found_and_embedded_as_by_torch(
     wanted, found = torch_engine.encode(images(*shape)), graph_engine.encode(images(*shape))
     assert found.probability.shape == (shape[0], shape[1] // 2, shape[2] // 2)
     assert found.probability == pytest.approx(wanted.probability, abs=TOLERANCE)
+    assert found.close_ups is not None
+    assert found.close_ups.shape == (shape[0], 3, shape[1] // 32, shape[2] // 32)
+    assert found.close_ups == pytest.approx(wanted.close_ups, abs=TOLERANCE)
     owner = np.arange(5) % shape[0]
     edges = some_edges(5, graph_engine.config.embedder.region[1])
     read, reference = (

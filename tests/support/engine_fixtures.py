@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from stsearch.config import ModelConfig, RecognizerConfig
+from stsearch.config import CloseUpConfig, ModelConfig, RecognizerConfig
 from stsearch.engines.export import export_graphs
 from stsearch.engines.graphs import Graph, OnnxGraph, OpenVinoGraph
 from stsearch.models.scene_text import SceneTextModel, build_model
@@ -21,7 +21,10 @@ def build_lively_model(config: ModelConfig, recognizer: RecognizerConfig) -> Sce
     """Return a random network whose norms do something, as trained ones do, and that reads."""
     torch.manual_seed(2)
     reader = dataclasses.replace(recognizer, cross_modal=False, character_lm=16)
-    model = build_model(dataclasses.replace(config, recognizer=reader)).eval()
+    close_ups = CloseUpConfig(frozen=True, hidden=8, dim=8)
+    model = build_model(dataclasses.replace(config, recognizer=reader, close_ups=close_ups)).eval()
+    assert model.close_up_map is not None
+    nn.init.normal_(model.close_up_map.prompt.get_buffer("embedding"))
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
