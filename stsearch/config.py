@@ -216,6 +216,7 @@ class LossWeights:
     # with less, the detection terms dominate and recognition starts late (weights/README.md)
     ctc: float = 5.0
     matching: float = 1.0  # of the instance-language map; counts where the model has prompts
+    close_ups: float = 0.0  # of the close-up map
     contrastive: float = 0.0  # between word pictures and their strings
     # On word crops the recognizer is trained, and these four count alone:
     plm: float = 1.0  # permuted language modelling, both branches
@@ -228,8 +229,8 @@ class LossWeights:
 class Canvas:
     """A training image size and how often it is drawn."""
 
-    # "words": one word in its surroundings; "scenes": whole scenes; "crops": rectified words; "strings": no
-    # pictures at all
+    # "words": one word in its surroundings; "scenes": whole scenes; "coarse": scenes as the coarse pass of
+    # close-ups sees them; "crops": rectified words; "strings": no pictures at all
     source: str
     height: int
     width: int
@@ -265,6 +266,7 @@ class StageConfig:
     # Batch normalisation keeps statistics measured on the stage's scenes before its first step. Those of a
     # mixture of word canvases and scenes fit neither: with them detection fell apart on whole photographs.
     freeze_norms: bool = False
+    part: str = ""  # of the network, the only one that is trained, such as close_up_map; empty: all of it
     backbone_rate: float = 1.0  # times the learning rate, for the image tower
     text_rate: float = 1.0  # for the text tower of the prompts; 0 leaves it as it is
     weight_decay: float = 0.02

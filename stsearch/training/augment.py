@@ -20,6 +20,8 @@ _TILT = 0.06  # radians, standard deviation
 _MAX_CUT = 0.12  # of the word's width or height, on each side
 _SCENE_SCALES = (0.28, 1.5)
 """Range of scales, relative to that of inference, whose smallest pyramid scale is 0.3."""
+_COARSE_SCALES = (0.5, 1.5)
+"""Range of scales, relative to that of the coarse pass."""
 _MAX_STRETCH = 0.25  # of the logarithm of the aspect ratio
 
 
@@ -30,11 +32,13 @@ def cut_scene(
     centre: NDArray[np.float32],
     angle: float,
     stretch: float = 1.0,
+    border: int = cv2.BORDER_REFLECT_101,
 ) -> Scene:
     """Cut a (H, W) ``size`` canvas out of ``scene`` around ``centre``, scaled, turned by ``angle`` degrees.
 
     Before the rotation its aspect ratio is multiplied by ``stretch``, at the same area. Words that the border
-    cuts become don't care, words outside are dropped; beyond its border the photograph is reflected.
+    cuts become don't care, words outside are dropped; beyond its border the photograph is reflected, or what
+    ``border`` says (cv2's numbers).
     """
     height, width = size
     linear = cv2.getRotationMatrix2D((0, 0), angle, scale)[:, :2] * [stretch**0.5, stretch**-0.5]
@@ -46,9 +50,7 @@ def cut_scene(
         source = np.asarray(shrunken, np.uint8)
     # cv2 counts from pixel centres, polygons from corners: shift by half a pixel on both sides of the warp.
     warp[:, 2] += warp[:, :2] @ np.array([0.5, 0.5]) - 0.5
-    image = cv2.warpAffine(
-        source, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-    )
+    image = cv2.warpAffine(source, warp, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
     words = (_move(word, matrix, size) for word in scene.words)
     kept = tuple(word for word in words if word is not None)
     return Scene(np.ascontiguousarray(image, np.uint8), kept, scene.partial)
@@ -90,10 +92,30 @@ def cut_scene_view(
 
     Its aspect ratio varies a little: some sets were resized without keeping it.
     """
+    return _cut_near_word(scene, size, (longer_side, _SCENE_SCALES), random)
+
+
+def cut_coarse_view(
+    scene: Scene, size: tuple[int, int], longer_side: int, random: np.random.Generator
+) -> Scene:
+    """Cut a canvas as the coarse pass (``longer_side`` pixels) sees a photograph, or one somewhat larger.
+
+    Beyond the photograph it is black: mirrored words would look like words without a label.
+    """
+    return _cut_near_word(scene, size, (longer_side, _COARSE_SCALES), random, cv2.BORDER_CONSTANT)
+
+
+def _cut_near_word(
+    scene: Scene,
+    size: tuple[int, int],
+    scaling: tuple[int, tuple[float, float]],
+    random: np.random.Generator,
+    border: int = cv2.BORDER_REFLECT_101,
+) -> Scene:
+    """Cut a canvas; ``scaling`` is the longer side of a photograph and the range of its multiples."""
+    longer_side, scales = scaling
     photo_height, photo_width = scene.image.shape[:2]
-    scale = (
-        longer_side / max(photo_height, photo_width) * float(np.exp(random.uniform(*np.log(_SCENE_SCALES))))
-    )
+    scale = longer_side / max(photo_height, photo_width) * float(np.exp(random.uniform(*np.log(scales))))
     legible = [word for word in scene.words if word.legible]
     if legible and random.random() < 0.85:
         centre = legible[random.integers(len(legible))].polygon.mean(axis=0)
@@ -105,7 +127,7 @@ def cut_scene_view(
     centre = np.where(2 * half < photo, np.clip(centre, half, photo - half), photo / 2).astype(np.float32)
     angle = random.normal(0, 5) if random.random() < 0.8 else random.uniform(-45, 45)
     stretch = float(np.exp(random.uniform(-_MAX_STRETCH, _MAX_STRETCH)))
-    return cut_scene(scene, size, scale, centre, angle, stretch)
+    return cut_scene(scene, size, scale, centre, angle, stretch, border)
 
 
 def place_crop(crop: Image, transcript: str, size: tuple[int, int], random: np.random.Generator) -> Scene:

@@ -16,7 +16,7 @@ from stsearch.config import Canvas, ModelConfig, RecognizerConfig, StageConfig
 from stsearch.errors import DataError, ImageError, UsageError
 from stsearch.images import read_image
 from stsearch.synth.renderer import Renderer, SynthAssets
-from stsearch.training.augment import cut_scene_view, cut_word_view, place_crop, vary_colours
+from stsearch.training.augment import cut_coarse_view, cut_scene_view, cut_word_view, place_crop, vary_colours
 from stsearch.training.crops import (
     CropBatch,
     LabelledCrop,
@@ -25,8 +25,8 @@ from stsearch.training.crops import (
     label_whole_picture,
     label_words,
 )
-from stsearch.training.losses import DetectionTargets
-from stsearch.training.targets import detection_target, region_targets
+from stsearch.training.losses import CloseUpTargets, DetectionTargets
+from stsearch.training.targets import close_up_target, detection_target, region_targets
 from stsearch.types import Image, Sample, Scene
 
 VIEWS_PER_PHOTO = 4
@@ -42,6 +42,7 @@ class Batch:
     edges: Tensor  # (R, 2, K, 2) float32 pixels of the image
     owner: Tensor  # (R,) int64
     words: list[str]  # R folded transcripts
+    close_ups: CloseUpTargets | None = None  # None: they are not trained
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch with its tensors on ``device``."""
@@ -54,7 +55,11 @@ class Batch:
         images, edges, owner = (
             t.to(device, non_blocking=True) for t in (self.images, self.edges, self.owner)
         )
-        return Batch(images, detection, edges, owner, self.words)
+        close_ups = self.close_ups
+        if close_ups is not None:
+            needed, care = (t.to(device, non_blocking=True) for t in (close_ups.needed, close_ups.care))
+            close_ups = CloseUpTargets(needed, care)
+        return Batch(images, detection, edges, owner, self.words, close_ups)
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ class BatchDataset(Dataset[Batch | CropBatch]):
         kind = random.random()
         real, crop = self.stage.real_share / views, self.stage.crop_share if words else 0.0
         if self.data.readable and kind < real:
-            return self._photo_views(size, words, views, random)
+            return self._photo_views(canvas, views, random)
         if self.data.crops and 1 - crop < kind:
             return [self._crop_view(size, random)]
         key = index * 1024 + position
@@ -154,12 +159,13 @@ class BatchDataset(Dataset[Batch | CropBatch]):
         scene = self._render().word(key, draw_rendered_size(random))
         return label_words(scene.image, scene.words, config)
 
-    def _photo_views(
-        self, size: tuple[int, int], words: bool, views: int, random: np.random.Generator
-    ) -> list[Scene]:
+    def _photo_views(self, canvas: Canvas, views: int, random: np.random.Generator) -> list[Scene]:
+        size = (canvas.height, canvas.width)
         sample = self.data.readable[random.integers(len(self.data.readable))]
         photo = Scene(_load(sample.image), sample.words, sample.partial)
-        if not words:
+        if canvas.source == "coarse":
+            cut = [cut_coarse_view(photo, size, self.model.sizes[0], random)]
+        elif canvas.source == "scenes":
             cut = [cut_scene_view(photo, size, self.model.longer_side, random)]
         else:
             legible = [word for word in photo.words if word.legible and word.transcript]
@@ -207,4 +213,14 @@ def collate(
 
     detection = DetectionTargets(*(stack(name) for name in DetectionTargets.__slots__))
     owner = torch.tensor([owner for owner, _ in kept], dtype=torch.long)
-    return Batch(images, detection, torch.from_numpy(edges), owner, [region.word for _, region in kept])
+    words = [region.word for _, region in kept]
+    close_ups = _collate_close_ups(scenes, model) if stage.weights.close_ups else None
+    return Batch(images, detection, torch.from_numpy(edges), owner, words, close_ups)
+
+
+def _collate_close_ups(scenes: Sequence[Scene], model: ModelConfig) -> CloseUpTargets:
+    if model.close_ups is None:
+        raise UsageError(f"model {model.name} has no close-up map to train: set close_ups")
+    targets = [close_up_target(scene, model.close_ups, model.sizes[0]) for scene in scenes]
+    needed, care = (np.stack(maps) for maps in zip(*((t.needed, t.care) for t in targets), strict=True))
+    return CloseUpTargets(torch.from_numpy(needed), torch.from_numpy(care))

@@ -14,6 +14,9 @@ from torch.nn import functional as F
 
 from stsearch.text.charset import ALPHANUMERIC
 
+_CLOSE_UP_WEIGHT = 2.0
+"""Of cells that need a close-up: a word that is never looked at is lost, an empty cell costs some pixels."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionTargets:
@@ -23,6 +26,14 @@ class DetectionTargets:
     care: Tensor  # 0 where the kernel map is ignored
     border: Tensor  # the threshold map: 0.7 on a word's outline, falling off to 0.3
     border_care: Tensor  # 1 near outlines, where the threshold map counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloseUpTargets:
+    """Targets of the close-up map."""
+
+    needed: Tensor  # (B, S, h, w) float32, 1 where text is so small that it needs a size or a larger one
+    care: Tensor  # (B, h, w) float32, 0 where the map is ignored
 
 
 def balanced_bce(logits: Tensor, target: Tensor, care: Tensor, negatives_per_positive: float = 3.0) -> Tensor:
@@ -62,6 +73,18 @@ def matching_loss(text_map: Tensor, targets: DetectionTargets) -> Tensor:
     text = F.adaptive_max_pool2d(targets.kernel, size)
     care = torch.maximum(text, 1 - F.adaptive_max_pool2d(1 - targets.care, size))
     return balanced_bce(text_map, text, care)
+
+
+def close_up_loss(logits: Tensor, targets: CloseUpTargets) -> Tensor:
+    """Return the mean cross-entropy of the close-up map; a cell to look at counts as much as several others.
+
+    Args:
+        logits: (B, S, h, w).
+        targets: of the same cells.
+    """
+    weight = logits.new_tensor(_CLOSE_UP_WEIGHT)
+    losses = F.binary_cross_entropy_with_logits(logits, targets.needed, reduction="none", pos_weight=weight)
+    return (losses.mean(dim=1) * targets.care).sum() / (targets.care.sum() + 1e-6)
 
 
 def contrastive_loss(images: Tensor, texts: Tensor, same: Tensor, temperature: float) -> Tensor:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from stsearch.config import LossWeights, StageConfig
 from stsearch.errors import UsageError
-from stsearch.models.detector import binary_map
+from stsearch.models.detector import DetectionMaps, binary_map
 from stsearch.models.embedder import RegionReadings
 from stsearch.models.layers import pad_indices
 from stsearch.models.prompts import TextPrompt
@@ -22,6 +22,7 @@ from stsearch.training.batches import Batch
 from stsearch.training.crops import CropBatch
 from stsearch.training.losses import (
     balanced_bce,
+    close_up_loss,
     contrastive_loss,
     ctc_loss,
     dice_loss,
@@ -131,7 +132,14 @@ def joint_loss(
         return {"contrastive": weights.contrastive * _contrastive_loss(model, batch)} if batch.words else {}
     features = model.features(batch.images)
     levels = features.levels
-    losses = _detection_losses(model, levels, batch, weights) if weights.probability else {}
+    losses: dict[str, Tensor] = {}
+    if weights.probability or weights.close_ups:
+        maps = model.detect(levels)
+        if weights.probability:
+            losses |= _detection_losses(model, maps, batch, weights)
+        if batch.close_ups is not None and weights.close_ups:
+            close_ups = close_up_loss(model.map_close_ups(levels, maps), batch.close_ups)
+            losses["close_ups"] = weights.close_ups * close_ups
     if features.text_map is not None and weights.matching:
         losses["matching"] = weights.matching * matching_loss(features.text_map, batch.detection)
     if batch.words and (weights.similarity or weights.ctc):
@@ -196,9 +204,8 @@ def _similarity_losses(
 
 
 def _detection_losses(
-    model: SceneTextModel, levels: list[Tensor], batch: Batch, weights: LossWeights
+    model: SceneTextModel, maps: DetectionMaps, batch: Batch, weights: LossWeights
 ) -> dict[str, Tensor]:
-    maps = model.detect(levels)
     if maps.threshold is None:
         raise ValueError("detection losses need a model in training mode")
     targets, logits = batch.detection, maps.probability.float()

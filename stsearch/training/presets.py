@@ -10,6 +10,7 @@ from stsearch.config import (
     BackboneConfig,
     BinarizationThresholds,
     Canvas,
+    CloseUpConfig,
     DetectorConfig,
     EmbedderConfig,
     LossWeights,
@@ -60,6 +61,16 @@ _SCENES = StageConfig(
     difficulty=(0.3, 0.9),
     freeze_norms=True,
     validate_stride=5,
+)
+_CLOSE_UPS = StageConfig(
+    "close_ups",
+    canvases=(Canvas("coarse", 640, 640, batch=16),),
+    steps=600,
+    learning_rate=3e-3,
+    real_share=1.0,
+    weights=LossWeights(probability=0.0, similarity=0.0, ctc=0.0, matching=0.0, close_ups=1.0),
+    part="close_up_map",
+    ema_decay=0.99,
 )
 _READ = StageConfig(
     "read",
@@ -130,13 +141,14 @@ _TINY = ModelConfig(
         )
     ),
     proposals=ProposalConfig(min_proposal_confidence=0.3, min_reading_confidence=0.5),
-    scales=(1.0, 0.5, 0.3),
+    close_ups=CloseUpConfig(),
+    scales=(0.5, 0.3),
     recognizer=RecognizerConfig(margin=0.2, cross_modal=False, character_lm=256),
     transcript_weight=0.75,
 )
 
 PRESETS: dict[str, Preset] = {
-    "tiny": Preset(_TINY, (_CONTRAST, _WORDS, _SCENES, _SPELL, _READ)),
+    "tiny": Preset(_TINY, (_CONTRAST, _WORDS, _SCENES, _CLOSE_UPS, _SPELL, _READ)),
     "cr50": Preset(  # towers start from CLIP: a low rate for the image tower, a frozen text tower
         _CR50,
         (
@@ -208,6 +220,7 @@ def _has_parts(model: ModelConfig, stage: StageConfig) -> bool:
     recognizer = model.recognizer
     return (
         (model.prompts is not None or not stage.weights.contrastive)
+        and (model.close_ups is not None or not stage.weights.close_ups)
         and (recognizer is not None or not stage.reads_crops)
         and (bool(recognizer and recognizer.character_lm) or not stage.weights.character_lm)
     )

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from stsearch.config import ModelConfig, StageConfig
+from stsearch.errors import UsageError
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.training.batches import Batch
 
@@ -53,14 +54,20 @@ def parameter_groups(model: SceneTextModel, stage: StageConfig) -> list[dict[str
     """Group parameters by ``rate``, a factor of the learning rate, and by weight decay.
 
     Parameters of rate 0 are frozen and in no group.
+
+    Raises:
+        UsageError: the model has not the part that the stage trains.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        rate = 0.0 if _is_frozen(name, model.config) else _rate(name, stage)
+        left_out = not name.startswith(stage.part) or _is_frozen(name, model.config)
+        rate = 0.0 if left_out else _rate(name, stage)
         parameter.requires_grad_(rate > 0)
         if rate > 0:
             decay = stage.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
+    if not groups:
+        raise UsageError(f"model {model.config.name} has no {stage.part} to train in stage {stage.name}")
     return [
         {"params": members, "weight_decay": decay, "rate": rate} for (rate, decay), members in groups.items()
     ]
@@ -86,10 +93,11 @@ def find_batch_norms(model: SceneTextModel) -> list[nn.BatchNorm2d]:
     return [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
-def set_training_mode(model: SceneTextModel, freeze_norms: bool) -> None:
-    """Set ``model`` to training; with ``freeze_norms`` batch normalisation uses its running statistics."""
-    model.train()
-    if freeze_norms:
+def set_training_mode(model: SceneTextModel, stage: StageConfig) -> None:
+    """Set ``model``, or the part that ``stage`` trains, to training; frozen norms use their statistics."""
+    model.eval()
+    model.get_submodule(stage.part).train()
+    if stage.freeze_norms:
         for norm in find_batch_norms(model):
             norm.eval()
 
@@ -107,7 +115,9 @@ def measure_norms(model: SceneTextModel, batches: Iterable[Batch]) -> None:
         norm.momentum = None  # cumulative
     for batch in batches:
         levels = model.features(batch.images).levels
-        model.detect(levels)
+        maps = model.detect(levels)
+        if model.close_up_map is not None:
+            model.map_close_ups(levels, maps)
         if batch.words:
             model.read_regions(levels, batch.edges, batch.owner)
     for norm, momentum in momenta.items():

@@ -38,8 +38,8 @@ class StageInProgress:
         self._average = MovingAverage(model, config.ema_decay)
 
     def begin_training(self) -> None:
-        """Set the model to training mode, batch normalisation frozen where the stage says so."""
-        set_training_mode(self.model, self.config.freeze_norms)
+        """Set what the stage trains to training mode, batch normalisation frozen where the stage says so."""
+        set_training_mode(self.model, self.config)
 
     def measure_norms(self, batches: Iterable[Batch]) -> None:
         """Measure the statistics of batch normalisation; the average starts again from this state."""

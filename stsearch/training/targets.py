@@ -9,13 +9,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.config import DetectorConfig, EmbedderConfig, StageConfig
+from stsearch.config import CloseUpConfig, DetectorConfig, EmbedderConfig, StageConfig
 from stsearch.geometry.polygons import offset_polygon, region_edges, shrink_distance, word_size
+from stsearch.spotting.close_ups import CELL
 from stsearch.text.charset import normalize
 from stsearch.training.augment import perturb_outline
 from stsearch.types import Polygon, Scene, WordLabel
 
 Map = NDArray[np.float32]
+
+_FINE = 8
+"""Words are drawn at so many times the resolution of the close-up map: what they touch is told from that."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +61,40 @@ def detection_target(scene: Scene, config: DetectorConfig) -> DetectionMapsTarge
         _fill(kernel, core, 1.0)
         _draw_border(border, border_care, polygon, grown, distance)
     return DetectionMapsTarget(kernel, care, np.float32(0.3) + np.float32(0.4) * border, border_care * care)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloseUpTarget:
+    """The two maps of losses.CloseUpTargets for one image."""
+
+    needed: Map  # (S, h, w)
+    care: Map  # (h, w)
+
+
+def close_up_target(scene: Scene, config: CloseUpConfig, map_size: int) -> CloseUpTarget:
+    """Draw which cells of the close-up map touch small words, readable or not, for each size.
+
+    In a partially labelled scene the loss counts only where words are.
+
+    Args:
+        scene: its sides are multiples of a cell.
+        config: says how small.
+        map_size: longer side of a photograph in the coarse pass; the scene is one in that size.
+    """
+    fine = CELL // _FINE
+    height, width = (size // fine for size in scene.image.shape[:2])
+    needed = np.zeros((len(config.sizes), height, width), np.float32)
+    anything = np.full((height, width), 0.0 if scene.partial else 1.0, np.float32)
+    for word in scene.words:
+        polygon = (word.polygon / fine).astype(np.float32)
+        _fill(anything, polygon, 1.0)
+        word_height = min(word_size(word.polygon)) * config.sizes[0] / map_size
+        for size, limit in zip(needed, config.heights, strict=True):
+            if word_height < limit:
+                _fill(size, polygon, 1.0)
+    cells = needed.reshape(len(needed), height // _FINE, _FINE, width // _FINE, _FINE).max(axis=(2, 4))
+    care = anything.reshape(height // _FINE, _FINE, width // _FINE, _FINE).max(axis=(1, 3))
+    return CloseUpTarget(cells, care)
 
 
 def _fill(target: Map, polygon: Polygon, value: float) -> None:

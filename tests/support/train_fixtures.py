@@ -14,6 +14,8 @@ MICRO = """
 name = "micro"
 neck_channels = 16
 longer_side = 128
+scales = [1.0, 0.5, 0.3]
+close_ups = false
 recognizer = false
 backbone = {layers = [1, 1, 1, 1], width = 8, heads = 4, output_dim = 32}
 detector = {channels = 8}

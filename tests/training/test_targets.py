@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from polygon_fixtures import polygon_iou
 
-from stsearch.config import DetectorConfig, EmbedderConfig, StageConfig
+from stsearch.config import CloseUpConfig, DetectorConfig, EmbedderConfig, StageConfig
+from stsearch.geometry.polygons import box
 from stsearch.spotting.postprocess import polygons_from_map
-from stsearch.training.targets import detection_target, region_targets
+from stsearch.training.targets import CloseUpTarget, close_up_target, detection_target, region_targets
 from stsearch.types import Scene, WordLabel
 
 CONFIG = DetectorConfig()
@@ -74,3 +75,47 @@ def test_regions_are_as_inexact_as_the_stage_says(word_scene: Scene) -> None:
         return float(np.std(drawn, axis=0).mean())
 
     assert spread(exact) < spread(STAGE) / 2
+
+
+# Close-ups
+
+
+def small_word(height: float, legible: bool = True) -> WordLabel:
+    return WordLabel(box(40, 40, 100, 40 + height), "word" if legible else "", legible)
+
+
+def draw_close_ups(*words: WordLabel, partial: bool = False) -> CloseUpTarget:
+    # The coarse pass is half the size that heights are given in.
+    config = CloseUpConfig(heights=(48.0, 24.0, 12.0))
+    return close_up_target(Scene(np.zeros((96, 160, 3), np.uint8), words, partial), config, 640)
+
+
+@pytest.mark.parametrize(
+    ("height", "sizes"),
+    [
+        pytest.param(24.0, [0, 0, 0], id="large"),
+        pytest.param(23.0, [1, 0, 0], id="small"),
+        pytest.param(11.0, [1, 1, 0], id="very-small"),
+        pytest.param(5.0, [1, 1, 1], id="tiny"),
+    ],
+)
+def test_a_word_needs_every_size_up_to_its_own(height: float, sizes: list[int]) -> None:
+    assert draw_close_ups(small_word(height)).needed[:, 1, 2].tolist() == sizes
+
+
+def test_every_cell_that_a_small_word_touches_needs_a_close_up() -> None:
+    assert draw_close_ups(small_word(20)).needed[0].tolist() == [
+        [0, 0, 0, 0, 0],
+        [0, 1, 1, 1, 0],
+        [0, 0, 0, 0, 0],
+    ]
+
+
+def test_unreadable_small_words_count_too() -> None:
+    assert draw_close_ups(small_word(10, legible=False)).needed[0].sum() == 3
+
+
+def test_the_close_up_map_of_a_partially_labelled_scene_counts_at_words_alone() -> None:
+    target = draw_close_ups(small_word(30), partial=True)
+    assert target.care.tolist() == [[0, 0, 0, 0, 0], [0, 1, 1, 1, 0], [0, 1, 1, 1, 0]]
+    assert target.needed.sum() == 0

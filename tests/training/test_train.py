@@ -129,7 +129,7 @@ def test_weights_of_another_architecture_are_no_start(options: TrainOptions) -> 
 
 
 def test_an_unknown_stage_lists_the_known_ones(options: TrainOptions) -> None:
-    with pytest.raises(UsageError, match="choose from all, contrast, words, scenes, spell, read"):
+    with pytest.raises(UsageError, match="choose from all, contrast, words, scenes, close_ups, spell, read"):
         train(dataclasses.replace(options, stage="sleep"), silent)
 
 
