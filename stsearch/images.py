@@ -50,6 +50,9 @@ _UPRIGHT = {
 }
 _SIDES_SWAPPED = (5, 6, 7, 8)
 _MIRRORED = (2, 4, 5, 7)
+_MAX_ASPECT, _WINDOW_ASPECT = 2.5, 2.0
+"""Photographs that are longer for their width are looked at in windows of the second aspect."""
+_MIN_WINDOW = 640  # pixels on the longer side of a window: one line of text is cut into few
 _MAX_UPSCALE = 2.0  # enlarging a small picture further adds work and no detail
 
 
@@ -91,8 +94,9 @@ def decode_image(
 
     Args:
         source: a path, or the bytes of a file.
-        longer_side: a longer photograph is shrunk to it, as ``Resize`` does; a JPEG at least twice as long
-            is also decoded at a half, a quarter or an eighth of its size, which is several times faster.
+        longer_side: a longer photograph is shrunk to it, as ``Resize`` does, an elongated one until its
+            windows have that side; a JPEG at least twice as long is also decoded at a half, a quarter or an
+            eighth of its size, which is several times faster.
         max_megapixels: larger photographs are refused before decoding.
 
     Raises:
@@ -117,15 +121,16 @@ def _decode(encoded: bytes, longer_side: int | None, max_megapixels: float) -> D
             _check_size(photo, max_megapixels)
             width, height = photo.size
             if longer_side is not None:
-                ratio = longer_side / max(width, height)
+                ratio = longer_side / window_side(height, width)
                 photo.draft(None, (math.ceil(width * ratio), math.ceil(height * ratio)))
             photo.load()
             orientation = _orientation(photo)
             if orientation in _SIDES_SWAPPED:
                 height, width = width, height
             image = _to_rgb(_turn(photo, orientation))
-            if longer_side is not None and longer_side < max(height, width):
-                image = Resize(longer_side).plan(height, width).resize(image)
+            if longer_side is not None and longer_side < (side := window_side(height, width)):
+                length = round(max(height, width) * longer_side / side)
+                image = Resize(length).plan(height, width).resize(image)
             return Decoded(image, height, width, _taken(photo))
     except ImageError:
         raise
@@ -135,6 +140,18 @@ def _decode(encoded: bytes, longer_side: int | None, max_megapixels: float) -> D
         raise ImageError(f"not a picture in a format that is read ({_ALL_FORMATS})") from error
     except Exception as error:  # decoders raise anything on damage
         raise ImageError(f"damaged or truncated: {str(error).strip() or type(error).__name__}") from error
+
+
+def window_side(height: int, width: int) -> int:
+    """Return the longer side of the windows that a photograph is looked at in; its own if that is one.
+
+    >>> window_side(960, 1280), window_side(12000, 1080), window_side(30, 3000)
+    (1280, 2160, 640)
+    """
+    shorter, longer = sorted((height, width))
+    if longer <= _MAX_ASPECT * shorter:
+        return longer
+    return min(longer, max(round(_WINDOW_ASPECT * shorter), _MIN_WINDOW))
 
 
 def _decoders(encoded: bytes) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ class PhotoSpotter(Protocol):
 
     @property
     def decode_side(self) -> int:
-        """Pixels on the longer side of a photograph; more are of no use to it."""
+        """Pixels on the longer side of a photograph, or of its windows; more are of no use to it."""
 
     @property
     def threads(self) -> int:

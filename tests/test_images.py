@@ -236,6 +236,24 @@ def corners(image: Image) -> Polygon:
     return np.array(found, np.float32)
 
 
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [
+        pytest.param((100, 6000), (6000, 100), id="windows are small enough"),
+        pytest.param((1000, 12000), (2400, 200), id="windows are shrunk"),
+        pytest.param((12000, 1000), (200, 2400), id="a panorama"),
+        pytest.param((1000, 2400), (400, 167), id="no windows"),
+    ],
+)
+def test_an_elongated_photograph_is_shrunk_until_its_windows_fit(
+    size: tuple[int, int], shape: tuple[int, int]
+) -> None:
+    longer_side = 640 if size[0] == 100 else 400
+    decoded = decode_image(encode(PIL.Image.new("RGB", size, "green"), "PNG"), longer_side=longer_side)
+    assert decoded.image.shape[:2] == shape
+    assert (decoded.height, decoded.width) == (size[1], size[0])
+
+
 @settings(deadline=None)
 @given(spot=spots(), longer_side=st.integers(48, 400), multiple=st.sampled_from([1, 32]))
 def test_what_is_seen_in_the_resized_picture_lies_there_in_the_picture(

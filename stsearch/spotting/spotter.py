@@ -20,6 +20,7 @@ from stsearch.spotting.close_ups import CELL, Sheet, group_by_size, plan_close_u
 from stsearch.spotting.postprocess import find_polygons, possible_readings
 from stsearch.spotting.proposals import filter_proposals, filter_readings, group_outlines
 from stsearch.spotting.recognition import RecognizerRunner
+from stsearch.spotting.windows import join_windows, split_photo
 from stsearch.text.charset import Charset
 from stsearch.text.ctc import decode_best_path, pack_posteriors
 from stsearch.types import PHOTO_BATCH, Image, ModelInfo, Polygon, TextInstance
@@ -94,8 +95,13 @@ class Spotter:
             DeviceError: Not even one photograph fits into the memory of the device.
         """
         config = self._config.proposals
-        read = self._recognize(images, self.propose(images, config))
-        return [filter_readings(words, config) for words in read]
+        windows = [split_photo((image.shape[0], image.shape[1])) for image in images]
+        cut = [each.cut(image) for image, some in zip(images, windows, strict=True) for each in some]
+        read = iter(self._recognize(cut, self.propose(cut, config)))
+        return [
+            filter_readings(join_windows(some, list(itertools.islice(read, len(some)))), config)
+            for some in windows
+        ]
 
     def propose(self, images: Sequence[Image], config: ProposalConfig) -> list[list[TextInstance]]:
         """Return the proposals in ``images``, before recognition: several outlines a word.

@@ -10,11 +10,15 @@ import torch
 from polygon_fixtures import polygon_iou
 from torch import Tensor, nn
 
+from stsearch.config import CloseUpConfig
 from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.errors import DeviceError
+from stsearch.geometry.polygons import box
 from stsearch.models.detector import DetectionMaps
+from stsearch.models.layers import dtype_of
+from stsearch.models.prompts import FrozenPrompt
 from stsearch.models.recognizer import Recognizer
-from stsearch.models.scene_text import SceneTextModel
+from stsearch.models.scene_text import SceneFeatures, SceneTextModel
 from stsearch.spotting.postprocess import possible_readings
 from stsearch.spotting.spotter import Spotter
 from stsearch.text.ctc import CLASSES
@@ -52,6 +56,67 @@ def test_photographs_of_different_sizes_share_a_batch(spotter: Spotter, word_sce
     together = spotter.spot([word_scene.image, wide])
     assert [len(found) for found in together] == [1, 1]
     assert together[1][0].polygon == pytest.approx(alone[0].polygon, abs=1e-3)
+
+
+class SeeingDetector(nn.Module):
+    """Answers with what is bright in the first channel of the finest level, but for one size of input."""
+
+    def __init__(self, blind_width: int) -> None:
+        super().__init__()
+        self.blind_width = blind_width
+
+    def forward(self, finest: Tensor) -> DetectionMaps:
+        bright = torch.where(finest[:, 0] > 128, 9.0, -9.0)
+        if finest.shape[3] * 4 == self.blind_width:
+            bright = torch.full_like(bright, -9.0)
+        return DetectionMaps(bright.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2), None)
+
+
+class KnowingMap(nn.Module):
+    """Answers that one cell needs a close-up in the first two of three sizes."""
+
+    prompt = FrozenPrompt(1)
+
+    def forward(self, levels: list[Tensor], probability: Tensor) -> Tensor:
+        logits = torch.full((len(probability), 3, *levels[-1].shape[2:]), -9.0)
+        logits[:, :2, 1, 2] = 9.0
+        return logits
+
+
+def see_pixels(images: Tensor, dtype: torch.dtype) -> SceneFeatures:
+    """Return the images themselves as features."""
+    pooled = [nn.functional.avg_pool2d(images.float(), stride) for stride in (4, 8, 16, 32)]
+    return SceneFeatures([level.repeat(1, 6, 1, 1)[:, :16].to(dtype) for level in pooled])
+
+
+@pytest.mark.parametrize("width", [512, 480])
+def test_a_word_that_only_a_close_up_shows_comes_back_in_its_place(
+    micro_model: SceneTextModel, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_ups = CloseUpConfig(sizes=(256, 384, 512), sheet_widths=(320,), sheet_height=320, overlap=96)
+    micro_model.config = dataclasses.replace(micro_model.config, scales=(0.5,), close_ups=close_ups)
+    micro_model.detector = SeeingDetector(blind_width=128)  # type: ignore[assignment]  # stand-ins for trained ones
+    micro_model.close_up_map = KnowingMap()  # type: ignore[assignment]
+    engine = TorchSceneEngine(micro_model)
+    spotter = Spotter(engine, Card(micro_model.config).info)
+    dtype = dtype_of(engine.model)
+    monkeypatch.setattr(engine.model, "features", lambda images: see_pixels(images, dtype))
+    photo = np.zeros((512, width, 3), np.uint8)
+    photo[160:200, 270:360] = 255
+    empty = np.zeros((512, width, 3), np.uint8)
+    [[instance], nothing] = spotter.spot([photo, empty])
+    assert (
+        polygon_iou(instance.polygon, box(270, 160, 360, 200)) > 0.3
+    )  # what is seen is grown, as kernels are
+    assert instance.polygon.mean(axis=0).tolist() == pytest.approx([315, 180], abs=4)
+    assert nothing == []
+
+
+def test_a_word_far_down_a_long_screenshot_comes_back_in_its_place(spotter: Spotter) -> None:
+    # The detector sees its word at the same place of every window.
+    [found] = spotter.spot([np.full((3000, 128, 3), 200, np.uint8)])
+    assert len({round(float(each.polygon[:, 1].min())) for each in found}) > 3
+    assert max(each.polygon[:, 1].max() for each in found) > 2000
 
 
 def test_no_photographs_give_no_results(spotter: Spotter) -> None:
