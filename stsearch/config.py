@@ -110,7 +110,7 @@ class CloseUpConfig:
     dim: int = 64  # of the embedding that the prompts are compared with
     thresholds: tuple[float, ...] = (0.5, 0.5, 0.5)  # cells of a higher probability are looked at
     margin: int = 24  # pixels of the coarse pass around such cells
-    sheet_widths: tuple[int, ...] = (640, 1280)  # pixels; what is looked at is packed on few sizes of sheets
+    sheet_widths: tuple[int, ...] = (320, 640, 960, 1280)  # pixels; what is looked at is packed on few sizes
     sheet_step: int = 160  # pixels between their heights
     sheet_height: int = 960  # the largest
     overlap: int = 192  # pixels of the sheet that the parts of a place that is too large for one share

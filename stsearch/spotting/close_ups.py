@@ -271,10 +271,14 @@ def _fill_sheets(
         if stack is None:
             stacks.append(stack := [])
         stack.append(shelf)
-    return [
-        Sheet(pad_to_multiple(_height(stack), config.sheet_step), width, shape, tuple(_place(stack)))
-        for stack in stacks
-    ]
+    return [_trim(stack, shape, config) for stack in stacks]
+
+
+def _trim(stack: Sequence[Sequence[Part]], shape: tuple[int, int], config: CloseUpConfig) -> Sheet:
+    """Return the smallest sheet that holds shelves below each other."""
+    used = max(shelf[-1].left + shelf[-1].width for shelf in stack)
+    width = min(width for width in config.sheet_widths if width >= used)
+    return Sheet(pad_to_multiple(_height(stack), config.sheet_step), width, shape, tuple(_place(stack)))
 
 
 def _end(shelf: Sequence[Part]) -> int:

@@ -64,8 +64,8 @@ _SCENES = StageConfig(
 )
 _CLOSE_UPS = StageConfig(
     "close_ups",
-    canvases=(Canvas("coarse", 640, 640, batch=16),),
-    steps=600,
+    canvases=(Canvas("coarse", 640, 640, batch=8),),
+    steps=400,
     learning_rate=3e-3,
     real_share=1.0,
     weights=LossWeights(probability=0.0, similarity=0.0, ctc=0.0, matching=0.0, close_ups=1.0),
