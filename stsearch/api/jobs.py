@@ -107,6 +107,7 @@ def index(
     def load_networks() -> PhotoSpotter:
         networks = load(model, device, read, engine) if isinstance(model, str) else model
         loaded(networks)
+        writable.note_engine(networks.spotter.precision)
         return networks.spotter.for_indexing()
 
     bar = shown(progress, "photo", _state)

@@ -195,6 +195,10 @@ class Gallery:
         """The folder of the photographs."""
         return (self.folder / self._manifest.photos).resolve()
 
+    def note_engine(self, engine: str) -> None:
+        """Keep in the manifest, when it is written next, what finds the words that are added."""
+        self._manifest = replace(self._manifest, engine=engine)
+
     @property
     def manifest(self) -> Manifest:
         """Which weights filled the gallery, and where its files are."""

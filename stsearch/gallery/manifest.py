@@ -64,12 +64,14 @@ class Manifest:
         model: the weights that filled the gallery.
         generation: how many times the vector file was written or removed.
         store: the vector file; None without words or without hnswlib.
+        engine: precision and library that found the newest words; empty: not known.
     """
 
     photos: str
     model: ModelInfo
     generation: int = 0
     store: StoreRecord | None = None
+    engine: str = ""
 
     def copy_for_catalog(self) -> str:
         """Return as JSON the part of the manifest that cannot be found out again if it is lost."""
@@ -116,7 +118,8 @@ class Manifest:
             if body.pop("checksum") != _checksum(body):
                 raise ValueError("its checksum does not match")
             store = StoreRecord(**body["store"]) if body["store"] else None
-            return cls(body["photos"], ModelInfo(**body["model"]), body["generation"], store)
+            model, engine = ModelInfo(**body["model"]), body.get("engine", "")
+            return cls(body["photos"], model, body["generation"], store, engine)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise GalleryNotFoundError(
                 f"no gallery in {folder}; make one with: stsearch index FOLDER"
