@@ -108,7 +108,9 @@ class CloseUpConfig:
     frozen: bool = False  # the text side of trained weights is a vector a size
     hidden: int = 64  # channels between the pooled pyramid and the embedding
     dim: int = 64  # of the embedding that the prompts are compared with
-    thresholds: tuple[float, ...] = (0.5, 0.5, 0.5)  # cells of a higher probability are looked at
+    # Cells of a higher probability are looked at. Chosen on the validation photographs: 98 % of the readable
+    # words below 48 pixels of ICDAR 2015 lie whole in 36 % of the area; with 0.1 less each, 99.6 % in 46 %.
+    thresholds: tuple[float, ...] = (0.3, 0.4, 0.5)
     margin: int = 24  # pixels of the coarse pass around such cells
     sheet_widths: tuple[int, ...] = (320, 640, 960, 1280)  # pixels; what is looked at is packed on few sizes
     sheet_step: int = 160  # pixels between their heights
