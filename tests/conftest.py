@@ -66,7 +66,7 @@ def cheap_config(micro_config: ModelConfig) -> ModelConfig:
         micro_config,
         backbone=dataclasses.replace(micro_config.backbone, strided_kernel=4),
         neck_inner_channels=8,
-        detector=dataclasses.replace(micro_config.detector, squeezed_channels=4, upsampled_channels=2),
+        detector=dataclasses.replace(micro_config.detector, squeezed_channels=4),
     )
 
 

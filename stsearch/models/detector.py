@@ -35,15 +35,12 @@ class DbDetector(nn.Module):
         channels, squeezed = config.channels, config.squeezed_channels
         layers: list[nn.Module] = [nn.Conv2d(inputs, squeezed, 1)] if squeezed else []
         layers.append(conv_norm_relu(squeezed or inputs, channels))
-        for upsampling in range(1, self.upsamplings + 1):
-            is_last = upsampling == self.upsamplings
-            outputs = config.upsampled_channels if is_last and config.upsampled_channels else channels
+        for _ in range(self.upsamplings):
             layers += [
-                nn.ConvTranspose2d(channels, outputs, 2, 2, bias=False),
-                nn.BatchNorm2d(outputs),
+                nn.ConvTranspose2d(channels, channels, 2, 2, bias=False),
+                nn.BatchNorm2d(channels),
                 nn.ReLU(True),
             ]
-            channels = outputs
         return nn.Sequential(*layers, nn.Conv2d(channels, 1, 1))
 
     def forward(self, finest: Tensor) -> DetectionMaps:
