@@ -88,10 +88,9 @@ class _DecoderGraph(nn.Module):
         super().__init__()
         self.decoder = decoder
 
-    def forward(  # noqa: PLR0913 - the inputs of the graph
+    def forward(
         self,
         tokens: Tensor,
-        token_places: Tensor,
         places: Tensor,
         allowed: Tensor,
         keys: Tensor,
@@ -99,13 +98,10 @@ class _DecoderGraph(nn.Module):
         context_keys: Tensor,
         context_values: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return logits of (Q,) ``places``, and the context with (N, L) ``tokens`` joined to it."""
-        added_keys, added_values = self.decoder.context(tokens, token_places)
-        context = (
-            torch.cat([context_keys, added_keys], dim=2),
-            torch.cat([context_values, added_values], dim=2),
-        )
-        return self.decoder((keys, values), context, places, allowed), *context
+        """Return logits of (L,) ``places``, and what the (N, L) ``tokens`` there add to the context."""
+        added = self.decoder.context(tokens, places)
+        context = torch.cat([context_keys, added[0]], dim=2), torch.cat([context_values, added[1]], dim=2)
+        return self.decoder((keys, values), context, places, allowed), *added
 
 
 class _StringGraph(nn.Module):
@@ -164,7 +160,6 @@ def _export_recognizer(recognizer: Recognizer, folder: Path) -> list[Path]:
     count = {0: "N"}
     inputs = {
         "tokens": torch.zeros(2, 2, dtype=torch.int64),
-        "token_places": torch.tensor([3, 4]),
         "places": torch.tensor([3, 4]),
         "allowed": torch.ones(2, 2, 5, dtype=torch.bool),
         "keys": keys,
@@ -174,16 +169,15 @@ def _export_recognizer(recognizer: Recognizer, folder: Path) -> list[Path]:
     }
     axes: Axes = {
         "tokens": {0: "N", 1: "L"},
-        "token_places": {0: "L"},
-        "places": {0: "Q"},
-        "allowed": {0: "N", 1: "Q", 2: "J"},
+        "places": {0: "L"},
+        "allowed": {0: "N", 1: "L", 2: "J"},
         "keys": count,
         "values": count,
         "context_keys": {0: "N", 2: "C"},
         "context_values": {0: "N", 2: "C"},
-        "logits": {0: "N", 1: "Q"},
-        "joined_keys": {0: "N", 2: "J"},
-        "joined_values": {0: "N", 2: "J"},
+        "logits": {0: "N", 1: "L"},
+        "added_keys": {0: "N", 2: "L"},
+        "added_values": {0: "N", 2: "L"},
     }
     outputs: Axes = {
         "crops": count,
