@@ -156,8 +156,9 @@ def find_boxes(
         if ratio is None:
             continue
         x, y, columns, rows, _ = stats[group].tolist()
-        low = np.floor((np.array([x, y]) * CELL - config.margin) / scale).astype(int).tolist()
-        high = (np.array([x + columns, y + rows]) * CELL + config.margin) / scale
+        margin = config.margin / ratio
+        low = np.floor(np.array([x, y]) * CELL / scale - margin).astype(int).tolist()
+        high = np.array([x + columns, y + rows]) * CELL / scale + margin
         right, bottom = np.ceil(high).astype(int).tolist()
         box = max(low[0], 0), max(low[1], 0), min(right, shape[1]), min(bottom, shape[0])
         found.setdefault(ratio, []).append(box)

@@ -130,7 +130,10 @@ _CR50 = ModelConfig(
 # Thresholds, sizes and margin were chosen on the validation photographs (weights/README.md); the cross-modal
 # branch does not improve the figures yet.
 _TINY = ModelConfig(
+    backbone=BackboneConfig(strided_kernel=4),
+    neck_inner_channels=24,
     detector=DetectorConfig(
+        squeezed_channels=16,
         binarization=(
             BinarizationThresholds(0.78, 0.84, 2.3),
             BinarizationThresholds(0.95, 0.96, 3.0),
@@ -138,7 +141,7 @@ _TINY = ModelConfig(
             BinarizationThresholds(0.9, 0.94, 2.7),
             BinarizationThresholds(0.4, 0.6, 1.7),
             BinarizationThresholds(0.2, 0.4, 1.5),
-        )
+        ),
     ),
     proposals=ProposalConfig(min_proposal_confidence=0.3, min_reading_confidence=0.5),
     close_ups=CloseUpConfig(),

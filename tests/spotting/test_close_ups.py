@@ -69,8 +69,8 @@ def test_one_cell_is_looked_at_with_its_margin() -> None:
     probability[0, 5, 7] = 0.9
     [sheet] = plan(probability, dataclasses.replace(ONE_SIZE, margin=24))
     [part] = sheet.parts
-    assert part.box == (448 - 48, 320 - 48, 512 + 48, 384 + 48)
-    assert (part.width, part.height) == (160, 160)  # 1280 is the photograph's own size
+    assert part.box == (448 - 24, 320 - 24, 512 + 24, 384 + 24)
+    assert (part.width, part.height) == (112, 112)  # 1280 is the photograph's own size
 
 
 def test_cells_that_touch_are_one_place_in_the_largest_size_they_need() -> None:
