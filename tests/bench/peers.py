@@ -6,18 +6,21 @@ Run by hand, on an otherwise idle machine::
     apt-get install tesseract-ocr          # Tesseract
     python tests/bench/peers.py --data DIR [--data DIR ...]
 
-Every engine reads one photograph at a time, decoding included. The engines take turns in short blocks of
-photographs, so that a busy machine slows all alike; ``stsearch eval --baseline`` measures one of them alone.
-The engines and their ranking are ``stsearch.evaluation.baselines``; ours ranks as ``stsearch search`` does.
+Every engine reads one photograph at a time, decoding included; ours also as ``stsearch index`` does, one a
+core ("indexing"). The engines take turns in short blocks of photographs, so that a busy machine slows all
+alike; ``stsearch eval --baseline`` measures one of them alone. The engines and their ranking are
+``stsearch.evaluation.baselines``; ours ranks as ``stsearch search`` does.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -27,9 +30,10 @@ from stsearch.errors import UsageError
 from stsearch.evaluation.baselines import BASELINES, EditSimilarity, load_baseline
 from stsearch.evaluation.benchmark import GroundTruth
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER, with_min_length
+from stsearch.evaluation.machine import processor
 from stsearch.evaluation.metrics import mean_average_precision
 from stsearch.evaluation.scoring import photo_scores
-from stsearch.images import read_image
+from stsearch.images import decode_image, read_image
 from stsearch.search.engine import Encoder
 from stsearch.types import Sample, TextInstance
 
@@ -46,13 +50,16 @@ class Engine:
     read: Reads
     encoder: Encoder
     found: dict[Path, list[TextInstance]] = field(default_factory=dict)
+    threads: int = 1  # that read a photograph each
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
     def read_block(self, photos: Sequence[Path]) -> None:
-        start = time.perf_counter()
-        for photo in photos:
-            self.found[photo] = self.read(photo)
+        start, cpu_start = time.perf_counter(), cpu_seconds()
+        with ThreadPoolExecutor(self.threads) as pool:
+            self.found |= dict(zip(photos, pool.map(self.read, photos), strict=True))
         self.seconds += time.perf_counter() - start
+        self.cpu_seconds += cpu_seconds() - cpu_start
 
     def mean_ap(self, truth: GroundTruth) -> float:
         found = [self.found[sample.image] for sample in truth.samples]
@@ -60,13 +67,25 @@ class Engine:
         return mean_average_precision(truth.relevance(), scores)
 
 
-def load_ours(model: str) -> Engine:
+def cpu_seconds() -> float:
+    """Return the time that all cores have spent on this process and on the programs it ran."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def load_ours(model: str, indexing: bool) -> Engine:
     from stsearch.search.query_encoder import load_query_encoder
     from stsearch.spotting.load import load_spotter
 
     spotter = load_spotter(model, "cpu")
     name = f"stsearch {spotter.info.name}@{spotter.info.sha256[:8]}"
-    return Engine(name, lambda photo: spotter.spot([read_image(photo)])[0], load_query_encoder(model))
+    if indexing:
+        spotter, name = spotter.for_indexing(), f"{name}, indexing"
+
+    def read(photo: Path) -> list[TextInstance]:
+        return spotter.spot([decode_image(photo, spotter.decode_side).image])[0]
+
+    return Engine(name, read, load_query_encoder(model), threads=max(1, spotter.threads))
 
 
 def load_peer(name: str) -> Engine:
@@ -78,7 +97,8 @@ def load_engines(names: Sequence[str], model: str) -> list[Engine]:
     engines = []
     for name in names:
         try:
-            engines.append(load_ours(model) if name == "ours" else load_peer(name))
+            ours = name in ("ours", "indexing")
+            engines.append(load_ours(model, name == "indexing") if ours else load_peer(name))
         except UsageError as error:
             print(f"skipped: {error}", file=sys.stderr)
     return engines
@@ -100,10 +120,13 @@ def print_table(engines: Sequence[Engine], sets: Mapping[str, Sequence[Sample]],
     truths = [benchmark.truth(samples) for samples in sets.values()]
     for name, truth in zip(sets, truths, strict=True):
         print(f"{name}: {len(truth.samples)} photos, {len(truth.queries)} queries")
-    print(f"{'engine':<28}" + "".join(f"{f'mAP {name}':>16}" for name in sets) + f"{'photos/s':>10}")
+    speeds = f"{'photos/s':>10}{'CPU s/photo':>13}"
+    print(f"{'engine':<36}" + "".join(f"{f'mAP {name}':>16}" for name in sets) + speeds)
     for engine in engines:
         figures = (f"{100 * engine.mean_ap(truth):>16.1f}" for truth in truths)
-        print(f"{engine.name:<28}" + "".join(figures) + f"{len(engine.found) / engine.seconds:>10.2f}")
+        count = len(engine.found)
+        speeds = f"{count / engine.seconds:>10.2f}{engine.cpu_seconds / count:>13.2f}"
+        print(f"{engine.name:<36}" + "".join(figures) + speeds)
 
 
 def main() -> None:
@@ -113,7 +136,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, action="append", required=True, help="labelled folder; repeatable"
     )
-    parser.add_argument("--engines", nargs="+", default=["ours", *BASELINES], help="which to run")
+    parser.add_argument("--engines", nargs="+", default=["ours", "indexing", *BASELINES], help="which to run")
     parser.add_argument("--model", default="tiny", help="our weights")
     parser.add_argument("--limit", type=int, help="photographs of each folder")
     parser.add_argument("--queries-min-length", type=int, default=3)
@@ -122,7 +145,7 @@ def main() -> None:
     sets = {str(folder): list(islice(read_dataset(folder), options.limit)) for folder in options.data}
     everything = [sample for samples in sets.values() for sample in samples]
     engines = load_engines(options.engines, options.model)
-    print(f"{platform.processor() or platform.machine()}, {platform.platform()}")
+    print(f"{processor()}, {platform.platform()}")
     read_in_turns(engines, [sample.image for sample in everything])
     named = {folder.name: sets[str(folder)] for folder in options.data}
     print_table(engines, {"all": everything, **named}, options.queries_min_length)
