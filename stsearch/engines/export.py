@@ -31,6 +31,7 @@ _WITH_WEIGHTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 _STEMS = ("/backbone/conv", "/image/conv1")
 """The first convolutions of the two image towers, by the names of their nodes."""
 _LEVELS = 255  # steps above the lowest value of an unsigned byte
+_LARGE = 4_096  # numbers; constants of more are kept in float16, as the weights themselves are
 _SAMPLES = 5_000  # values of an activation that are recorded for each input
 
 Axes = dict[str, dict[int, str]]
@@ -246,19 +247,43 @@ def quantize_graph(path: Path, feeds: Sequence[Feed], to: Path) -> None:
     model = onnx.load(str(prepared))
     nodes = _nodes_to_quantize(model)
     names = {node.name for node in nodes}
-    quantize_static(
-        str(prepared),
-        str(to),
-        OneFeed(),
-        quant_format=QuantFormat.QDQ,
-        nodes_to_quantize=sorted(names),
-        per_channel=True,
-        reduce_range=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        extra_options={"TensorQuantOverrides": _activation_ranges(model, nodes, feeds)},
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of ranges that it measures itself, such as those of attention masks
+        quantize_static(
+            str(prepared),
+            str(to),
+            OneFeed(),
+            quant_format=QuantFormat.QDQ,
+            nodes_to_quantize=sorted(names),
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            extra_options={"TensorQuantOverrides": _activation_ranges(model, nodes, feeds)},
+        )
     prepared.unlink()
+
+
+def halve_constants(path: Path, to: Path) -> None:
+    """Write the graph at ``path`` to ``to``, its large constants in float16; runtimes widen them once."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(str(path))
+    large = [
+        each
+        for each in model.graph.initializer
+        if each.data_type == onnx.TensorProto.FLOAT and numpy_helper.to_array(each).size >= _LARGE
+    ]
+    for constant in large:
+        half = numpy_helper.from_array(
+            numpy_helper.to_array(constant).astype(np.float16), f"{constant.name}/float16"
+        )
+        widen = onnx.helper.make_node("Cast", [half.name], [constant.name], to=onnx.TensorProto.FLOAT)
+        model.graph.initializer.remove(constant)
+        model.graph.initializer.append(half)
+        model.graph.node.insert(0, widen)
+    onnx.save(model, str(to))
 
 
 def _nodes_to_quantize(model: Any) -> list[Any]:  # Any: an onnx.ModelProto and its nodes, which have no types

@@ -24,6 +24,8 @@ def conditions_of(spotter: Spotter, model: str) -> Conditions:
 
     config = read_card(find_weights(model)).config
     size = f"{' and '.join(map(str, config.sizes))} pixels on the longer side"
+    if config.close_ups is not None:
+        size += f", close-ups at {' and '.join(map(str, config.close_ups.sizes))}"
     return _conditions(f"stsearch {config.name}", spotter.device, spotter.precision, size)
 
 
