@@ -59,9 +59,9 @@ def export(name_or_path: str, photos: Sequence[Path]) -> Card:
         feeds = _record(card, Path(beside), photos)
         for file in files:
             quantized = file
-            if file.name in _QUANTIZED:
+            inputs = feeds[file.name]
+            if file.name in _QUANTIZED and inputs:
                 quantized = file.with_suffix(".quantized")
-                inputs = feeds[file.name]
                 quantize_graph(file, inputs[:: -(-len(inputs) // _FEEDS)], quantized)
             halve_constants(quantized, folder / file.name)
     return add_graphs(folder, card, [folder / file.name for file in files])

@@ -13,12 +13,13 @@ MICRO = """
 [model]
 name = "micro"
 neck_channels = 16
+neck_inner_channels = 0
 longer_side = 128
 scales = [1.0, 0.5, 0.3]
 close_ups = false
 recognizer = false
-backbone = {layers = [1, 1, 1, 1], width = 8, heads = 4, output_dim = 32}
-detector = {channels = 8}
+backbone = {layers = [1, 1, 1, 1], width = 8, heads = 4, output_dim = 32, strided_kernel = 0}
+detector = {channels = 8, squeezed_channels = 0}
 embedder = {channels = [16, 16, 24], hidden = 16, frames = 8, frame_dim = 8, character_dim = 16}
 [stages.words]
 canvases = [{source = "words", height = 32, width = 64, batch = 2, share = 1.0}]

@@ -28,7 +28,7 @@ from stsearch.types import Scene, WordLabel
 from stsearch.weights.card import read_card
 from stsearch.weights.io import load_model, save_model
 
-PROMPTED = MICRO.replace("output_dim = 32}", "output_dim = 32, attention_pool = true}").replace(
+PROMPTED = MICRO.replace("output_dim = 32,", "output_dim = 32, attention_pool = true,").replace(
     "[stages.words]",
     """\
 [model.prompts]

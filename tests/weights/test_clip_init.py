@@ -33,9 +33,15 @@ Save = Callable[[open_clip.CLIP, Path], Path]
 TRAINING = """
 [model]
 neck_channels = 16
-backbone = {clip_name = "micro-clip", layers = [1, 1, 1, 1], width = 8, strided_kernel = 0, heads = 4, output_dim = 32}
 detector = {channels = 8}
 embedder = {channels = [16, 16, 24], hidden = 16, frames = 8, frame_dim = 8, character_dim = 16}
+[model.backbone]
+clip_name = "micro-clip"
+layers = [1, 1, 1, 1]
+width = 8
+heads = 4
+output_dim = 32
+strided_kernel = 0
 [stages.words]
 canvases = [{source = "words", height = 32, width = 64, batch = 2, share = 1.0}]
 real_share = 0.0
