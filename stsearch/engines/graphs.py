@@ -60,9 +60,10 @@ class OpenVinoGraph:
             "NUM_STREAMS": callers,
             "INFERENCE_PRECISION_HINT": "f32",  # the same numbers on CPUs with and without bfloat16
         }
-        # The first call makes a table of types. Two threads that make it wait for each other for ever: one
+        # The first calls make tables of types. Two threads that make one wait for each other for ever: one
         # holds the lock of the table, the other Python's.
         openvino.Type.u8.to_dtype()
+        openvino.Tensor(np.zeros(1, np.uint8), shared_memory=True)
         self._compiled = openvino.Core().compile_model(str(path), "CPU", settings)
         self._thread = threading.local()
 

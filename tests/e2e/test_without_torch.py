@@ -32,3 +32,22 @@ def test_index_and_search_by_image_import_no_torch(tmp_path: Path, rendered_gall
     assert "int8 (OpenVINO)" in indexed.stderr
     searched = run("search", "--like", photos / "a.jpg", "--index", photos)
     assert searched.stdout.splitlines()[-1] == "imported []", searched.stderr
+
+
+TWO_AT_ONCE = """
+import threading, numpy
+from stsearch.spotting.load import load_spotter
+spotter, start = load_spotter("tiny", "cpu").for_indexing(), threading.Barrier(2)
+def spot():
+    start.wait()
+    spotter.spot([numpy.zeros((64, 96, 3), numpy.uint8)])
+threads = [threading.Thread(target=spot) for _ in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+@pytest.mark.slow
+def test_two_threads_may_begin_at_the_same_time(tiny_weights: Path) -> None:
+    # Before OpenVINO's tables of types were made by one thread, they waited for each other for ever.
+    subprocess.run([sys.executable, "-c", TWO_AT_ONCE], timeout=60, check=True)
