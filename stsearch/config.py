@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from stsearch.text.charset import ALPHANUMERIC, PRINTABLE
 
+STRIDES = (4, 8, 16, 32)
+"""Pixels a cell of C2..C5 and of P2..P5."""
+
 
 @dataclass(frozen=True)
 class BackboneConfig:

@@ -16,7 +16,7 @@ from stsearch.engines.graphs import CROPS, DECODER, REGIONS, SCENE, STRINGS, Gra
 from stsearch.engines.region_sampling import sample_regions
 from stsearch.padding import pad_to_multiple
 from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
-from stsearch.text.decoding import END
+from stsearch.text.decoding import END, softmax
 
 _CERTAIN = 20.0  # logit of a probability of 1
 _CROP_STEP, _REGION_STEP, _LENGTH_STEP = 8, 32, 8
@@ -92,7 +92,7 @@ class GraphCropEngine:
         spelled = self._spell(memory)
         for _ in range(self.config.refinements):
             spelled = self._refine(memory, spelled)
-        return CropReadings(_softmax(spelled[:count]), ctc_logits[:count], orientation[:count])
+        return CropReadings(softmax(spelled[:count]), ctc_logits[:count], orientation[:count])
 
     def _spell(self, memory: _Memory) -> Array:
         """Return (N, L, V) logits, decoded position by position until all words end or at the longest.
@@ -144,7 +144,7 @@ class GraphCropEngine:
             row[: len(classes)], mask[: len(classes)] = classes, True
         start = np.full((len(targets), 1), len(self._folded))
         [logits] = self._strings.run({"classes": np.concatenate([start, targets[:, :-1]], axis=1)})
-        probability = np.take_along_axis(_softmax(logits), targets[:, :, None], axis=2)[:, :, 0]
+        probability = np.take_along_axis(softmax(logits), targets[:, :, None], axis=2)[:, :, 0]
         logs = (np.log(np.maximum(probability, 1e-30)) * counted).sum(axis=1)
         return np.asarray(logs[: len(words)], np.float32)
 
@@ -206,8 +206,3 @@ class _Memory:
 def _pad_rows(count: int, multiple: int) -> NDArray[np.intp]:
     """Return the indices of ``count`` rows, padded to a multiple by repeating the first rows."""
     return np.arange(pad_to_multiple(count, multiple)) % count
-
-
-def _softmax(logits: Array) -> Array:
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float32)

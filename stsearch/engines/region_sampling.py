@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from stsearch.config import STRIDES
 from stsearch.engines.contract import Array
-
-_STRIDES = (4, 8, 16, 32)  # pixels a cell of P2..P5
 
 
 def sample_regions(levels: Sequence[Array], edges: Array, owner: NDArray[np.int64], rows: int) -> Array:
@@ -25,11 +24,11 @@ def sample_regions(levels: Sequence[Array], edges: Array, owner: NDArray[np.int6
         (R, rows, K, C), bilinear, each region from the level whose stride is nearest to its cell height.
     """
     heights = np.linalg.norm(edges[:, 0] - edges[:, 1], axis=-1).mean(axis=-1) / rows
-    wanted = np.rint(np.log2(np.maximum(heights, 1e-3) / _STRIDES[0])).astype(int).clip(0, len(levels) - 1)
+    wanted = np.rint(np.log2(np.maximum(heights, 1e-3) / STRIDES[0])).astype(int).clip(0, len(levels) - 1)
     share = ((np.arange(rows, dtype=np.float32) + 0.5) / rows)[:, None, None]
     grid = edges[:, None, 0] + share * (edges[:, None, 1] - edges[:, None, 0])  # (R, rows, K, 2)
     sampled = np.empty((*grid.shape[:3], levels[0].shape[3]), np.float32)
-    for index, (level, stride) in enumerate(zip(levels, _STRIDES, strict=True)):
+    for index, (level, stride) in enumerate(zip(levels, STRIDES, strict=True)):
         members = np.flatnonzero(wanted == index)
         if len(members):
             sampled[members] = _bilinear(

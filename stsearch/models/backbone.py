@@ -8,9 +8,6 @@ from torch.nn import functional as F
 
 from stsearch.config import BackboneConfig
 
-STRIDES = (4, 8, 16, 32)
-"""Pixels a cell of C2, C3, C4, C5."""
-
 
 class ClipResNet(nn.Module):
     """The image tower of a CLIP ResNet (FastTCM, section 3.1)."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from stsearch.config import ModelConfig
+from stsearch.config import STRIDES, ModelConfig
 from stsearch.errors import UsageError
-from stsearch.models.backbone import STRIDES, ClipResNet
+from stsearch.models.backbone import ClipResNet
 from stsearch.models.close_up_map import CloseUpMap, build_close_up_map
 from stsearch.models.detector import DbDetector, DetectionMaps
 from stsearch.models.embedder import ImageEmbedder, RegionReadings, TextEmbedder

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.config import CloseUpConfig
+from stsearch.config import STRIDES, CloseUpConfig
 from stsearch.geometry.polygons import word_size
 from stsearch.images import Resize
 from stsearch.padding import pad_to_multiple
 from stsearch.types import Image, Polygon
 
-CELL = 32
+CELL = STRIDES[-1]
 """Pixels of the coarse pass a cell of the close-up map."""
 
 _GAP = 32  # empty pixels between two parts of a sheet: the network sees some way beyond a part

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
+from stsearch.text.decoding import softmax
 from stsearch.text.wildcards import fixed_part
 
 CLASSES = len(ALPHANUMERIC) + 1
@@ -39,8 +40,8 @@ def decode_best_path(logits: NDArray[np.float32]) -> tuple[NDArray[np.int64], ND
         Classes (N, T), 0 where no character starts, and confidences (N,): the product of the probabilities of
         the characters, each at its most confident frame, and 0 when nothing is read.
     """
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    classes, confident = shifted.argmax(axis=-1), 1 / shifted.sum(axis=-1)
+    probabilities = softmax(logits)
+    classes, confident = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
     starts = classes != 0
     starts[:, 1:] &= classes[:, 1:] != classes[:, :-1]
     run = np.cumsum(starts, axis=1) * (classes != 0)  # 1-based number of the character a frame belongs to
@@ -58,8 +59,7 @@ def pack_posteriors(logits: NDArray[np.float32], charset: Charset) -> list[bytes
         logits: (N, T, V) of the ``charset``, class 0 the blank.
         charset: characters that fold to none of a query's count as blank.
     """
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    folded = (shifted / shifted.sum(axis=-1, keepdims=True)) @ _folding_matrix(charset)
+    folded = softmax(logits) @ _folding_matrix(charset)
     costs = -_STEPS_PER_NAT * np.log(np.maximum(folded, _MIN_PROBABILITY))
     return [rows.tobytes() for rows in np.clip(np.rint(costs), 0, 255).astype(np.uint8)]
 

@@ -16,6 +16,12 @@ from stsearch.types import char_confidence
 END = 0
 
 
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities of (..., V) logits, along the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One way to read a word crop."""

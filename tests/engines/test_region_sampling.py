@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from stsearch.config import STRIDES
 from stsearch.engines.region_sampling import sample_regions
-from stsearch.models.backbone import STRIDES
 from stsearch.models.layers import sample_regions as sample_with_torch
 
 

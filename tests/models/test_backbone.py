@@ -10,8 +10,8 @@ from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
 from prompt_fixtures import DIM, POOLED, make_backbone, random_images
 from torch import nn
 
-from stsearch.config import BackboneConfig
-from stsearch.models.backbone import STRIDES, ClipResNet
+from stsearch.config import STRIDES, BackboneConfig
+from stsearch.models.backbone import ClipResNet
 from stsearch.training.presets import PRESETS
 
 

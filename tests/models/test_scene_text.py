@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from stsearch.config import ModelConfig
+from stsearch.config import STRIDES, ModelConfig
 from stsearch.geometry.polygons import region_edges
-from stsearch.models.backbone import STRIDES
 from stsearch.models.detector import binary_map
 from stsearch.models.layers import sample_regions
 from stsearch.models.scene_text import SceneTextModel, build_model
