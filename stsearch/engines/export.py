@@ -246,7 +246,6 @@ def quantize_graph(path: Path, feeds: Sequence[Feed], to: Path) -> None:
     quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
     model = onnx.load(str(prepared))
     nodes = _nodes_to_quantize(model)
-    names = {node.name for node in nodes}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of ranges that it measures itself, such as those of attention masks
         quantize_static(
@@ -254,7 +253,7 @@ def quantize_graph(path: Path, feeds: Sequence[Feed], to: Path) -> None:
             str(to),
             OneFeed(),
             quant_format=QuantFormat.QDQ,
-            nodes_to_quantize=sorted(names),
+            nodes_to_quantize=[node.name for node in nodes],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,

@@ -18,6 +18,7 @@ from stsearch.config import STRIDES, CloseUpConfig
 from stsearch.geometry.polygons import word_size
 from stsearch.images import Resize
 from stsearch.padding import pad_to_multiple
+from stsearch.spotting.borders import Box, is_cut_off
 from stsearch.types import Image, Polygon
 
 CELL = STRIDES[-1]
@@ -29,8 +30,6 @@ _WASTE = 1.1  # two boxes become one where that takes no more than so many times
 _EDGE, _EDGE_OF_HEIGHT = 3.0, 0.3
 """An outline that comes so near to an inner border of its part, in pixels of the sheet or in heights of the
 word, counts as cut off: what the network sees of a word ends some way before the border that cuts it."""
-
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the photograph
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +100,10 @@ class Sheet:
             return None
         corner = np.array([part.left, part.top], np.float32)
         edge = max(_EDGE, _EDGE_OF_HEIGHT * min(word_size(polygon)))
-        size = np.array([part.width, part.height])
-        low, high = polygon.min(axis=0) - corner, corner + size - polygon.max(axis=0)
-        left, top, right, bottom = part.box
-        height, width = self.shape
-        inner_low, inner_high = np.array([left > 0, top > 0]), np.array([right < width, bottom < height])
-        if (inner_low & (low < edge)).any() or (inner_high & (high < edge)).any():
+        moved = polygon - corner
+        if is_cut_off(moved, (part.width, part.height), part.box, self.shape, edge):
             return None
-        return np.asarray((polygon - corner) / part.scale + (left, top), np.float32)
+        return np.asarray(moved / part.scale + part.box[:2], np.float32)
 
     def to_sheet(self, polygon: Polygon, part: Part) -> Polygon:
         """Return ``polygon`` (P, 2), in pixels of the photograph, in those of the sheet, on ``part``."""

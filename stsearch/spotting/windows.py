@@ -13,6 +13,7 @@ import numpy as np
 
 from stsearch.geometry.polygons import word_size
 from stsearch.images import window_side
+from stsearch.spotting.borders import is_cut_off
 from stsearch.types import Image, Polygon, TextInstance
 
 _OVERLAP = 0.5  # of the shorter side: a word up to that long lies whole in a window
@@ -48,17 +49,12 @@ class Window:
         Returns:
             None for what a border of the window cuts off inside the photograph.
         """
-        moved = np.asarray(polygon + np.array([self.left, self.top], np.float32), np.float32)
         edge = max(_EDGE, _EDGE_OF_HEIGHT * min(word_size(polygon)))
-        (left, top), (right, bottom) = moved.min(axis=0).tolist(), moved.max(axis=0).tolist()
-        height, width = self.shape
-        is_cut = (
-            (self.left > 0 and left < self.left + edge)
-            or (self.top > 0 and top < self.top + edge)
-            or (self.right < width and right > self.right - edge)
-            or (self.bottom < height and bottom > self.bottom - edge)
-        )
-        return None if is_cut else moved
+        size = (self.right - self.left, self.bottom - self.top)
+        box = (self.left, self.top, self.right, self.bottom)
+        if is_cut_off(polygon, size, box, self.shape, edge):
+            return None
+        return np.asarray(polygon + np.array([self.left, self.top], np.float32), np.float32)
 
 
 def split_photo(shape: tuple[int, int]) -> list[Window]:
