@@ -1,24 +1,18 @@
-"""From a trained network to the graphs that CPUs run: ONNX files, their weights and activations in 8 bits.
-
-Post-training quantization (Jacob et al. 2018, Quantization and Training of Neural Networks for Efficient
-Integer-Arithmetic-Only Inference): weights are signed bytes with a scale for each channel, activations
-unsigned bytes with one scale each, measured on real inputs. Weights have 7 bits: without VNNI, products of
-bytes are added in pairs in 16 bits, which would saturate.
-"""
+"""From a trained network to the graphs that CPUs run: ONNX files, in float32."""
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from stsearch.engines.graphs import CROPS, DECODER, REGIONS, SCENE, STRINGS, Feed
+from stsearch.engines.graphs import CROPS, DECODER, REGIONS, SCENE, STRINGS
 from stsearch.engines.torch_engine import fold_batch_norms
 from stsearch.errors import UsageError
 from stsearch.models.permuted_decoder import PermutedDecoder
@@ -70,7 +64,9 @@ class _RegionGraph(nn.Module):
 class _CropGraph(nn.Module):
     def __init__(self, recognizer: Recognizer) -> None:
         super().__init__()
-        self.recognizer = recognizer
+        self.recognizer = copy.deepcopy(recognizer)
+        _convolve(self.recognizer.image.tower.transformer)
+        _convolve(self.recognizer.visual.image_attention)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """Return the decoder's memory, CTC and orientation logits of (N, H, W, 3) uint8."""
@@ -82,6 +78,49 @@ class _CropGraph(nn.Module):
             self.recognizer.ctc_logits(features),
             self.recognizer.orientation_logits(features),
         )
+
+
+class _LinearOverTokens(nn.Module):
+    """A linear layer over the tokens of a crop, as a convolution.
+
+    OpenVINO convolves bytes 3 times as fast as it multiplies matrices of them on CPUs without VNNI, where
+    matrices of floats would be faster, too.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight.detach()[:, :, None])
+        self.bias = None if bias is None else nn.Parameter(bias.detach())
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (N, M, outputs) for (N, M, inputs)."""
+        return F.conv1d(tokens.transpose(1, 2), self.weight, self.bias).transpose(1, 2)
+
+
+class _AttentionOverTokens(nn.Module):
+    def __init__(self, attention: nn.MultiheadAttention) -> None:
+        super().__init__()
+        assert attention.in_proj_weight is not None
+        self.heads = attention.num_heads
+        self.inputs = _LinearOverTokens(attention.in_proj_weight, attention.in_proj_bias)
+        self.outputs = _LinearOverTokens(attention.out_proj.weight, attention.out_proj.bias)
+
+    def forward(self, tokens: Tensor, *_: Tensor, **__: object) -> tuple[Tensor, None]:
+        """Return (N, M, D) for (N, M, D), as ``nn.MultiheadAttention`` does with itself as key and value."""
+        parts = self.inputs(tokens).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(parts[0], parts[1], parts[2])
+        return self.outputs(mixed.transpose(1, 2).flatten(2)), None
+
+
+def _convolve(module: nn.Module) -> None:
+    """Put convolutions in the place of the linear layers in ``module``, which all take (N, M, D)."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.MultiheadAttention):
+            setattr(module, name, _AttentionOverTokens(child))
+        elif isinstance(child, nn.Linear):
+            setattr(module, name, _LinearOverTokens(child.weight, child.bias))
+        else:
+            _convolve(child)
 
 
 class _DecoderGraph(nn.Module):
@@ -221,48 +260,6 @@ def _export(graph: nn.Module, inputs: Mapping[str, Tensor], axes: Axes, path: Pa
     return path
 
 
-def quantize_graph(path: Path, feeds: Sequence[Feed], to: Path) -> None:
-    """Write the graph at ``path`` with weights and activations in 8 bits to ``to``.
-
-    Args:
-        path: of a graph in float32.
-        feeds: typical inputs, on which the ranges of activations are measured.
-        to: the file to write.
-    """
-    import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    class OneFeed(CalibrationDataReader):  # type: ignore[misc]  # untyped
-        """Satisfies the library, which measures ranges of its own; all are overridden."""
-
-        def __init__(self) -> None:
-            self._feeds = iter(feeds[:1])
-
-        def get_next(self) -> Feed | None:
-            return next(self._feeds, None)
-
-    prepared = path.with_suffix(".prepared")
-    quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-    model = onnx.load(str(prepared))
-    nodes = _nodes_to_quantize(model)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of ranges that it measures itself, such as those of attention masks
-        quantize_static(
-            str(prepared),
-            str(to),
-            OneFeed(),
-            quant_format=QuantFormat.QDQ,
-            nodes_to_quantize=[node.name for node in nodes],
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            extra_options={"TensorQuantOverrides": _activation_ranges(model, nodes, feeds)},
-        )
-    prepared.unlink()
-
-
 def halve_constants(path: Path, to: Path) -> None:
     """Write the graph at ``path`` to ``to``, its large constants in float16; runtimes widen them once."""
     import onnx
@@ -283,56 +280,3 @@ def halve_constants(path: Path, to: Path) -> None:
         model.graph.initializer.append(half)
         model.graph.node.insert(0, widen)
     onnx.save(model, str(to))
-
-
-def _nodes_to_quantize(model: Any) -> list[Any]:  # Any: an onnx.ModelProto and its nodes, which have no types
-    """Return the nodes that compute in bytes.
-
-    Convolutions, matrix products with weights, and sums of feature maps; not the products of attention, nor
-    recurrent networks, nor the stem: its rounding errors would reach every other layer.
-    """
-    nodes = model.graph.node
-    constants = {each.name for each in model.graph.initializer}
-    constants |= {node.output[0] for node in nodes if node.op_type == "Constant"}
-    has_weights = [node for node in nodes if node.op_type in _WITH_WEIGHTS and node.input[1] in constants]
-    maps = {node.output[0] for node in nodes if node.op_type in ("Conv", "Relu", "Resize")}
-    sums = [node for node in nodes if node.op_type == "Add" and maps.issuperset(node.input)]
-    return [node for node in (*has_weights, *sums) if not node.name.startswith(_STEMS)]
-
-
-def _activation_ranges(model: Any, nodes: Sequence[Any], feeds: Sequence[Feed]) -> Overrides:  # Any: as above
-    """Return the range of every activation that goes into or comes out of ``nodes``.
-
-    Each is the one that rounds the activation with the least squared error; a few values lie outside.
-    """
-    import onnx
-    import onnxruntime
-
-    constants = {each.name for each in model.graph.initializer}
-    wanted = {name for node in nodes for name in (*node.input, *node.output)} - constants - {""}
-    known = {each.name for each in (*model.graph.input, *model.graph.output)}
-    model.graph.output.extend(
-        onnx.helper.make_empty_tensor_value_info(name) for name in sorted(wanted - known)
-    )
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    names = [each.name for each in session.get_outputs()]
-    seen: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names if name in wanted}
-    for feed in feeds:
-        for name, values in zip(names, session.run(None, feed), strict=True):
-            if name in seen:
-                flat = values.ravel()
-                seen[name].append(flat[:: max(1, len(flat) // _SAMPLES)].copy())
-    return {name: [_best_range(np.concatenate(values))] for name, values in seen.items()}
-
-
-def _best_range(values: NDArray[np.float32]) -> dict[str, np.float32]:
-    lowest, highest = min(float(values.min()), 0.0), max(float(values.max()), 1e-6)
-
-    def error(share: float) -> float:
-        step = (highest - lowest) * share / _LEVELS
-        zero = round(-lowest * share / step)
-        rounded = (np.clip(np.rint(values / step) + zero, 0, _LEVELS) - zero) * step
-        return float(np.square(rounded - values).mean())
-
-    best = min(np.linspace(0.1, 1, 37).tolist(), key=error)
-    return {"rmin": np.float32(lowest * best), "rmax": np.float32(highest * best)}
