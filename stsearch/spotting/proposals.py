@@ -26,6 +26,7 @@ MIN_WORD_CONFIDENCE = 0.6
 """An instance with a lower word confidence is not counted as a word."""
 
 _AGREEMENT_IOU = 0.6  # outlines with a higher IoU support each other
+_SAME_READING_IOU = 0.6  # of two outlines with a higher IoU and the same rough reading one is read
 _SMOOTHING = 0.05  # added to the share of outlines that agree, so that the score of a single one is not 0
 _AGREEMENT_WEIGHT = 0.15
 
@@ -43,6 +44,8 @@ def group_outlines(polygons: Sequence[Polygon], max_iou: float) -> dict[int, int
 def filter_proposals(proposed: Sequence[TextInstance], config: ProposalConfig) -> list[TextInstance]:
     """Return the instances that may be words, most confident first; of duplicates the most confident.
 
+    Outlines that are read alike are duplicates at a lower IoU than others.
+
     Args:
         proposed: roughly read; the score of each is the share of all outlines it stands for.
         config: the lowest confidence of a rough reading, and the IoU of duplicates.
@@ -58,7 +61,10 @@ def filter_proposals(proposed: Sequence[TextInstance], config: ProposalConfig) -
     ious = _pairwise_ious([each.polygon for each in candidates])
     agreement = (ious > _AGREEMENT_IOU) @ np.array([each.score * each.char_confidence for each in candidates])
     scores = np.minimum((agreement + _SMOOTHING) / (1 + _SMOOTHING), 1.0)
-    return [replace(candidates[at], score=float(scores[at])) for at in _suppress(ious > config.duplicate_iou)]
+    folded = np.array([normalize(each.transcript) for each in candidates])
+    alike = (ious > _SAME_READING_IOU) & (folded[:, None] == folded)
+    kept = _suppress((ious > config.duplicate_iou) | alike)
+    return [replace(candidates[at], score=float(scores[at])) for at in kept]
 
 
 def filter_readings(read: Sequence[TextInstance], config: ProposalConfig) -> list[TextInstance]:

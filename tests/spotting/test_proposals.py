@@ -62,6 +62,17 @@ def test_of_nearly_equal_outlines_the_most_certain_is_read(limit: float, read: l
     assert texts(filter_proposals([shorter, WHOLE], ProposalConfig(duplicate_iou=limit))) == read
 
 
+def test_of_overlapping_outlines_that_are_read_alike_one_is_read() -> None:
+    shorter, other = instance(0, 70, "Heroes!", 0.5), instance(0, 70, "heroe", 0.5)
+    elsewhere = instance(50, 70, "heroes", 0.5)
+    read = filter_proposals([shorter, other, elsewhere, WHOLE], ProposalConfig())
+    assert [(each.transcript, each.polygon[0, 0]) for each in read] == [
+        ("heroes", 0),
+        ("heroes", 50),
+        ("heroe", 0),
+    ]
+
+
 def test_the_score_is_the_share_of_outlines_that_agree() -> None:
     proposed = [
         dataclasses.replace(each, score=0.25) for each in (WHOLE, instance(2, 98, "heroes", 0.5), BESIDE)
