@@ -51,24 +51,42 @@ class RecognizerRunner:
             yield from self._read_words([(picture, extent(picture)) for picture in batch], 0.0, augment)
 
     def read_instances(
-        self, images: Sequence[Image], found: Sequence[Sequence[TextInstance]], augment: bool = False
+        self,
+        images: Sequence[Image],
+        found: Sequence[Sequence[TextInstance]],
+        augment: bool = False,
+        min_confidence: float = 0.0,
     ) -> list[list[TextInstance]]:
         """Return the instances ``found`` in each image with their transcripts read anew from its pixels.
 
-        The polygon of an upside-down word comes back starting where reading starts. ``augment`` is for few
-        words: in photographs a word has several outlines, and most low-confidence ones are no word.
+        The polygon of an upside-down word comes back starting where reading starts.
+
+        Args:
+            images: HWC uint8 RGB.
+            found: polygons in pixels of their image.
+            augment: as for ``read_pictures``; for few words: in photographs a word has several outlines, and
+                most low-confidence ones are no word.
+            min_confidence: readings with a lower mean confidence of a character are not rescored, since
+                nobody will use them.
         """
         words = (
             (image, instance.polygon)
             for image, instances in zip(images, found, strict=True)
             for instance in instances
         )
-        read = (self._read_words(batch, self.config.margin, augment) for batch in _batches(words, BATCH))
+        read = (
+            self._read_words(batch, self.config.margin, augment, min_confidence)
+            for batch in _batches(words, BATCH)
+        )
         readings = itertools.chain.from_iterable(read)
         return [[_with_reading(instance, next(readings)) for instance in instances] for instances in found]
 
     def _read_words(
-        self, words: Sequence[tuple[Image, Polygon]], margin: float, augment: bool
+        self,
+        words: Sequence[tuple[Image, Polygon]],
+        margin: float,
+        augment: bool,
+        min_confidence: float = 0.0,
     ) -> list[CropReading]:
         """Read outlined words; with ``augment``, the low-confidence ones in tilted views too."""
         views = [[reading] for reading in self._read_outlines(words, margin)]
@@ -79,14 +97,16 @@ class RecognizerRunner:
             tilted_views = self._read_outlines(outlines, margin)
             for at in uncertain:
                 views[at].extend(itertools.islice(tilted_views, len(TILTS)))
-        return self._choose(views)
+        return self._choose(views, min_confidence)
 
     def _read_outlines(self, words: Iterable[tuple[Image, Polygon]], margin: float) -> Iterator[CropReading]:
         return self.read(rectify(image, polygon, self.config.size, margin) for image, polygon in words)
 
-    def _choose(self, words: Sequence[Sequence[CropReading]]) -> list[CropReading]:
+    def _choose(self, words: Sequence[Sequence[CropReading]], min_confidence: float) -> list[CropReading]:
         """Return the reading of each of the ``words``, given one view of it or several."""
-        uncertain = _low_confidence(words)
+        uncertain = [
+            at for at in _low_confidence(words) if words[at][0].best.char_confidence >= min_confidence
+        ]
         found = hypotheses([words[at] for at in uncertain], self._charset)
         prior = self._priors(found)
         readings = [views[0] for views in words]

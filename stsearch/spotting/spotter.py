@@ -97,7 +97,9 @@ class Spotter:
         config = self._config.proposals
         windows = [split_photo((image.shape[0], image.shape[1])) for image in images]
         cut = [each.cut(image) for image, some in zip(images, windows, strict=True) for each in some]
-        read = iter(self._recognize(cut, self.propose(cut, config)))
+        read = iter(
+            self._recognize(cut, self.propose(cut, config), min_confidence=config.min_reading_confidence)
+        )
         return [
             filter_readings(join_windows(some, list(itertools.islice(read, len(some)))), config)
             for some in windows
@@ -191,9 +193,15 @@ class Spotter:
         return found
 
     def _recognize(
-        self, images: Sequence[Image], found: list[list[TextInstance]], augment: bool = False
+        self,
+        images: Sequence[Image],
+        found: list[list[TextInstance]],
+        augment: bool = False,
+        min_confidence: float = 0.0,
     ) -> list[list[TextInstance]]:
-        return found if self.recognizer is None else self.recognizer.read_instances(images, found, augment)
+        if self.recognizer is None:
+            return found
+        return self.recognizer.read_instances(images, found, augment, min_confidence)
 
     def _detect(self, encoded: EncodedImages, plans: Sequence[ResizePlan]) -> list[_Region]:
         stride = self._config.detector.stride

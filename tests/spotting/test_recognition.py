@@ -165,6 +165,21 @@ def test_a_low_confidence_word_of_a_photograph_is_rescored_with_the_character_mo
     assert read() == ["hot", "hxt"]
 
 
+def test_what_nobody_will_use_is_not_rescored() -> None:
+    scripted = ScriptedEngine([])
+    unsure = scripted.table_of("hxt", 0.6)
+    unsure[1, scripted.charset.encode("o")[0]] = 0.3
+    scripted.priors = lambda words: [-20.0 if word == "hxt" else -8.0 for word in words]
+
+    def read(min_confidence: float) -> str:
+        scripted.tables = [unsure]
+        reader = RecognizerRunner(scripted)
+        [[found]] = reader.read_instances([light_at_top()], [[instance(0)]], min_confidence=min_confidence)
+        return found.transcript
+
+    assert (read(0.5), read(0.7)) == ("hot", "hxt")
+
+
 def test_words_in_photographs_are_read_once() -> None:
     scripted = ScriptedEngine([("up", 0.7), ("dn", 0.1)])
     reader = RecognizerRunner(scripted)
