@@ -113,8 +113,14 @@ class CloseUpConfig:
     # Cells of a higher probability are looked at. Chosen on the validation photographs (weights/README.md):
     # larger sizes cost most and find few words more, so they are kept for what is certainly tiny.
     thresholds: tuple[float, ...] = (0.2, 0.8, 0.95)
-    margin: int = 48  # pixels of the close-up around such cells
-    sheet_widths: tuple[int, ...] = (320, 640, 960)  # pixels; what is looked at is packed on few sizes
+    margin: int = 32  # pixels of the close-up around such cells
+    sheet_widths: tuple[int, ...] = (
+        320,
+        480,
+        640,
+        800,
+        960,
+    )  # pixels; what is looked at is packed on few sizes
     sheet_step: int = 160  # pixels between their heights
     sheet_height: int = 960  # the largest
     overlap: int = 192  # pixels of the sheet that the parts of a place that is too large for one share

@@ -137,27 +137,75 @@ def find_boxes(
 ) -> dict[float, list[Box]]:
     """Return boxes around all places to look at, by magnification; arguments as of ``plan_close_ups``.
 
-    Cells that touch are one place, looked at in the largest size that one of them needs: neighbours hold
-    parts of the same word.
+    Cells that touch are one place: neighbours hold parts of the same word.
     """
     plan = Resize(map_size).plan(*shape)
     wanted = _wanted_sizes(probability, config.thresholds)
     ratios = _magnifications(shape, plan.scale_x, config.sizes)
-    count, groups, stats, _ = cv2.connectedComponentsWithStats((wanted > 0).astype(np.uint8), connectivity=8)
-    scale = np.array([plan.scale_x, plan.scale_y])
+    frame = _Frame(shape, (plan.scale_x, plan.scale_y), ratios, config.margin)
     found: dict[float, list[Box]] = {}
-    for group in range(1, count):
-        ratio = ratios[int(wanted[groups == group].max()) - 1]
-        if ratio is None:
-            continue
-        x, y, columns, rows, _ = stats[group].tolist()
-        margin = config.margin / ratio
-        low = np.floor(np.array([x, y]) * CELL / scale - margin).astype(int).tolist()
-        high = np.array([x + columns, y + rows]) * CELL / scale + margin
-        right, bottom = np.ceil(high).astype(int).tolist()
-        box = max(low[0], 0), max(low[1], 0), min(right, shape[1]), min(bottom, shape[0])
-        found.setdefault(ratio, []).append(box)
+    for place in _connected(wanted > 0):
+        for ratio, box in _cover(place, wanted, frame):
+            found.setdefault(ratio, []).append(box)
     return {ratio: _merge(boxes) for ratio, boxes in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where the cells of the map lie in the photograph, and how it is enlarged for each size."""
+
+    shape: tuple[int, int]  # (height, width) of the photograph
+    scale: tuple[float, float]  # (x, y): pixels of the map's pass a pixel of the photograph
+    ratios: list[float | None]  # magnification in each size; None: the pass shows as much
+    margin: int  # pixels of a sheet
+
+    def box_around(self, cells: NDArray[np.bool_], ratio: float) -> Box:
+        """Return the box around (h, w) ``cells``, in pixels of the photograph, the margin included."""
+        rows, columns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
+        margin = self.margin / ratio
+        low = np.floor(np.array([columns[0], rows[0]]) * CELL / self.scale - margin).astype(int).tolist()
+        high = np.ceil(np.array([columns[-1] + 1, rows[-1] + 1]) * CELL / self.scale + margin)
+        right, bottom = high.astype(int).tolist()
+        return max(low[0], 0), max(low[1], 0), min(right, self.shape[1]), min(bottom, self.shape[0])
+
+
+def _cover(
+    cells: NDArray[np.bool_], wanted: NDArray[np.uint8], frame: _Frame, smallest: int = 1
+) -> list[tuple[float, Box]]:
+    """Return boxes, each with its magnification, that show every cell in the size that it wants.
+
+    Either one box in the largest size, or one in a smaller size and others around the cells that want more,
+    whichever takes fewer pixels.
+
+    Args:
+        cells: (h, w), those of one place.
+        wanted: (h, w), the size each wants, from 1 on.
+        frame: where the cells lie.
+        smallest: the first size to try.
+    """
+    largest = int(wanted[cells].max())
+    ratio = frame.ratios[largest - 1]
+    if ratio is None:
+        return []
+    best = [(ratio, frame.box_around(cells, ratio))]
+    for size in range(smallest, largest):
+        lower = frame.ratios[size - 1]
+        if lower is not None and lower < ratio:
+            apart = [(lower, frame.box_around(cells, lower))]
+            for place in _connected(cells & (wanted > size)):
+                apart += _cover(place, wanted, frame, size + 1)
+            best = min(best, apart, key=_count_pixels)
+    return best
+
+
+def _count_pixels(boxes: Sequence[tuple[float, Box]]) -> float:
+    return sum(_area(box) * ratio**2 for ratio, box in boxes)
+
+
+def _connected(cells: NDArray[np.bool_]) -> Iterable[NDArray[np.bool_]]:
+    """Yield the connected parts of (h, w) ``cells``."""
+    count, labels = cv2.connectedComponents(cells.astype(np.uint8), connectivity=8)
+    return (labels == label for label in range(1, count))
 
 
 def _wanted_sizes(probability: NDArray[np.float32], thresholds: Sequence[float]) -> NDArray[np.uint8]:

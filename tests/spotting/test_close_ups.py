@@ -73,15 +73,30 @@ def test_one_cell_is_looked_at_with_its_margin() -> None:
     assert (part.width, part.height) == (112, 112)  # 1280 is the photograph's own size
 
 
+def list_boxes(sheets: list[Sheet]) -> list[tuple[float, tuple[int, int, int, int]]]:
+    return sorted((round(float(part.scale[0]), 2), part.box) for sheet in sheets for part in sheet.parts)
+
+
 def test_cells_that_touch_are_one_place_in_the_largest_size_they_need() -> None:
     config = dataclasses.replace(CloseUpConfig(), margin=0)
     probability = make_map((1920, 2560), sizes=3)
     probability[0, 3, 3:6] = 0.9
-    probability[1, 3, 4] = 0.9
-    [sheet] = plan(probability, config, (1920, 2560))
-    [part] = sheet.parts
-    assert part.scale.tolist() == pytest.approx([0.75, 0.75])
-    assert part.box == (3 * 128, 3 * 128, 6 * 128, 4 * 128)
+    probability[1, 3, 4:6] = 0.9
+    sheets = plan(probability, config, (1920, 2560))
+    assert list_boxes(sheets) == [(0.75, (3 * 128, 3 * 128, 6 * 128, 4 * 128))]
+
+
+def test_a_few_cells_that_need_a_larger_size_are_looked_at_apart_where_that_takes_fewer_pixels() -> None:
+    config = dataclasses.replace(CloseUpConfig(), margin=0)
+    probability = make_map((1920, 2560), sizes=3)
+    probability[0, 3, 3:13] = 0.9
+    probability[1, 3, 6] = 0.9
+    probability[2, 3, 6] = 0.99
+    sheets = plan(probability, config, (1920, 2560))
+    assert list_boxes(sheets) == [
+        (0.5, (3 * 128, 3 * 128, 13 * 128, 4 * 128)),
+        (1.0, (6 * 128, 3 * 128, 7 * 128, 4 * 128)),
+    ]
 
 
 def test_a_small_photograph_is_magnified_no_more_than_twice() -> None:
@@ -130,7 +145,7 @@ def test_an_enlarged_part_is_cut_at_its_size() -> None:
     probability[0, 3, 3] = 0.9
     [sheet] = plan(probability, shape=(480, 640))
     [part] = sheet.parts
-    assert int((sheet.cut(photo)[:, :, 0] == 200).sum()) == part.width * part.height == (64 + 96) ** 2
+    assert int((sheet.cut(photo)[:, :, 0] == 200).sum()) == part.width * part.height == (64 + 64) ** 2
 
 
 def test_a_point_between_the_parts_is_in_no_photograph() -> None:
