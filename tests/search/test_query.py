@@ -26,6 +26,7 @@ def read(text: str) -> list[Read]:
         pytest.param("coffee", [(("coffee",), ())], id="a word"),
         pytest.param("Café-24!", [(("cafe24",), ())], id="case, accents and punctuation"),
         pytest.param("Straße Ærø", [(("strasse", "aero"), ())], id="letters that are spelled out"),
+        pytest.param("Diyarbak\u0131r Þór", [(("diyarbakir", "thor"), ())], id="letters of other alphabets"),
         pytest.param("A 7", [(("a", "7"), ())], id="one letter and one digit"),
         pytest.param(" open  & 24 ", [(("open", "24"), ())], id="several words"),
         pytest.param("open open", [(("open", "open"), ())], id="a word twice"),
