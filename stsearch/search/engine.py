@@ -21,7 +21,9 @@ from stsearch.search.candidates import Candidates, GalleryCandidates
 from stsearch.search.photo_filter import PhotoFilter
 from stsearch.search.query import Query
 from stsearch.search.ranking import Group, Ranking, Row
-from stsearch.search.scoring import Scorer, edit_distances
+from stsearch.search.scoring import Scorer
+from stsearch.search.split_words import covering, pieces
+from stsearch.search.token_parts import holding_part
 from stsearch.text.wildcards import fixed_part
 from stsearch.types import Embedding, ModelInfo, Polygon, Quad
 
@@ -215,11 +217,25 @@ def score_photos(
         yield {row.content: row.score for row in ranking.rows()}
 
 
-def _embed_words(queries: Iterable[Query], encoder: Encoder) -> dict[str, Embedding]:
+class _Embeddings(dict[str, Embedding]):
+    """The embeddings (D,) of words without wildcards; one that is missing is computed when it is needed."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self._encoder = encoder
+
+    def __missing__(self, word: str) -> Embedding:
+        self[word] = self._encoder([word])[0]
+        return self[word]
+
+
+def _embed_words(queries: Iterable[Query], encoder: Encoder) -> _Embeddings:
     """Return the embedding (D,) of the fixed part of every word, and of joined words, by that part."""
     joined = (word for query in queries for term in query.terms() for word in term.joined_words().values())
     words = list(dict.fromkeys(map(fixed_part, joined)))
-    return dict(zip(words, encoder(words), strict=True))
+    embeddings = _Embeddings(encoder)
+    embeddings.update(zip(words, encoder(words), strict=True))
+    return embeddings
 
 
 def _candidates(
@@ -234,11 +250,23 @@ def _candidates(
         table = gallery.instances().within(photos.values())
     elif query.has_words_only and options.fuzzy is None and not options.blank:
         # Only similar instances match words alone; any transcript may match any other query.
-        vectors = np.stack(list(embeddings.values()))
-        table = gallery.candidates(vectors, embeddings, max(_CANDIDATES, 10 * options.top))
+        vectors, more = np.stack(list(embeddings.values())), _lexical_candidates(gallery, query.words)
+        table = gallery.candidates(vectors, embeddings, max(_CANDIDATES, 10 * options.top), more)
     else:
         table = gallery.instances()
     return GalleryCandidates(gallery, table)
+
+
+def _lexical_candidates(gallery: Gallery, words: Iterable[str]) -> Iterator[int]:
+    """Yield the ids of instances that may show a word without being similar to it: in parts, or as a part.
+
+    None in a gallery of which all instances are candidates.
+    """
+    if gallery.compares_all:
+        return
+    for word in dict.fromkeys(words):
+        yield from gallery.catalog.ids_in(covering(word, gallery.catalog.contents_reading(pieces(word))))
+        yield from holding_part(word, gallery.catalog.transcripts_with(word))
 
 
 def _hits(
@@ -299,7 +327,7 @@ def _hit(
                 similarity=scorer.similarity(word, at),
                 transcript=table.transcripts[at],
                 characters=details[at].characters,
-                edits=int(edit_distances(word, [table.transcripts[at]])[0]),
+                edits=scorer.edits(word, at),
                 likelihood=scorer.likelihood(word, at),
                 alternatives=tuple(
                     islice(
