@@ -36,6 +36,9 @@ _MIN_SIMILARITY = 0.6
 _MIN_RAW_SCORE = 0.6
 """Raw score of the whole word, below which it counts as absent."""
 
+_SHARE = 0.95
+"""A word over several outlines answers less well than the same in one."""
+
 _MAX_PHOTOS = 200
 """Photographs to look at for a word; those whose pieces cover most of it."""
 
@@ -105,7 +108,7 @@ def find_split_word(word: str, scorer: Scorer) -> list[tuple[float, tuple[WordMa
             here = _add_likelihoods(word, here, candidates.posteriors(rows[at].tolist()), weight)
         for raw_score, chain in _good_chains(word, here, follows):
             found.append((raw_score, [(span, int(rows[at[i]])) for span, i in chain]))
-    raw_scores = np.array([raw_score for raw_score, _ in found], np.float32)
+    raw_scores = np.array([_SHARE * raw_score for raw_score, _ in found], np.float32)
     return [
         (score, tuple((word[slice(*span)], row) for span, row in chain))
         for score, (_, chain) in zip(scorer.probability(raw_scores, word).tolist(), found, strict=True)

@@ -61,6 +61,12 @@ def test_what_does_not_follow_each_other_is_no_word(tmp_path: Path, lines: tuple
     assert all(" " not in hit.transcript for hit in find(tmp_path, "photography", *lines))
 
 
+def test_a_word_in_one_outline_comes_before_its_pieces_in_several(tmp_path: Path) -> None:
+    with make_set_gallery(tmp_path, {"a.jpg": ["photo- graphy"], "b.jpg": ["photography"]}) as gallery:
+        hits = search(gallery, Query("photography"), LetterEncoder(), OPTIONS)
+    assert [hit.path.name for hit in hits] == ["b.jpg", "a.jpg"]
+
+
 def test_two_letters_that_follow_each_other_are_no_word(tmp_path: Path) -> None:
     assert find(tmp_path, "ab", "A B", options=SearchOptions(min_score=0.8)) == []
 
