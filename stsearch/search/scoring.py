@@ -15,13 +15,13 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from stsearch.gallery.records import InstanceTable
-from stsearch.search.calibration import default_min_score, match_probability
+from stsearch.search.calibration import default_min_score, exact_reading_probability, match_probability
 from stsearch.search.candidates import Candidates
 from stsearch.search.token_parts import PartMatch, find_parts, raw_part_scores
 from stsearch.text.charset import normalize
 from stsearch.text.ctc import word_likelihoods
 from stsearch.text.wildcards import fixed_part, is_pattern
-from stsearch.types import Embedding, ModelInfo
+from stsearch.types import Embedding, ModelInfo, char_confidence
 
 NO_MATCH = -1.0
 """The score of an instance that does not match at all, such as one beyond the limit of edits."""
@@ -176,14 +176,22 @@ class Scorer:
         if word not in self._raw_scores:
             self._raw_scores[word] = self._raw_scores_of(word)
         raw_scores = self._raw_scores[word]
-        scores = np.where(
-            raw_scores >= min_raw_score, self.probability(raw_scores, word), np.float32(NO_MATCH)
-        )
+        probable = self._raise_exact(self.probability(raw_scores, word), word)
+        scores = np.where(raw_scores >= min_raw_score, probable, np.float32(NO_MATCH))
         return scores if self._fuzzy is None else self._limit_edits(scores, word, self._fuzzy)
 
     def probability(self, raw_scores: Scores, word: str) -> Scores:
         """Return the calibrated scores of ``word``, with or without wildcards, for raw ones."""
         return match_probability(raw_scores, len(fixed_part(word)), self._info.calibration)
+
+    def _raise_exact(self, probable: Scores, word: str) -> Scores:
+        """Return the calibrated scores of ``word``, at least what its exact readings are worth alone."""
+        rows = self.table.readings.rows_of([word]).get(word)
+        if not (rows and self._info.calibration):
+            return probable
+        raised = probable.copy()
+        raised[rows] = np.maximum(probable[rows], exact_reading_probability(self.table.confidences[rows]))
+        return raised
 
     def _raw_scores_of(self, word: str) -> Scores:
         table, embedding = self.table, self._embeddings[fixed_part(word)]
@@ -246,9 +254,25 @@ class Scorer:
         fused[rows[~known]] = raw_scores[rows[~known]]
         if known.any():
             likelihoods = word_likelihoods(word, [each for each in posteriors if each])
+            likelihoods = np.maximum(likelihoods, self._reading_likelihoods(word, rows[known]))
             fused[rows[known]] += share * likelihoods
             self._likelihoods[word] = dict(zip(rows[known].tolist(), likelihoods.tolist(), strict=True))
         return np.asarray(fused, np.float32)
+
+    def _reading_likelihoods(self, word: str, rows: NDArray[np.int64]) -> Scores:
+        """Return the mean confidence of a character where the transcript is exactly ``word``, elsewhere 0.
+
+        The decoder has seen the word then, whatever the posteriors say, which are of another head: a
+        lone digit or letter is too narrow for their frames at times.
+        """
+        readings = self.table.readings.folded
+        return np.array(
+            [
+                char_confidence(float(self.table.confidences[row]), word) if readings[row] == word else 0.0
+                for row in rows.tolist()
+            ],
+            np.float32,
+        )
 
     def edits(self, word: str, instance: int) -> int:
         """Return the edit distance between ``word`` and an instance, or the part of it that is nearest."""
