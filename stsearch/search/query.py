@@ -31,7 +31,7 @@ _MINUS = re.compile(r'^[−–](?=["\w*?])')  # noqa: RUF001
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))  # noqa: RUF001 - what phones and word processors type
 
 MAX_LENGTH, MAX_WORDS, MAX_LETTERS, MAX_WILDCARDS = 2000, 64, 200, 16
-"""Limits of a query: characters, words; of one word: letters and digits, wildcards. So every search is short."""
+"""Limits of a query: characters, words; of one word: letters and digits, wildcards. They keep it short."""
 
 MAX_JOINED_WORDS = 4
 """Words of a phrase that one text instance may hold without spaces."""
@@ -77,6 +77,7 @@ class Query:
         text: as typed.
         alternatives: a photograph matches the query when it matches one of them.
         words: every word that is wanted, in the order typed, folded, with its wildcards.
+        is_typed: whether ``text`` is the query, and not the name of a picture that it was read in.
 
     Raises:
         UsageError: the text is not a query; the message names the mistake and its remedy.
@@ -90,6 +91,7 @@ class Query:
     text: str
     alternatives: tuple[Alternative, ...] = field(init=False)
     words: tuple[str, ...] = field(init=False)
+    is_typed: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
         alternatives = tuple(_parse(self.text))
@@ -109,6 +111,7 @@ class Query:
         object.__setattr__(query, "text", text)
         object.__setattr__(query, "alternatives", (Alternative((Term((word,)),)),))
         object.__setattr__(query, "words", (word,))
+        object.__setattr__(query, "is_typed", False)
         return query
 
     @property

@@ -6,6 +6,7 @@ match that the calibration of the weights gives for it, or the raw score itself 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -123,6 +124,7 @@ class Scorer:
     Attributes:
         candidates: the text instances.
         table: theirs.
+        fuzzy: the limit of edits, if there is one.
     """
 
     def __init__(
@@ -144,10 +146,16 @@ class Scorer:
         self.table = candidates.table
         self._embeddings = embeddings
         self._info = info
-        self._fuzzy = fuzzy
+        self.fuzzy = fuzzy
         self._likelihoods: dict[str, dict[int, float | None]] = {}  # by word and row, as far as computed
         self._raw_scores: dict[str, Scores] = {}  # by word
         self._parts: dict[str, list[PartMatch]] = {}  # by word
+
+    def within(self, fuzzy: int | None) -> Scorer:
+        """Return the same scores with another limit of edits; what was computed is shared."""
+        other = copy.copy(self)
+        other.fuzzy = fuzzy
+        return other
 
     @property
     def likelihood_weight(self) -> float:
@@ -156,7 +164,7 @@ class Scorer:
 
     def allows(self, word: str, reading: str) -> bool:
         """Return whether ``reading``, folded, is ``word`` within the limit of edits, if there is one."""
-        return self._fuzzy is None or Levenshtein.distance(word, reading) <= self._fuzzy
+        return self.fuzzy is None or Levenshtein.distance(word, reading) <= self.fuzzy
 
     @property
     def default_min_score(self) -> float:
@@ -178,7 +186,7 @@ class Scorer:
         raw_scores = self._raw_scores[word]
         probable = self._raise_exact(self.probability(raw_scores, word), word)
         scores = np.where(raw_scores >= min_raw_score, probable, np.float32(NO_MATCH))
-        return scores if self._fuzzy is None else self._limit_edits(scores, word, self._fuzzy)
+        return scores if self.fuzzy is None else self._limit_edits(scores, word, self.fuzzy)
 
     def probability(self, raw_scores: Scores, word: str) -> Scores:
         """Return the calibrated scores of ``word``, with or without wildcards, for raw ones."""
