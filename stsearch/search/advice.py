@@ -13,6 +13,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from stsearch.errors import UsageError
+from stsearch.gallery.records import InstanceTable
 from stsearch.search.query import Alternative, Query, Term
 from stsearch.search.ranking import Group, Ranking, Row
 from stsearch.search.scoring import Scorer, edit_distances
@@ -65,7 +66,9 @@ def advise(query: Query, scorer: Scorer, min_score: float) -> Iterator[Advice]:
     is_helped = False
     for each in _candidates(query, plain) if query.is_typed else _nearest_word(query, plain):
         key = each.query, each.fuzzy, each.min_score
-        if key not in given and _matches(each, plain):
+        # A single word that was chosen by its edits, or by its reading, is there.
+        is_certain = each.fuzzy is not None and " " not in each.query
+        if key not in given and (is_certain or _matches(each, plain)):
             given.add(key)
             is_helped = True
             yield each
@@ -145,19 +148,27 @@ def _other_words(word: str, scorer: Scorer) -> Iterator[Advice]:
     for edits in (1, 2):
         rows = np.flatnonzero((distances == edits) & trusted)
         if len(rows) and edits < known - 1:
-            best = table.transcripts[int(rows[table.confidences[rows].argmax()])]
-            yield Advice(f"{best}, {edits} letter{'s differ' if edits > 1 else ' differs'}", word, edits)
+            differ = "letters differ" if edits > 1 else "letter differs"
+            yield Advice(f"{_surest(rows.tolist(), table)}, {edits} {differ}", word, edits)
     if is_pattern(word):
         return
-    if known >= _MIN_PART:
-        for pattern, says in ((f"{word}*", "begins"), (f"*{word}", "ends"), (f"*{word}*", "goes on")):
-            rows = np.flatnonzero((edit_distances(pattern, readings.folded) == 0) & trusted)
-            if len(rows):
-                best = table.transcripts[int(rows[table.confidences[rows].argmax()])]
-                yield Advice(f"{best} {says} so" if says != "goes on" else f"{best} holds it", pattern)
+    longer = [row for row, text in enumerate(readings.folded) if word in text and text != word]
+    for pattern, says, is_so in (
+        (f"{word}*", "begins so", str.startswith),
+        (f"*{word}", "ends so", str.endswith),
+        (f"*{word}*", "holds it", str.__contains__),
+    ):
+        holding = [row for row in longer if known >= _MIN_PART and is_so(readings.folded[row], word)]
+        if holding:
+            yield Advice(f"{_surest(holding, table)} {says}", pattern)
     for cut in range(2, known - 1):
         if len(readings.rows_of([word[:cut], word[cut:]])) == 2:
             yield Advice("in two words", f"{word[:cut]} {word[cut:]}")
+
+
+def _surest(rows: Sequence[int], table: InstanceTable) -> str:
+    """Return the transcript that was read most confidently."""
+    return table.transcripts[max(rows, key=lambda row: float(table.confidences[row]))]
 
 
 def _nearest_word(query: Query, scorer: Scorer) -> Iterator[Advice]:

@@ -125,6 +125,7 @@ class Scorer:
         candidates: the text instances.
         table: theirs.
         fuzzy: the limit of edits, if there is one.
+        split_words: raw scores and pieces of words over several outlines (``search.split_words`` fills it).
     """
 
     def __init__(
@@ -149,6 +150,7 @@ class Scorer:
         self.fuzzy = fuzzy
         self._likelihoods: dict[str, dict[int, float | None]] = {}  # by word and row, as far as computed
         self._raw_scores: dict[str, Scores] = {}  # by word
+        self.split_words: dict[str, list[tuple[float, tuple[tuple[str, int], ...]]]] = {}
         self._parts: dict[str, list[PartMatch]] = {}  # by word
 
     def within(self, fuzzy: int | None) -> Scorer:

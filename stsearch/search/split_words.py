@@ -24,8 +24,9 @@ from stsearch.search.phrases import (
 from stsearch.search.scoring import NO_MATCH, Scorer, Scores
 from stsearch.text.ctc import pair_likelihoods
 
-MIN_LETTERS = 3
-"""A word of two letters lies over two outlines wherever those two letters follow each other."""
+MIN_LETTERS, MAX_LETTERS = 3, 50
+"""A word of two letters lies over two outlines wherever those two letters follow each other; the pieces of a
+long one grow with the square of its length."""
 
 _MIN_COVER = 0.5
 """Share of the letters that must be in pieces read exactly; the other pieces may be misread."""
@@ -53,7 +54,7 @@ def pieces(word: str) -> dict[str, list[Span]]:
     {'a': [(0, 1)], 'ab': [(0, 2)], 'b': [(1, 2), (2, 3)], 'bb': [(1, 3)]}
     """
     found: dict[str, list[Span]] = {}
-    if len(word) >= MIN_LETTERS:
+    if MIN_LETTERS <= len(word) <= MAX_LETTERS:
         for start in range(len(word)):
             for end in range(start + 1, len(word) + 1):
                 if end - start < len(word):
@@ -89,6 +90,19 @@ def find_split_word(word: str, scorer: Scorer) -> list[tuple[float, tuple[WordMa
     Returns:
         The score of the best chain that ends at each instance, and its pieces, of which there are several.
     """
+    if word not in scorer.split_words:
+        scorer.split_words[word] = _find_chains(word, scorer)
+    found = scorer.split_words[word]
+    raw_scores = np.array([_SHARE * raw_score for raw_score, _ in found], np.float32)
+    return [
+        (score, chain)
+        for score, (_, chain) in zip(scorer.probability(raw_scores, word).tolist(), found, strict=True)
+        if scorer.allows(word, "".join(scorer.table.readings.folded[row] for _, row in chain))
+    ]
+
+
+def _find_chains(word: str, scorer: Scorer) -> list[tuple[float, tuple[WordMatch, ...]]]:
+    """Return the raw scores of chains, whatever the limit of edits, and their pieces."""
     table, candidates = scorer.table, scorer.candidates
     rows_of = table.readings.rows_of(pieces(word))
     contents = covering(word, {piece: table.contents[rows].tolist() for piece, rows in rows_of.items()})
@@ -98,7 +112,7 @@ def find_split_word(word: str, scorer: Scorer) -> list[tuple[float, tuple[WordMa
     trusted, weight = _trusted_similarities(word, rows, table), scorer.likelihood_weight
     limits = {span: _weigh(each, weight) for span, each in trusted.items()}
     photo = np.unique(table.contents[rows], return_inverse=True)[1]
-    found: list[tuple[float, Chain]] = []
+    found: list[tuple[float, tuple[WordMatch, ...]]] = []
     for at in rows_by_photo(photo, possible_photos(len(word), limits, photo, _MIN_RAW_SCORE)):
         follows = neighbours(candidates, rows[at])
         if not _good_chains(word, {span: each[at] for span, each in limits.items()}, follows):
@@ -107,13 +121,8 @@ def find_split_word(word: str, scorer: Scorer) -> list[tuple[float, tuple[WordMa
         if weight:
             here = _add_likelihoods(word, here, candidates.posteriors(rows[at].tolist()), weight)
         for raw_score, chain in _good_chains(word, here, follows):
-            found.append((raw_score, [(span, int(rows[at[i]])) for span, i in chain]))
-    raw_scores = np.array([_SHARE * raw_score for raw_score, _ in found], np.float32)
-    return [
-        (score, tuple((word[slice(*span)], row) for span, row in chain))
-        for score, (_, chain) in zip(scorer.probability(raw_scores, word).tolist(), found, strict=True)
-        if scorer.allows(word, "".join(table.readings.folded[row] for _, row in chain))
-    ]
+            found.append((raw_score, tuple((word[slice(*span)], int(rows[at[i]])) for span, i in chain)))
+    return found
 
 
 def _good_chains(word: str, scores: Mapping[Span, Scores], follows: Relation) -> list[tuple[float, Chain]]:
