@@ -20,7 +20,7 @@ from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.indexing.indexer import IndexReport
 from stsearch.search import query_encoder
 from stsearch.search.calibration import default_min_score
-from stsearch.search.engine import Encoder, Hit, SearchOptions, merge_hits, search
+from stsearch.search.engine import Encoder, Found, Hit, SearchOptions, find, merge_found
 from stsearch.search.photo_filter import PhotoFilter, span
 from stsearch.search.query import Query
 from stsearch.search.ranking import Group
@@ -105,6 +105,45 @@ class Photos:
             UsageError: the query or an option cannot be used.
             WeightsError: the weights that made the gallery are not here.
         """
+        return self.find(
+            query,
+            top=top,
+            group=group,
+            min_score=min_score,
+            exact=exact,
+            fuzzy=fuzzy,
+            paths=paths,
+            since=since,
+            until=until,
+            explain=explain,
+            advice=0,
+        ).hits
+
+    def find(  # noqa: D417 - the other arguments are those of search
+        self,
+        query: str | Query | ImageQuery,
+        *,
+        top: int = 20,
+        group: Group = "word",
+        min_score: float | None = None,
+        exact: bool = False,
+        fuzzy: int | None = None,
+        paths: str | Sequence[str] = (),
+        since: str | int | date | None = None,
+        until: str | int | date | None = None,
+        explain: bool = False,
+        advice: int = 3,
+    ) -> Found:
+        """Return the hits that ``search`` returns, how many there are, and what nearly matches if none does.
+
+        Args:
+            query: as for ``search``.
+            advice: where nothing matches, how many searches to propose that do.
+
+        Raises:
+            UsageError: the query or an option cannot be used.
+            WeightsError: the weights that made the gallery are not here.
+        """
         if self._is_closed:
             raise UsageError("these photographs are closed: open them again with stsearch.open")
         if exact and fuzzy:
@@ -116,6 +155,7 @@ class Photos:
             blank=group == "photo" and min_score == 0,
             photos=photo_filter(paths, since, until),
             explain=explain,
+            advice=advice,
         )
         _check_values(group, top, fuzzy, min_score)
         if isinstance(query, str):
@@ -125,13 +165,13 @@ class Photos:
                 f"a query is text, a Query or an ImageQuery, not {query!r}; several words are one text"
             )
         text = query.query if isinstance(query, ImageQuery) else query
-        found = []
+        found: list[Found] = []
         for gallery, encoder in self.searchable:
             if isinstance(query, ImageQuery):
                 encoder = query.encoder
             limit = resolve_min_score(min_score, options.fuzzy, encoder.info)
-            found.append(search(gallery, text, encoder, replace(options, min_score=limit)))
-        return merge_hits(found, top)
+            found.append(find(gallery, text, encoder, replace(options, min_score=limit)))
+        return merge_found(found, options)
 
     def image_query(self, picture: Picture, name: str = "picture", device: str = "auto") -> ImageQuery:
         """Return the query for the word that fills ``picture``, read by the weights that made the gallery.
@@ -205,7 +245,8 @@ def photo_filter(
         return None
     first = span(str(since))[0] if since else datetime.min
     globs = (paths,) if isinstance(paths, str) else tuple(paths)
-    return PhotoFilter(globs, first, span(str(until))[1] if until else datetime.max)
+    places = tuple(os.fspath(Path(glob).parent.resolve() / Path(glob).name) for glob in globs)
+    return PhotoFilter(globs, first, span(str(until))[1] if until else datetime.max, places)
 
 
 def _weights_of(gallery: Gallery) -> str:

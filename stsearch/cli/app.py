@@ -21,6 +21,7 @@ from stsearch.cli.search import search
 from stsearch.cli.signals import INTERRUPTED, TERMINATED
 from stsearch.cli.synth import synth
 from stsearch.cli.train import train
+from stsearch.cli.typed_query import SearchCommand
 from stsearch.errors import StsearchError
 
 BUG = StsearchError.exit_code
@@ -43,7 +44,8 @@ for name, command, example in (
     ("eval", evaluate, "stsearch eval --data ./labelled-photos"),
     ("synth", synth, "stsearch synth --out scenes --scenes 100 --seed 1 --sheet sheet.png"),
 ):
-    app.command(name, epilog=f"Example: {example}")(command)
+    kind = SearchCommand if command is search else None
+    app.command(name, cls=kind, epilog=f"Example: {example}")(command)
 app.add_typer(models, name="models", epilog="Example: stsearch models verify tiny")
 
 

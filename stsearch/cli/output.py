@@ -89,11 +89,11 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[P
         _print_paths([hit.path for hit in hits if hit.path not in already], style.end)
     elif style.json:
         for hit in hits:
-            print(json.dumps(_as_json(hit, style.explains)))
+            print(json.dumps(as_json(hit, style.explains)))
     elif sys.stdout.isatty():
-        _print_table([{"#": str(rank), **_cells(hit, style)} for rank, hit in enumerate(hits, start=1)])
+        _print_table([{"#": str(rank), **cells(hit, style)} for rank, hit in enumerate(hits, start=1)])
     else:
-        _print_lines(_cells(hit, style) for hit in hits)
+        _print_lines(cells(hit, style) for hit in hits)
 
 
 def print_rows(rows: Sequence[Mapping[str, str]]) -> None:
@@ -118,7 +118,8 @@ def _print_paths(paths: Sequence[Path], end: bytes) -> None:
             sys.stdout.buffer.write(os.fsencode(path) + end)
 
 
-def _as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
+def as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
+    """Return the JSON line of a hit, with the limits that it passed where it is to be explained."""
     match: dict[str, object] = {
         "type": "match",
         "schema": JSON_SCHEMA,
@@ -153,19 +154,19 @@ def _rounded(confidences: Sequence[float]) -> list[float]:
     return [round(confidence, 3) for confidence in confidences]
 
 
-def _cells(hit: Hit, style: Style) -> dict[str, str]:
+def cells(hit: Hit, style: Style) -> dict[str, str]:
     """Return what a line or a row of a table shows, by the heading of its column."""
-    cells = {
+    shown = {
         "score": f"{hit.score:.2f}",
         "photo": shown_path(hit.path),
         "word": printable(hit.transcript),
         "box (x,y,w,h)": _bounds(hit.polygon),
     }
     if style.names_query:
-        cells = {"query": printable(hit.query), **cells}
+        shown = {"query": printable(hit.query), **shown}
     if style.explains:
-        cells["why"] = "; ".join([*map(_why, hit.matches), _limits(style.explains)])
-    return cells
+        shown["why"] = "; ".join([*map(_why, hit.matches), _limits(style.explains)])
+    return shown
 
 
 def _limits(options: Limits) -> str:

@@ -15,20 +15,23 @@ import typer
 
 from stsearch.cli import output
 from stsearch.cli.completion import weights
+from stsearch.cli.no_match import Scope, report_wrong_query, say_no_match
 from stsearch.cli.pictures import Wanted
+from stsearch.cli.typed_query import join_words
 from stsearch.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from stsearch.api.model import ImageQuery
     from stsearch.api.photos import Photos
-    from stsearch.search.engine import Hit
+    from stsearch.search.engine import Found
     from stsearch.search.photo_filter import PhotoFilter
     from stsearch.search.query import Query
 
 NO_MATCH = 1
+_ADVICE = 3  # searches to propose where nothing matches
 
 Option = typer.Option
-QueryText = Annotated[str | None, typer.Argument(help="What the photos should show: see above.")]
+QueryText = Annotated[list[str] | None, typer.Argument(help="What the photos should show: see above.")]
 Top = Annotated[int, Option("--top", "-n", min=1, help="Show at most this many hits a query.")]
 Group = Annotated[Literal["word", "photo"], Option(help="One hit a word or phrase, or one a photo.")]
 MinScore = Annotated[
@@ -59,8 +62,8 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, Option(metavar="DATE", help="Taken then or before, that day or year included.")]
 IndexPath = Annotated[
-    Path | None,
-    Option(envvar="STSEARCH_INDEX", help="Photo folder or gallery to search; default: see above."),
+    list[Path] | None,
+    Option(envvar="STSEARCH_INDEX", help="Photos or gallery to search; repeatable; default: see above."),
 ]
 Model = Annotated[
     str | None,
@@ -111,30 +114,36 @@ def search(
     "open 24 hours"    a phrase: neighbours, on a line or from one to the next
     RE16*  *gasse      * stands for any run of characters, or none
     B?R                ? stands for any one character
-    coffee -starbucks  not: photos with the second word leave; also -"a phrase"
-    coffee OR tea      either; OR binds weaker than the space
+    coffee -starbucks  not: photos with the second word leave; also NOT word, -"a phrase"
+    coffee OR tea      either, also coffee|tea; OR binds weaker than the space, which is AND
 
-    Put the query in single quotes, so that the shell leaves it alone; after -- it may begin with a minus.
+    Put signs and quotes in single quotes, so that the shell leaves them alone; several words need none.
     Words are made of the letters a to z and digits; punctuation is ignored.
     """
     began = time.perf_counter()
-    asked = _parse(query, queries, like)
+    asked = _parse(join_words(query) if query else None, queries, like, as_json)
     only_paths = paths or nul
     options = _Options(
         top, "photo" if only_paths else group, min_score, exact, fuzzy, path, since, until, explain
     )
+    for each in asked:
+        if each.remark:
+            output.note(each.remark)
     with ExitStack() as stack:
-        photos = _open(index, model, stack)
+        photos = _open(index or (), model, stack)
+        scope = Scope(index or (), model, path or (), since, until)
         pictures = Wanted(save, sheet)
         pictures.check(gallery.photos for gallery in photos.galleries)
         limits = options.limits(photos) if explain else None
         style = output.Style(
             as_json, only_paths, b"\0" if nul else b"\n", limits, queries is not None, preview
         )
-        hits = _answer([_image_query(photos, like)] if like else asked, photos, options, style)
+        wanted = [_image_query(photos, like)] if like else asked
+        found = _answer(wanted, photos, options, scope, style)
+    hits = [hit for each in found for hit in each.hits]
     if not (style.paths or style.json):
         took = f"{1000 * (time.perf_counter() - began):.0f} ms"
-        output.note(f"{_summary(hits, max(len(asked), 1), style)} · {took}")
+        output.note(f"{_summary(found, style, options.top)} · {took}")
     if pictures.make(hits):
         raise typer.Exit(ImageError.exit_code)
 
@@ -171,8 +180,8 @@ class _Options:
         [(_, encoder), *_others] = photos.searchable
         return output.Limits(resolve_min_score(self.min_score, edits, encoder.info), edits)
 
-    def search(self, photos: Photos, query: Query | ImageQuery) -> list[Hit]:
-        return photos.search(
+    def find(self, photos: Photos, query: Query | ImageQuery, advice: int) -> Found:
+        return photos.find(
             query,
             top=self.top,
             group=self.group,
@@ -183,77 +192,91 @@ class _Options:
             since=self.since,
             until=self.until,
             explain=self.explain,
-        )
-
-    def best(self, photos: Photos, query: Query | ImageQuery) -> list[Hit]:
-        """Return the best hit, whatever its score."""
-        return photos.search(
-            query, top=1, min_score=0.0, paths=self.globs or (), since=self.since, until=self.until
+            advice=advice,
         )
 
 
-def _open(index: Path | None, model: str | None, stack: ExitStack) -> Photos:
-    """Open the gallery that is named, else the nearest, else every registered one; say which on stderr."""
+def _open(index: Sequence[Path], model: str | None, stack: ExitStack) -> Photos:
+    """Open the galleries that are named, else the nearest, else every registered one; say which on stderr."""
     from stsearch.api.photos import open as open_photos
 
-    named = () if index is None else (index,)
-    photos = stack.enter_context(open_photos(*named, model=model, notify=output.note))
-    if index is None:
+    photos = stack.enter_context(open_photos(*index, model=model, notify=output.note))
+    if not index:
         output.note("Searching " + ", ".join(output.shown_path(each.photos) for each in photos.galleries))
     return photos
 
 
 def _answer(
-    queries: Sequence[Query | ImageQuery], photos: Photos, options: _Options, style: output.Style
-) -> list[Hit]:
+    queries: Sequence[Query | ImageQuery],
+    photos: Photos,
+    options: _Options,
+    scope: Scope,
+    style: output.Style,
+) -> list[Found]:
     """Print the hits of every query, and return them.
 
     Raises:
         typer.Exit: no query has any.
     """
-    found: list[Hit] = []
+    answers: list[Found] = []
     for query in queries:
-        hits = options.search(photos, query)
-        if hits:
-            output.print_hits(hits, style, already={hit.path for hit in found})
+        found = options.find(photos, query, advice=1 if style.names_query else _ADVICE)
+        if found.hits:
+            already = {hit.path for each in answers for hit in each.hits}
+            output.print_hits(found.hits, style, already=already)
             if style.previews and sys.stdout.isatty() and not (style.json or style.paths):
                 from stsearch.cli.crop_preview import graphics_of, print_crops
 
-                print_crops(hits, graphics_of(os.environ))
-            found += hits
+                print_crops(found.hits, graphics_of(os.environ))
         else:
-            subject = f"{output.printable(query.text)}: No match" if style.names_query else "No match"
-            _say_why_none(photos, query, options, subject)
-    if not found:
+            _say_why_none(photos, query, found, options, scope, style)
+        answers.append(found)
+    if not any(found.hits for found in answers):
         raise typer.Exit(NO_MATCH)
-    return found
+    return answers
 
 
-def _say_why_none(photos: Photos, query: Query | ImageQuery, options: _Options, subject: str) -> None:
-    best = options.best(photos, query)
-    chosen = options.photos
+def _say_why_none(
+    photos: Photos,
+    query: Query | ImageQuery,
+    found: Found,
+    options: _Options,
+    scope: Scope,
+    style: output.Style,
+) -> None:
+    from stsearch.search.advice import Advice
+    from stsearch.search.query import Query
+
     galleries = [gallery for gallery, _ in photos.searchable]
-    if best:
-        (hit,) = best
-        found = f"{hit.score:.2f}: {output.printable(hit.transcript)!r} in {output.shown_path(hit.path)}"
-        output.note(f"{subject} (best was {found}). Try a lower --min-score, or a higher --fuzzy.")
-    elif chosen and not any(gallery.all_photos(chosen.admits) for gallery in galleries):
-        output.note(f"{subject}: there are no such photos. Try without --path, --since or --until.")
-    elif any(gallery.catalog.counts().words for gallery in galleries):
-        output.note(f"{subject}. Try the words alone, without quotes and without -word.")
+    reason, chosen = None, options.photos
+    if not any(gallery.catalog.counts().words for gallery in galleries):
+        reason = "no words were found in the photos"
+    elif chosen and not any(each.all_photos(chosen.of_folder(each.photos).admits) for each in galleries):
+        reason = "no photo is chosen by --path, --since and --until"
+    proposals = [(scope, each) for each in found.advice]
+    if scope.has_filters and isinstance(query, Query) and photos.find(query, top=1, advice=0).hits:
+        proposals.insert(0, (scope.without_filters(), Advice("in all photos", query.text)))
+    say_no_match(query.text, found.nearly, proposals, style, reason)
+
+
+def _summary(found: Sequence[Found], style: output.Style, top: int) -> str:
+    """Return in words how many hits there are, and of several queries how many of them matched."""
+    from stsearch.search.engine import MAX_COUNTED
+
+    hits = [hit for each in found for hit in each.hits]
+    total, most = sum(each.total for each in found), max(each.total for each in found)
+    where = f"in {output.counted(len({hit.path for hit in hits}), 'photo')}"
+    if total > len(hits):
+        over = "over " if most >= top + MAX_COUNTED else ""
+        parts = [f"{len(hits)} of {over}{total:,} hits {where}", f"--top {most} shows more"]
     else:
-        output.note(f"{subject}: no words were found in the photos.")
+        parts = [f"{output.counted(len(hits), 'hit')} {where}"]
+    if style.names_query:
+        parts.insert(1, f"{sum(bool(each.hits) for each in found)} of {len(found)} queries matched")
+    return " · ".join(parts)
 
 
-def _summary(hits: Sequence[Hit], queries: int, style: output.Style) -> str:
-    """Return in words how many hits there are; of several queries, also how many of them matched."""
-    photos = output.counted(len({hit.path for hit in hits}), "photo")
-    summary = f"{output.counted(len(hits), 'hit')} in {photos}"
-    matched = len({hit.query for hit in hits})
-    return f"{summary} · {matched} of {queries} queries matched" if style.names_query else summary
-
-
-def _parse(text: str | None, file: Path | None, picture: Path | None) -> list[Query]:
+def _parse(text: str | None, file: Path | None, picture: Path | None, as_json: bool) -> list[Query]:
     """Return the query that was typed, or those in ``file``; none yet where a ``picture`` is asked for."""
     from stsearch.search.query import Query
 
@@ -264,7 +287,7 @@ def _parse(text: str | None, file: Path | None, picture: Path | None) -> list[Qu
         )
     if picture is not None:
         return []
-    return _read_queries(file) if text is None else [Query(text)]
+    return _read_queries(file, as_json) if text is None else [Query(text)]
 
 
 def _image_query(photos: Photos, picture: Path) -> ImageQuery:
@@ -278,19 +301,21 @@ def _image_query(photos: Photos, picture: Path) -> ImageQuery:
     return asked
 
 
-def _read_queries(file: Path | None) -> list[Query]:
-    """Return the queries in ``file``, one a line."""
+def _read_queries(file: Path | None, as_json: bool) -> list[Query]:
+    """Return the queries in ``file``, one a line; a line that is none is named, and left out."""
     from stsearch.search.query import Query
 
-    queries = []
-    for number, line in enumerate(_lines(file), start=1):
-        if line.strip():
-            try:
-                queries.append(Query(line.strip()))
-            except UsageError as error:
-                raise UsageError(f"{file}, line {number}: {error}") from error
+    lines = [(number, line.strip()) for number, line in enumerate(_lines(file), start=1) if line.strip()]
+    queries, wrong = [], []
+    for number, line in lines:
+        try:
+            queries.append(Query(line))
+        except UsageError as error:
+            wrong.append((line, f"{file}, line {number}: {error}"))
     if not queries:
-        raise UsageError(f"{file} holds no query: write one on each line")
+        raise UsageError(wrong[-1][1] if wrong else f"{file} holds no query: write one on each line")
+    for line, message in wrong:
+        report_wrong_query(line, message, as_json)
     return queries
 
 

@@ -179,6 +179,23 @@ class Catalog:
         """Return the ids of the instances whose folded transcript is one of ``words``."""
         return self._ids("SELECT id FROM instances WHERE folded IN ({})", words)
 
+    def contents_reading(self, words: Iterable[str]) -> dict[str, list[int]]:
+        """Return, for each of ``words`` that is a folded transcript, the contents with such an instance."""
+        found: dict[str, list[int]] = {}
+        statement = "SELECT DISTINCT folded, content_id FROM instances WHERE folded IN ({})"
+        for folded, content in self._database.rows_among(statement, words):
+            found.setdefault(folded, []).append(content)
+        return found
+
+    def ids_in(self, contents: Iterable[int]) -> NDArray[np.int64]:
+        """Return the ids of the instances of ``contents``."""
+        return self._ids("SELECT id FROM instances WHERE content_id IN ({})", contents)
+
+    def transcripts_with(self, word: str) -> dict[int, str]:
+        """Return the transcripts that hold ``word``, folded, and more, by the ids of their instances."""
+        statement = "SELECT id, transcript FROM instances WHERE instr(folded, ?) AND folded != ?"
+        return dict(self._database.rows(statement, (word, word)))
+
     def instances(self, dim: int, ids: Iterable[int] | None = None) -> InstanceTable:
         """Return the instances ``ids``, or all; ids that are gone are left out.
 

@@ -278,23 +278,26 @@ class Gallery:
             self._all_instances = self.catalog.instances(self.model.dim)
         return self._all_instances
 
-    def candidates(self, queries: NDArray[np.float32], words: Iterable[str], k: int) -> InstanceTable:
+    def candidates(
+        self, queries: NDArray[np.float32], words: Iterable[str], k: int, more: Iterable[int] = ()
+    ) -> InstanceTable:
         """Return the instances to score for a query; all of them in a gallery of up to ``EXACT_LIMIT``.
 
         Args:
             queries: (Q, D) float32, unit rows.
             words: folded; instances with exactly such a transcript are always among the candidates.
             k: how many of the most similar instances to take for each query.
+            more: ids of further candidates.
         """
         if self._all_instances is not None or self.catalog.words() <= EXACT_LIMIT:
             return self.instances()
         self._version_read = self.catalog.version()
         if self._store is None:
             self._store = self._open_store()
-        found = [neighbours.ids for neighbours in self._store.vectors.search(queries, k)]
+        near = [neighbours.ids for neighbours in self._store.vectors.search(queries, k)]
         newer = self.catalog.instance_ids(after=self._store.last_id)
-        ids = np.unique(np.concatenate([*found, newer, self.catalog.ids_reading(words)]))
-        table = self.catalog.instances(self.model.dim, ids.tolist())
+        ids = sorted({*newer, *self.catalog.ids_reading(words), *more}.union(*near))
+        table = self.catalog.instances(self.model.dim, ids)
         # Only so many of those the store knows can be gone; more are lost in a damaged page.
         gone = self._store.count + len(newer) - self.catalog.words()
         self._expect(len(ids) - len(table.ids) <= gone, "instances are missing")

@@ -6,11 +6,13 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stsearch.text.reading_index import ReadingIndex
 from stsearch.types import Polygon, TextInstance
 
 _MAX_NS = (1 << 63) - 1  # SQLite's integers have 64 bits
@@ -83,7 +85,7 @@ class DatedPhoto:
     taken: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class InstanceTable:
     """Text instances, one array an attribute, as they are scored.
 
@@ -111,6 +113,16 @@ class InstanceTable:
             np.array([each.confidence for each in instances], np.float32),
             np.array([each.embedding for each in instances], np.float32).reshape(len(instances), dim),
         )
+
+    @cached_property
+    def readings(self) -> ReadingIndex:
+        """An index of the transcripts, made once for all searches of the table."""
+        return ReadingIndex(self.transcripts)
+
+    @cached_property
+    def neighbours(self) -> dict[int, NDArray[np.int32]]:
+        """By content (K, 2): which of its rows directly follow each other (``search.phrases`` fills it)."""
+        return {}
 
     def within(self, contents: Iterable[int]) -> InstanceTable:
         """Return the rows of the photographs ``contents``."""

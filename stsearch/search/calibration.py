@@ -32,11 +32,24 @@ def match_probability(raw_scores: NDArray[np.float32], length: int, table: Table
     return np.interp(raw_scores, np.linspace(0, 1, len(row)), row).astype(np.float32)
 
 
+def exact_reading_probability(confidences: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (N,) float32: the probability that a word is there which was read exactly, whatever its length.
+
+    So many of the lone letters and digits read in the validation photographs are right: two in five of those
+    read with a confidence of 0.999 or more, one in four from 0.99 on, none below 0.97. Longer words are right
+    more often, which the table says of them.
+
+    Args:
+        confidences: (N,) of the whole readings, in [0, 1].
+    """
+    return np.asarray(0.4 * confidences**100, np.float32)
+
+
 def default_min_score(table: Table) -> float:
     """Return the score from which a word counts as found, where the user names none.
 
-    Of the validation hits whose probability is 0.2 or more, seven in eight are right, and four in five
-    answers are among them.
+    Of the validation hits whose probability is 0.2 or more, five in six are right, and four in five answers
+    are among them.
     """
     return 0.2 if table else 0.6
 

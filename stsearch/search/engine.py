@@ -6,7 +6,7 @@ The score of a text instance is made in ``scoring``, that of a phrase in ``phras
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, compress, islice, takewhile
 from pathlib import Path
 from typing import Protocol
@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import Detail
 from stsearch.geometry.reading_boxes import ReadingBoxes
+from stsearch.search.advice import Advice, advise, near_rows
 from stsearch.search.candidates import Candidates, GalleryCandidates
 from stsearch.search.photo_filter import PhotoFilter
 from stsearch.search.query import Query
 from stsearch.search.ranking import Group, Ranking, Row
-from stsearch.search.scoring import Scorer, edit_distances
+from stsearch.search.scoring import Scorer
+from stsearch.search.split_words import covering, pieces
+from stsearch.search.token_parts import holding_part
 from stsearch.text.wildcards import fixed_part
 from stsearch.types import Embedding, ModelInfo, Polygon, Quad
 
@@ -30,6 +33,11 @@ _CANDIDATES = 1000
 
 _ALTERNATIVES = 4  # other readings of a word that a hit lists at most
 _BATCH = 64  # rows whose outlines are fetched together
+
+MAX_COUNTED = 1000
+"""Hits that are counted beyond those that are returned."""
+
+_MAX_NEAR = 5  # hits shown that nearly match
 
 _NOWHERE: Polygon = np.zeros((0, 2), np.float32)
 
@@ -56,6 +64,8 @@ class SearchOptions:
         blank: with ``group="photo"``, rank photographs without such a word too, with score 0.
         photos: selects the photographs to search; None: all.
         explain: collect the alternative readings of each hit.
+        advice: where nothing matches, how many other searches to propose, and hits that nearly match; where
+            more matches than ``top``, count it. 0: do neither.
     """
 
     top: int = 20
@@ -65,6 +75,7 @@ class SearchOptions:
     blank: bool = False
     photos: PhotoFilter | None = None
     explain: bool = False
+    advice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +155,23 @@ def _rectangle(points: Polygon, chord: NDArray[np.float32]) -> Quad:
     return np.asarray(corners @ axes, np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """The answer to a query.
+
+    Attributes:
+        hits: best first.
+        total: how many hits there are, those beyond ``hits`` included up to ``MAX_COUNTED``.
+        nearly: where there are no hits, those that one letter keeps from being one, though read confidently.
+        advice: where there are no hits, searches that have some.
+    """
+
+    hits: list[Hit]
+    total: int
+    nearly: list[Hit] = field(default_factory=list)
+    advice: list[Advice] = field(default_factory=list)
+
+
 def search(
     gallery: Gallery, query: Query, encoder: Encoder, options: SearchOptions = SearchOptions()
 ) -> list[Hit]:
@@ -156,8 +184,18 @@ def search(
     Raises:
         WeightsError: the encoder belongs to other weights than the gallery.
     """
+    return find(gallery, query, encoder, options).hits
+
+
+def find(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOptions = SearchOptions()) -> Found:
+    """Return what ``search`` does, and with ``options.advice`` what there is beside it.
+
+    Raises:
+        WeightsError: the encoder belongs to other weights than the gallery.
+    """
     gallery.check_model(encoder.info)
-    photos = None if options.photos is None else dict(gallery.all_photos(options.photos.admits))
+    chosen = None if options.photos is None else options.photos.of_folder(gallery.photos)
+    photos = None if chosen is None else dict(gallery.all_photos(chosen.admits))
     embeddings = _embed_words([query], encoder)
     candidates = _candidates(gallery, query, embeddings, options, photos)
     scorer = Scorer(candidates, embeddings, encoder.info, options.fuzzy)
@@ -165,6 +203,7 @@ def search(
     wanted = takewhile(lambda row: row.score >= options.min_score, ranking.rows())
     apart = _suppress_overlaps(wanted, candidates) if options.group == "word" else wanted
     rows = list(islice(apart, options.top))
+    beyond = sum(1 for _ in islice(apart, MAX_COUNTED)) if options.advice else 0
     found = _hits(gallery, candidates, ranking, rows, options.explain)
     hits = [hit for hit in found if photos is None or hit.path in photos]
     if options.blank and options.group == "photo" and len(rows) < options.top:
@@ -175,7 +214,13 @@ def search(
             for path, content in known
             if content not in ranked
         ]
-    return merge_hits([hits], options.top)
+    merged, total = merge_hits([hits], options.top), len(hits) + beyond
+    if merged or not options.advice:
+        return Found(merged, total)
+    near = list(islice(_suppress_overlaps(near_rows(query, scorer, options.group), candidates), _MAX_NEAR))
+    found = _hits(gallery, candidates, ranking, near, options.explain)
+    nearly = merge_hits([[hit for hit in found if photos is None or hit.path in photos]], _MAX_NEAR)
+    return Found([], 0, nearly, list(islice(advise(query, scorer, options.min_score), options.advice)))
 
 
 def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[Row]:
@@ -194,6 +239,16 @@ def merge_hits(groups: Iterable[Sequence[Hit]], top: int) -> list[Hit]:
     """Rank the hits of several galleries together, best first, equal scores by path, and keep ``top``."""
     ordered = sorted((hit for group in groups for hit in group), key=lambda hit: (-hit.score, hit.path))
     return [replace(hit, rank=rank) for rank, hit in enumerate(ordered[:top], start=1)]
+
+
+def merge_found(found: Sequence[Found], options: SearchOptions) -> Found:
+    """Return the answers of several galleries to one query as one."""
+    hits = merge_hits([each.hits for each in found], options.top)
+    if hits:
+        return Found(hits, sum(each.total for each in found))
+    nearly = merge_hits([each.nearly for each in found], _MAX_NEAR)
+    advice = {(each.query, each.fuzzy, each.min_score): each for one in found for each in one.advice}
+    return Found([], 0, nearly, list(advice.values())[: options.advice])
 
 
 def score_photos(
@@ -215,11 +270,25 @@ def score_photos(
         yield {row.content: row.score for row in ranking.rows()}
 
 
-def _embed_words(queries: Iterable[Query], encoder: Encoder) -> dict[str, Embedding]:
+class _Embeddings(dict[str, Embedding]):
+    """The embeddings (D,) of words without wildcards; one that is missing is computed when it is needed."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self._encoder = encoder
+
+    def __missing__(self, word: str) -> Embedding:
+        self[word] = self._encoder([word])[0]
+        return self[word]
+
+
+def _embed_words(queries: Iterable[Query], encoder: Encoder) -> _Embeddings:
     """Return the embedding (D,) of the fixed part of every word, and of joined words, by that part."""
     joined = (word for query in queries for term in query.terms() for word in term.joined_words().values())
     words = list(dict.fromkeys(map(fixed_part, joined)))
-    return dict(zip(words, encoder(words), strict=True))
+    embeddings = _Embeddings(encoder)
+    embeddings.update(zip(words, encoder(words), strict=True))
+    return embeddings
 
 
 def _candidates(
@@ -234,11 +303,18 @@ def _candidates(
         table = gallery.instances().within(photos.values())
     elif query.has_words_only and options.fuzzy is None and not options.blank:
         # Only similar instances match words alone; any transcript may match any other query.
-        vectors = np.stack(list(embeddings.values()))
-        table = gallery.candidates(vectors, embeddings, max(_CANDIDATES, 10 * options.top))
+        vectors, more = np.stack(list(embeddings.values())), _more_ids(gallery, query.words)
+        table = gallery.candidates(vectors, embeddings, max(_CANDIDATES, 10 * options.top), more)
     else:
         table = gallery.instances()
     return GalleryCandidates(gallery, table)
+
+
+def _more_ids(gallery: Gallery, words: Iterable[str]) -> Iterator[int]:
+    """Yield the ids of instances that may show a word without being similar to it: in parts, or as a part."""
+    for word in dict.fromkeys(words):
+        yield from gallery.catalog.ids_in(covering(word, gallery.catalog.contents_reading(pieces(word))))
+        yield from holding_part(word, gallery.catalog.transcripts_with(word))
 
 
 def _hits(
@@ -299,7 +375,7 @@ def _hit(
                 similarity=scorer.similarity(word, at),
                 transcript=table.transcripts[at],
                 characters=details[at].characters,
-                edits=int(edit_distances(word, [table.transcripts[at]])[0]),
+                edits=scorer.edits(word, at),
                 likelihood=scorer.likelihood(word, at),
                 alternatives=tuple(
                     islice(

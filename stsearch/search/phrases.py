@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.geometry.reading_boxes import ReadingBoxes
+from stsearch.search.candidates import Candidates
 from stsearch.search.query import Term
 from stsearch.search.scoring import NO_MATCH, Scorer, Scores
 from stsearch.types import Polygon
@@ -24,6 +25,7 @@ _MAX_GAP = 1.5  # between a word and the next on its line
 _MAX_OVERLAP = 0.5  # of outlines that are too wide, or of two lines set close
 _MAX_DROP = 0.5  # of the baseline, from a word to the next on its line
 _MAX_LEADING = 1.0  # between the bottom of a line and the top of the next
+_QUARTER_TURN = np.array([[0.0, 1.0], [-1.0, 0.0]])  # from the reading direction, a row, to the way down
 _MIN_COSINE = float(np.cos(np.radians(30)))  # between the reading directions of neighbours
 
 WordMatch = tuple[str, int]  # a word, or words of a phrase joined, and the row of the instance that matches
@@ -36,6 +38,21 @@ def successors(polygons: Sequence[Polygon]) -> Relation:
     aligned = frames.along @ frames.along.T >= _MIN_COSINE
     beside = aligned & _beside(frames)
     return beside | (aligned & _below(frames, beside))
+
+
+def neighbours(candidates: Candidates, rows: NDArray[np.int64]) -> Relation:
+    """Return the successors (n, n) among all n instances of one photograph; computed once for a table.
+
+    Args:
+        candidates: the text instances.
+        rows: of the photograph, ascending.
+    """
+    known, content = candidates.table.neighbours, int(candidates.table.contents[rows[0]])
+    if content not in known:
+        known[content] = np.argwhere(successors(candidates.polygons(rows.tolist()))).astype(np.int32)
+    follows = np.zeros((len(rows), len(rows)), bool)
+    follows[tuple(known[content].T)] = True
+    return follows
 
 
 def _beside(frames: ReadingBoxes) -> Relation:
@@ -53,16 +70,17 @@ def _beside(frames: ReadingBoxes) -> Relation:
 def _below(frames: ReadingBoxes, beside: Relation) -> Relation:
     """Return (n, n): a ends a line and b begins one directly below it, wherever the lines are centred."""
     line = _lines(frames, beside)
+    along, height = _line_frames(frames, line)
     ends, begins = ~beside.any(axis=1), ~beside.any(axis=0)
     below = np.zeros_like(beside)
     for top_line in np.unique(line[ends]):
-        first = int(np.flatnonzero(line == top_line)[0])
-        left, right = _extents(frames.corners @ frames.along[first], line)
-        top, bottom = _extents(frames.corners @ frames.down[first], line)
+        right_of, down_of = along[top_line], along[top_line] @ _QUARTER_TURN
+        left, right = _extents(frames.corners @ right_of, line)
+        top, bottom = _extents(frames.corners @ down_of, line)
         shared = np.minimum(right, right[top_line]) - np.maximum(left, left[top_line])
         leading = (top - bottom[top_line])[line]  # (n,) of the line of b
-        height = (frames.height[first] + frames.height) / 2
-        near = (leading >= -_MAX_OVERLAP * height) & (leading <= _MAX_LEADING * height)
+        mean_height = (height[top_line] + frames.height) / 2
+        near = (leading >= -_MAX_OVERLAP * mean_height) & (leading <= _MAX_LEADING * mean_height)
         follows = begins & (shared[line] > 0) & near & (line != top_line)
         below |= np.outer(ends & (line == top_line), follows)
     return below
@@ -77,6 +95,21 @@ def _lines(frames: ReadingBoxes, beside: Relation) -> NDArray[np.int64]:
     for _ in range(len(beside).bit_length()):  # twice as far towards the beginning of the line each time
         first = first[first]
     return np.asarray(np.unique(first, return_inverse=True)[1], np.int64)
+
+
+def _line_frames(
+    frames: ReadingBoxes, line: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (L, 2) the unit reading direction of each line and (L,) its height, means over its words.
+
+    A long word counts more for the direction: the outline of a short one is easily a few degrees askew.
+    """
+    count, corners = line.max() + 1, frames.corners
+    along, height = np.zeros((count, 2)), np.zeros(count)
+    np.add.at(along, line, corners[:, 1] + corners[:, 2] - corners[:, 0] - corners[:, 3])
+    np.add.at(height, line, frames.height)
+    lengths = np.linalg.norm(along, axis=1, keepdims=True)
+    return along / np.maximum(lengths, 1e-6), height / np.bincount(line)
 
 
 def _extents(
@@ -108,12 +141,11 @@ def find_phrase(
     photo = np.unique(scorer.table.contents, return_inverse=True)[1]
     found = np.full(len(photo), NO_MATCH, np.float32)
     chains: dict[int, tuple[WordMatch, ...]] = {}
-    rows_of = _rows_of(photo, _possible(len(term.words), scores, photo, min_score))
-    polygons = iter(scorer.candidates.polygons([row for rows in rows_of for row in rows.tolist()]))
+    rows_of = rows_by_photo(photo, possible_photos(len(term.words), scores, photo, min_score))
     for rows in rows_of:
-        follows = successors([next(polygons) for _ in rows])
+        follows = neighbours(scorer.candidates, rows)
         here = {span: span_scores[rows] for span, span_scores in scores.items()}
-        for score, chain in _chains(len(term.words), here, follows):
+        for score, chain in best_chains(len(term.words), here, follows):
             head = int(rows[chain[0][1]])
             if score > found[head]:
                 found[head] = score
@@ -129,7 +161,7 @@ def _score_span(term: Term, span: tuple[int, int], joined: str, scorer: Scorer) 
     return scorer.score_joined(words, joined, MIN_RAW_SCORE)
 
 
-def _possible(
+def possible_photos(
     count: int, scores: Mapping[tuple[int, int], Scores], photo: NDArray[np.int64], min_score: float
 ) -> NDArray[np.int64]:
     """Return the photographs that show every word of a phrase, in any order, and may reach ``min_score``."""
@@ -143,14 +175,14 @@ def _possible(
     return np.flatnonzero(total[count] >= count * min_score - 1e-6)
 
 
-def _rows_of(photo: NDArray[np.int64], wanted: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def rows_by_photo(photo: NDArray[np.int64], wanted: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Return the rows of each of the photographs ``wanted``, ascending."""
     order = np.argsort(photo, kind="stable")
     first, last = (np.searchsorted(photo[order], wanted, side) for side in ("left", "right"))
     return [order[start:end] for start, end in zip(first.tolist(), last.tolist(), strict=True)]
 
 
-def _chains(
+def best_chains(
     count: int, scores: Mapping[tuple[int, int], Scores], follows: Relation
 ) -> list[tuple[float, list[tuple[tuple[int, int], int]]]]:
     """Return the best chain of ``count`` words ending at each word of one photograph, where there is one."""

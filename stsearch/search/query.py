@@ -1,10 +1,11 @@
 """The query language: from text to words, patterns, phrases and alternatives. Scores nothing.
 
-In the notation of Python's own grammar, tokens standing apart by white space or quotes:
+In the notation of Python's own grammar, tokens standing apart by white space, quotes or bars:
 
-    query:       alternative ("OR" alternative)*
-    alternative: (wanted | unwanted)+               # at least one wanted
-    unwanted:    "-" wanted                         # without a space between
+    query:       alternative (("OR" | "|") alternative)*
+    alternative: operand ("AND"? operand)*          # at least one wanted
+    operand:     wanted | unwanted
+    unwanted:    ("-" | "NOT") wanted               # the minus without a space between
     wanted:      word | '"' word+ '"'               # in quotes: a phrase
     word:        (letter | digit | "*" | "?")+      # at least one letter or digit; the rest is ignored
 """
@@ -15,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from stsearch.errors import UsageError
 from stsearch.text.charset import ALPHANUMERIC, strip_accents
@@ -24,8 +26,12 @@ _ALLOWED = (
     "words are made of the letters a to z and the digits 0 to 9 (case and accents do not matter),"
     " * and ? stand for unknown characters"
 )
-_TOKEN = re.compile(r'-?"[^"]*"|[^\s"]+')
+_TOKEN = re.compile(r'[-−–]?"[^"]*"|[|]+|[^\s"|]+')  # noqa: RUF001 - minus signs as phones type them
+_MINUS = re.compile(r'^[−–](?=["\w*?])')  # noqa: RUF001
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))  # noqa: RUF001 - what phones and word processors type
+
+MAX_LENGTH, MAX_WORDS, MAX_LETTERS, MAX_WILDCARDS = 2000, 64, 200, 16
+"""Limits of a query: characters, words; of one word: letters and digits, wildcards. They keep it short."""
 
 MAX_JOINED_WORDS = 4
 """Words of a phrase that one text instance may hold without spaces."""
@@ -71,6 +77,7 @@ class Query:
         text: as typed.
         alternatives: a photograph matches the query when it matches one of them.
         words: every word that is wanted, in the order typed, folded, with its wildcards.
+        is_typed: whether ``text`` is the query, and not the name of a picture that it was read in.
 
     Raises:
         UsageError: the text is not a query; the message names the mistake and its remedy.
@@ -84,6 +91,7 @@ class Query:
     text: str
     alternatives: tuple[Alternative, ...] = field(init=False)
     words: tuple[str, ...] = field(init=False)
+    is_typed: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
         alternatives = tuple(_parse(self.text))
@@ -103,7 +111,26 @@ class Query:
         object.__setattr__(query, "text", text)
         object.__setattr__(query, "alternatives", (Alternative((Term((word,)),)),))
         object.__setattr__(query, "words", (word,))
+        object.__setattr__(query, "is_typed", False)
         return query
+
+    @property
+    def remark(self) -> str | None:
+        """What may have been meant otherwise, in one sentence; None mostly.
+
+        >>> Query("coffee or tea").remark
+        "'or' is searched for like any word; for one or the other write OR in capitals"
+        """
+        tokens = _TOKEN.findall(self.text.translate(_QUOTES))[1:-1]
+        for token, said in (
+            ("or", "for one or the other write OR"),
+            ("not", "to leave photos out write NOT"),
+        ):
+            if token in tokens:
+                return f"{token!r} is searched for like any word; {said} in capitals"
+        if "NOT" in tokens and self.text.isupper():
+            return "'NOT' is searched for like any word where all is in capitals; -word leaves photos out"
+        return None
 
     def terms(self) -> Iterator[Term]:
         """Yield every term, the wanted ones and then the unwanted ones of each alternative."""
@@ -118,18 +145,12 @@ class Query:
 
 
 def _parse(text: str) -> Iterator[Alternative]:
-    straight = text.translate(_QUOTES)
-    if straight.count('"') % 2:
-        raise UsageError(
-            f'a quotation mark is missing in {text!r}: write a phrase between two, as in "open 24 hours"'
-            " (on a command line, with single quotes around the whole query)"
-        )
-    tokens = [match[0] for match in _TOKEN.finditer(straight)]
+    tokens = _tokens(text)
     groups = _split_at_or(text, tokens)
     for group in groups:
         wanted: list[Term] = []
         unwanted: list[Term] = []
-        for token in group:
+        for token in _apply_not(text, _drop_and(text, group)):
             bare = token.removeprefix("-")
             words = _words(bare)
             if token.startswith("-") and not words:
@@ -147,10 +168,27 @@ def _parse(text: str) -> Iterator[Alternative]:
         yield Alternative(tuple(wanted), tuple(unwanted))
 
 
+def _tokens(text: str) -> list[str]:
+    """Return words, phrases in quotes and operators as they are written, typographic signs as plain ones."""
+    if len(text) > MAX_LENGTH:
+        raise UsageError(f"a query has at most {MAX_LENGTH:,} characters, not {len(text):,}: search for less")
+    straight = text.translate(_QUOTES)
+    if straight.count('"') % 2:
+        raise UsageError(
+            f'a quotation mark is missing in {text!r}: write a phrase between two, as in "open 24 hours"'
+            " (on a command line, with single quotes around the whole query)"
+        )
+    tokens = [_MINUS.sub("-", match[0]) for match in _TOKEN.finditer(straight)]
+    words = sum(len(token.replace('"', " ").split()) for token in tokens)
+    if words > MAX_WORDS:
+        raise UsageError(f"a query has at most {MAX_WORDS} words, not {words:,}: search for less")
+    return tokens
+
+
 def _split_at_or(text: str, tokens: Sequence[str]) -> list[list[str]]:
     groups: list[list[str]] = [[]]
     for token in tokens:
-        if token == "OR":
+        if token == "OR" or token[0] == "|":
             groups.append([])
         else:
             groups[-1].append(token)
@@ -159,6 +197,37 @@ def _split_at_or(text: str, tokens: Sequence[str]) -> list[list[str]]:
             f"parentheses do not group in {text!r}: write alternatives in full, as in hot coffee OR hot tea"
         )
     return groups
+
+
+def _drop_and(text: str, tokens: Sequence[str]) -> list[str]:
+    """Return ``tokens`` without AND, which says what a space says."""
+    kept = [token for token in tokens if token != "AND"]
+    beside = ["AND", *tokens, "AND"]
+    if len(kept) < len(tokens) and any(pair == ("AND", "AND") for pair in pairwise(beside)):
+        raise UsageError(
+            f"a word is missing beside AND in {text!r}: write hot AND cold; to search for the word itself,"
+            " write and in lower case"
+        )
+    return kept
+
+
+def _apply_not(text: str, tokens: Sequence[str]) -> Iterator[str]:
+    """Yield ``tokens`` with a minus instead of NOT; in a text all in capitals NOT is a word, as on signs."""
+    if text.isupper():
+        yield from tokens
+        return
+    following = iter(tokens)
+    for token in following:
+        if token != "NOT":
+            yield token
+            continue
+        unwanted = next(following, "NOT")
+        if unwanted == "NOT":
+            raise UsageError(
+                f"no word follows NOT in {text!r}: write coffee NOT tea; to search for the word itself, write"
+                " not in lower case"
+            )
+        yield f"-{unwanted.removeprefix('-')}"
 
 
 def _no_wanted_term(text: str, has_unwanted: bool, has_or: bool) -> UsageError:
@@ -192,6 +261,12 @@ def _fold(word: str) -> str:
     folded = collapse_stars("".join(c for c in strip_accents(word).lower() if c in ALPHANUMERIC + WILDCARDS))
     if folded and not fixed_part(folded):
         raise UsageError(f"{word!r} would match every word: add a letter or digit; {_ALLOWED}")
+    letters = len(fixed_part(folded))
+    if letters > MAX_LETTERS or len(folded) - letters > MAX_WILDCARDS:
+        raise UsageError(
+            f"a word has at most {MAX_LETTERS} letters and {MAX_WILDCARDS} wildcards, {word[:20]!r}... has"
+            f" {letters} and {len(folded) - letters}: search for a part of it"
+        )
     return folded
 
 

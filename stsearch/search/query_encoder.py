@@ -43,6 +43,12 @@ class QueryEncoder:
         )
         return other
 
+    def without_calibration(self) -> QueryEncoder:
+        """Return the same network, whose scores are raw."""
+        other = copy.copy(self)
+        other.info = replace(self.info, calibration=())
+        return other
+
     def __call__(self, words: Sequence[str]) -> Array:
         """Return (Q, D) float32 unit rows for words that hold at least one character of the charset."""
         if not words:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from stsearch.search.phrases import WordMatch, find_phrase
 from stsearch.search.query import Alternative, Query, Term
 from stsearch.search.scoring import NO_MATCH, Scorer, Scores
+from stsearch.search.split_words import find_split_word
+from stsearch.text.wildcards import is_pattern
 
 _MIN_SHARE = 0.1
 """Each of several words needs this share of the minimum score; below it a word counts as absent."""
@@ -104,9 +106,21 @@ class Ranking:
     def _score_term(self, term: Term, min_score: float) -> _TermScores:
         word = term.words[0]
         if len(term.words) == 1:
-            return _TermScores(_drop_below(self.scorer.score_word(word), min_score), word, {})
-        scores, chains = find_phrase(term, self.scorer, min_score)
+            scores, chains = self._score_word(word)
+        else:
+            scores, chains = find_phrase(term, self.scorer, min_score)
         return _TermScores(_drop_below(scores, min_score), word, chains)
+
+    def _score_word(self, word: str) -> tuple[Scores, dict[int, tuple[WordMatch, ...]]]:
+        """Return the scores (N,) of a word, and the chains by which it is read best over several outlines."""
+        scores = self.scorer.score_word(word)
+        chains: dict[int, tuple[WordMatch, ...]] = {}
+        for score, chain in [] if is_pattern(word) else find_split_word(word, self.scorer):
+            first = chain[0][1]
+            if score > scores[first]:
+                scores[first] = score
+                chains[first] = chain
+        return scores, chains
 
 
 def _drop_below(scores: Scores, min_score: float) -> Scores:

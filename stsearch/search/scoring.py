@@ -6,6 +6,7 @@ match that the calibration of the weights gives for it, or the raw score itself 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -15,12 +16,13 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from stsearch.gallery.records import InstanceTable
-from stsearch.search.calibration import default_min_score, match_probability
+from stsearch.search.calibration import default_min_score, exact_reading_probability, match_probability
 from stsearch.search.candidates import Candidates
+from stsearch.search.token_parts import PartMatch, find_parts, raw_part_scores
 from stsearch.text.charset import normalize
 from stsearch.text.ctc import word_likelihoods
 from stsearch.text.wildcards import fixed_part, is_pattern
-from stsearch.types import Embedding, ModelInfo
+from stsearch.types import Embedding, ModelInfo, char_confidence
 
 NO_MATCH = -1.0
 """The score of an instance that does not match at all, such as one beyond the limit of edits."""
@@ -39,7 +41,7 @@ def raw_word_scores(
     query_word: str,
     query_embedding: Embedding,
     embeddings: NDArray[np.float32],
-    transcripts: Sequence[str],
+    readings: Sequence[str],
     transcript_weight: float,
 ) -> Scores:
     """Return the raw scores of text instances for one query word, by similarity and transcript.
@@ -48,18 +50,15 @@ def raw_word_scores(
         query_word: folded by ``charset.normalize``.
         query_embedding: (D,) float32, unit length.
         embeddings: (N, D) float32, unit rows.
-        transcripts: of the N instances, as read.
+        readings: the folded transcripts of the N instances.
         transcript_weight: of the edit similarity of transcripts, in [0, 1]; the cosine has the rest.
 
     Returns:
         (N,) float32 in [0, 1]: the weighted mean of the cosine, at least 0, and the edit similarity.
     """
     similarity = np.clip(embeddings @ query_embedding, 0.0, 1.0)
-    folded = [_fold(text) for text in transcripts]
-    reading = process.cdist([query_word], folded, scorer=Levenshtein.normalized_similarity, dtype=np.float32)
-    return np.asarray(
-        (1 - transcript_weight) * similarity + transcript_weight * reading.reshape(-1), np.float32
-    )
+    same = process.cdist([query_word], readings, scorer=Levenshtein.normalized_similarity, dtype=np.float32)
+    return np.asarray((1 - transcript_weight) * similarity + transcript_weight * same.reshape(-1), np.float32)
 
 
 def raw_pattern_scores(pattern: str, fixed_embedding: Embedding, table: InstanceTable) -> Scores:
@@ -125,6 +124,8 @@ class Scorer:
     Attributes:
         candidates: the text instances.
         table: theirs.
+        fuzzy: the limit of edits, if there is one.
+        split_words: raw scores and pieces of words over several outlines (``search.split_words`` fills it).
     """
 
     def __init__(
@@ -146,8 +147,26 @@ class Scorer:
         self.table = candidates.table
         self._embeddings = embeddings
         self._info = info
-        self._fuzzy = fuzzy
+        self.fuzzy = fuzzy
         self._likelihoods: dict[str, dict[int, float | None]] = {}  # by word and row, as far as computed
+        self._raw_scores: dict[str, Scores] = {}  # by word
+        self.split_words: dict[str, list[tuple[float, tuple[tuple[str, int], ...]]]] = {}
+        self._parts: dict[str, list[PartMatch]] = {}  # by word
+
+    def within(self, fuzzy: int | None) -> Scorer:
+        """Return the same scores with another limit of edits; what was computed is shared."""
+        other = copy.copy(self)
+        other.fuzzy = fuzzy
+        return other
+
+    @property
+    def likelihood_weight(self) -> float:
+        """The share of the likelihood of a word in its raw score, where CTC posteriors are known."""
+        return self._info.likelihood_weight
+
+    def allows(self, word: str, reading: str) -> bool:
+        """Return whether ``reading``, folded, is ``word`` within the limit of edits, if there is one."""
+        return self.fuzzy is None or Levenshtein.distance(word, reading) <= self.fuzzy
 
     @property
     def default_min_score(self) -> float:
@@ -164,18 +183,46 @@ class Scorer:
             word: folded, with or without wildcards.
             min_raw_score: instances with a lower one do not match, nor do those beyond the limit of edits.
         """
-        table, fixed = self.table, fixed_part(word)
-        embedding = self._embeddings[fixed]
+        if word not in self._raw_scores:
+            self._raw_scores[word] = self._raw_scores_of(word)
+        raw_scores = self._raw_scores[word]
+        probable = self._raise_exact(self.probability(raw_scores, word), word)
+        scores = np.where(raw_scores >= min_raw_score, probable, np.float32(NO_MATCH))
+        return scores if self.fuzzy is None else self._limit_edits(scores, word, self.fuzzy)
+
+    def probability(self, raw_scores: Scores, word: str) -> Scores:
+        """Return the calibrated scores of ``word``, with or without wildcards, for raw ones."""
+        return match_probability(raw_scores, len(fixed_part(word)), self._info.calibration)
+
+    def _raise_exact(self, probable: Scores, word: str) -> Scores:
+        """Return the calibrated scores of ``word``, at least what its exact readings are worth alone."""
+        rows = self.table.readings.rows_of([word]).get(word)
+        if not (rows and self._info.calibration):
+            return probable
+        raised = probable.copy()
+        raised[rows] = np.maximum(probable[rows], exact_reading_probability(self.table.confidences[rows]))
+        return raised
+
+    def _raw_scores_of(self, word: str) -> Scores:
+        table, embedding = self.table, self._embeddings[fixed_part(word)]
         if is_pattern(word):
-            raw_scores = raw_pattern_scores(word, embedding, table)
-        else:
-            raw_scores = raw_word_scores(
-                word, embedding, table.embeddings, table.transcripts, self._info.transcript_weight
-            )
-        raw_scores = self._add_likelihood(raw_scores, word)
-        scores = match_probability(raw_scores, len(fixed), self._info.calibration)
-        scores = np.where(raw_scores >= min_raw_score, scores, np.float32(NO_MATCH))
-        return scores if self._fuzzy is None else self._limit_edits(scores, word, self._fuzzy)
+            return self._add_likelihood(raw_pattern_scores(word, embedding, table), word)
+        raw_scores = self._add_likelihood(
+            raw_word_scores(
+                word, embedding, table.embeddings, table.readings.folded, self._info.transcript_weight
+            ),
+            word,
+        )
+        for row, score in raw_part_scores(
+            word, self._parts_of(word), self.candidates, self._info.likelihood_weight
+        ).items():
+            raw_scores[row] = max(raw_scores[row], score)
+        return raw_scores
+
+    def _parts_of(self, word: str) -> list[PartMatch]:
+        if word not in self._parts:
+            self._parts[word] = find_parts(word, self.candidates) if word else []
+        return self._parts[word]
 
     def score_joined(self, words: Sequence[str], joined: str, min_raw_score: float = 0.0) -> Scores:
         """Return the scores (N,) for words without a space between, ``NO_MATCH`` where one is missing.
@@ -217,15 +264,43 @@ class Scorer:
         fused[rows[~known]] = raw_scores[rows[~known]]
         if known.any():
             likelihoods = word_likelihoods(word, [each for each in posteriors if each])
+            likelihoods = np.maximum(likelihoods, self._reading_likelihoods(word, rows[known]))
             fused[rows[known]] += share * likelihoods
             self._likelihoods[word] = dict(zip(rows[known].tolist(), likelihoods.tolist(), strict=True))
         return np.asarray(fused, np.float32)
 
-    def _limit_edits(self, scores: Scores, word: str, limit: int) -> Scores:
+    def _reading_likelihoods(self, word: str, rows: NDArray[np.int64]) -> Scores:
+        """Return the mean confidence of a character where the transcript is exactly ``word``, elsewhere 0.
+
+        The decoder has seen the word then, whatever the posteriors say, which are of another head: a
+        lone digit or letter is too narrow for their frames at times.
+        """
+        readings = self.table.readings.folded
+        return np.array(
+            [
+                char_confidence(float(self.table.confidences[row]), word) if readings[row] == word else 0.0
+                for row in rows.tolist()
+            ],
+            np.float32,
+        )
+
+    def edits(self, word: str, instance: int) -> int:
+        """Return the edit distance between ``word`` and an instance, or the part of it that is nearest."""
+        near = [part.part for part in self._parts_of(word) if part.row == instance]
+        return int(edit_distances(word, [self.table.transcripts[instance], *near]).min())
+
+    def _edit_distances(self, word: str) -> NDArray[np.int64]:
+        """Return (N,) the edit distance between ``word`` and each instance, or its nearest part."""
         distances = edit_distances(word, self.table.transcripts)
+        for part in () if is_pattern(word) else self._parts_of(word):
+            distances[part.row] = min(distances[part.row], Levenshtein.distance(word, part.part))
+        return distances
+
+    def _limit_edits(self, scores: Scores, word: str, limit: int) -> Scores:
+        distances = self._edit_distances(word)
         known = np.full(len(distances), len(fixed_part(word)))
         if not is_pattern(word):
-            known = np.maximum(known, [len(_fold(text)) for text in self.table.transcripts])
+            known = np.maximum(known, [len(text) for text in self.table.readings.folded])
         # Where no character agrees, or nothing was read, few edits only mean that the word is short.
         near = (distances <= limit) & (distances < known)
         return np.where(near, scores, np.float32(NO_MATCH))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from rapidfuzz.distance import Levenshtein
 
@@ -15,32 +17,81 @@ ALPHANUMERIC = string.digits + string.ascii_lowercase
 PRINTABLE = string.digits + string.ascii_letters + string.punctuation
 """The 94 characters that CLIP4STR reads: printable ASCII without the space."""
 
-# Letters that carry no combining mark, so Unicode decomposition leaves them whole.
-_SPELLED_OUT = str.maketrans(
-    {
-        "ß": "ss",
-        "æ": "ae",
-        "Æ": "AE",
-        "œ": "oe",
-        "Œ": "OE",
-        "ø": "o",
-        "Ø": "O",
-        "ł": "l",
-        "Ł": "L",
-        "đ": "d",
-        "Đ": "D",
-    }
-)
+# Latin letters whose Unicode names do not end in the letters that they are written with.
+_SPELLED_OUT = {
+    "AIN": "a",
+    "ALEF": "a",
+    "ALPHA": "a",
+    "BETA": "b",
+    "CHI": "x",
+    "DELTA": "d",
+    "CON": "con",
+    "DEZH": "dz",
+    "DUM": "dum",
+    "ENG": "n",
+    "ESH": "s",
+    "ETH": "d",
+    "EZH": "z",
+    "FENG": "fn",
+    "GAMMA": "g",
+    "HENG": "h",
+    "HETA": "h",
+    "HORN": "o",
+    "HWAIR": "hv",
+    "IOTA": "i",
+    "KRA": "q",
+    "LAMBDA": "l",
+    "LEZH": "lz",
+    "LUM": "lum",
+    "MUM": "mum",
+    "NUM": "num",
+    "OMEGA": "o",
+    "PHI": "f",
+    "RUM": "rum",
+    "SCHWA": "e",
+    "SHARP": "ss",
+    "TESH": "ts",
+    "THORN": "th",
+    "TUM": "tum",
+    "UPSILON": "u",
+    "VEND": "v",
+    "WYNN": "w",
+    "YAT": "ia",
+    "YOGH": "y",
+}
+_LATIN = re.compile(r"LATIN (?:.* )?(?:LETTER|LIGATURE) (.+)")
+_QUALIFIED = re.compile(
+    r" WITH\b| DIGRAPH"
+)  # what follows changes the letter, or its name, but not its reading
 
 
 def strip_accents(text: str) -> str:
-    """Return ``text`` with accents removed and compatibility forms unified (NFKD).
+    """Return ``text`` with accents removed, compatibility forms unified (NFKD) and Latin letters as a to z.
 
-    >>> strip_accents("Café № 5")
-    'Cafe No 5'
+    >>> strip_accents("Café № 5"), strip_accents("Łódź"), strip_accents("Þórr")
+    ('Cafe No 5', 'Lodz', 'THorr')
     """
-    decomposed = unicodedata.normalize("NFKD", text.translate(_SPELLED_OUT))
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(map(_spell_out, (c for c in decomposed if not unicodedata.combining(c))))
+
+
+@cache
+def _spell_out(character: str) -> str:
+    """Return what a Latin letter without a decomposition is written with in a to z; others as they are.
+
+    A sign that is no letter of an alphabet, such as a click or a tone, is left out.
+    """
+    name = "" if character.isascii() else unicodedata.name(character, "")
+    if not (latin := _LATIN.fullmatch(name)):
+        return character
+    words = _QUALIFIED.split(latin[1])[0].split()
+    for word in words:  # "SHARP S" before "S"
+        if word in _SPELLED_OUT:
+            return _SPELLED_OUT[word].upper() if "CAPITAL" in name else _SPELLED_OUT[word]
+    spelled = next((word for word in reversed(words) if len(word) <= 2), "")  # as in "AE", "R ROTUNDA"
+    return spelled if "CAPITAL" in name else spelled.lower()
 
 
 def normalize(text: str) -> str:

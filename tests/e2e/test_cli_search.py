@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from gallery_fixtures import LetterEncoder, make_set_gallery, set_in_lines
+from gallery_fixtures import MODEL, LetterEncoder, make_set_gallery, set_in_lines
 
 from stsearch.cli import app
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import Spotted
+from stsearch.search import scoring
 from stsearch.text.charset import Charset
 from stsearch.text.ctc import CLASSES, pack_posteriors
 
@@ -88,15 +90,136 @@ def test_a_query_and_its_options_find_photos(run: Run, arguments: list[str], fou
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param(["starbacks", "--exact"], "Try a lower --min-score, or a higher --fuzzy.", id="exact"),
-        pytest.param(['"hours 24"'], "No match. Try the words alone, without quotes", id="phrase"),
-        pytest.param(["zzxqy"], "No match (best was 0.", id="word"),
+        pytest.param(["starbacks", "--exact"], "Starbucks, 1 letter differs: ", id="nearest"),
+        pytest.param(["starbacks", "--exact"], "without --exact, --fuzzy", id="limits"),
+        pytest.param(["starb", "--exact"], "Starbucks begins so: stsearch search 'starb*'", id="begins"),
+        pytest.param(["bucks", "--exact"], "Starbucks ends so: stsearch search '*bucks'", id="ends"),
+        pytest.param(["arbuck", "--exact"], "Starbucks holds it: stsearch search '*arbuck*'", id="inside"),
+        pytest.param(
+            ["coffeestarbucks", "--exact"], "in two words: stsearch search 'coffee starbucks'", id="split"
+        ),
+        pytest.param(["star bucks", "--exact"], "in one word: stsearch search starbucks", id="joined"),
+        pytest.param(["coffee AND zzxqy"], "'zzxqy' is not found: stsearch search coffee", id="one missing"),
+        pytest.param(["roma fresh", "--exact"], "no photo shows all of these words: ", id="never together"),
+        pytest.param(['"hours 24"'], "not next to each other: stsearch search 'hours 24'", id="phrase"),
+        pytest.param(
+            ["roma -bar"], "every photo with it also shows bar: stsearch search roma", id="unwanted"
+        ),
+        pytest.param(["hours or roma", "--exact"], "one or the other: stsearch search 'hours OR r", id="or"),
+        pytest.param(["zzxqy or -milk"], " is the nearest word: stsearch search ", id="no right OR"),
+        pytest.param(["zzxqy"], " is the nearest word: stsearch search ", id="nothing like it"),
+        pytest.param(["zz*"], " is the nearest word: stsearch search ", id="a pattern"),
+        pytest.param(["hours", "--path", "bar.jpg"], "in all photos: stsearch search hours", id="filter"),
+        pytest.param(["coffee", "--since", "2999"], "in all photos: stsearch search coffee", id="no photos"),
+        pytest.param(["coffoo", "--path", "my c*", "--exact"], " --path 'my c*' ", id="a filter kept"),
     ],
 )
-def test_no_match_ends_with_1_and_says_what_to_try(run: Run, arguments: list[str], message: str) -> None:
+def test_no_match_ends_with_1_and_offers_commands_that_match(
+    run: Run, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    with Gallery.open(tmp_path / ".stsearch") as gallery:
+        gallery.add([set_in_lines("my cup.jpg", "Coffee")])
     done = run(*arguments)
     assert (done.code, done.out) == (1, "")
     assert message in done.err
+    commands = [line.partition(": stsearch search ")[2] for line in done.err.splitlines() if line[0] == " "]
+    assert 1 <= len(commands) <= 4
+    for command in commands:
+        assert run(*shlex.split(command)).code == 0, command
+
+
+@pytest.mark.parametrize("query", ["zzxqy", '"coffee tea"', "c?f*x9 -milk", "qq OR xx yy"])
+def test_where_nothing_was_read_a_command_that_matches_is_offered_too(
+    run: Run, tmp_path: Path, query: str
+) -> None:
+    photo = set_in_lines("unread.jpg", "coffee")
+    unread = [replace(each, transcript="", confidence=0.0, characters=()) for each in photo.instances]
+    with Gallery.create(tmp_path / "unread" / ".stsearch", tmp_path / "unread", MODEL) as gallery:
+        gallery.add([replace(photo, instances=unread)])
+        gallery.finish()
+    done = run(query, "--index", "unread")
+    assert done.code == 1
+    *_, command = done.err.splitlines()
+    assert run(*shlex.split(command.partition(": stsearch search ")[2])).code == 0
+
+
+def test_what_is_nearly_the_word_is_shown_below_a_line(run: Run) -> None:
+    done = run("starbocks", "--exact")
+    assert (done.code, done.out) == (1, "")
+    assert "── nearly: one letter differs ──\n0.90  cafe.jpg  Starbucks  0,30,90,20\n" in done.err
+    assert "nearly" not in run("zzxqy").err
+    assert "nearly" not in run("bor", "--exact").err  # of a short word any other letter makes another word
+
+
+def test_no_match_is_a_json_line_with_the_same_advice(run: Run) -> None:
+    done = run("starbocks", "--exact", "--json")
+    line = json.loads(done.out)
+    assert (done.code, line["type"], line["schema"], line["query"]) == (1, "no_match", 1, "starbocks")
+    assert [hit["transcript"] for hit in line["nearly"]] == ["Starbucks"]
+    assert {
+        "reason": "Starbucks, 1 letter differs",
+        "query": "starbocks",
+        "fuzzy": 1,
+        "min_score": None,
+        "command": "stsearch search starbocks --fuzzy 1",
+    } in line["advice"]
+
+
+def test_a_query_that_matches_nothing_is_scored_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored: list[str] = []
+    score = scoring.raw_word_scores
+
+    def watched(word: str, *others: Any) -> Any:  # Any: as the function itself
+        scored.append(word)
+        return score(word, *others)
+
+    monkeypatch.setattr(scoring, "raw_word_scores", watched)
+    run("zzxqy")
+    assert scored.count("zzxqy") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        pytest.param(["fresh", "coffee", "--exact"], ["shop.jpg"], id="words without quotes"),
+        pytest.param(["coffee", "-starbucks"], ["shop.jpg"], id="an unwanted word"),
+        pytest.param(["-starbucks", "coffee"], ["shop.jpg"], id="an unwanted word first"),
+        pytest.param(["-lattes", "coffee", "-n1"], ["cafe.jpg"], id="one that begins like an option"),
+        pytest.param(["coffee", "NOT", "starbucks"], ["shop.jpg"], id="not"),
+        pytest.param(["bar|open"], ["bar.jpg", "shop.jpg"], id="a bar"),
+        pytest.param(["fresh", "AND", "coffee", "--exact"], ["shop.jpg"], id="and"),
+    ],
+)
+def test_queries_are_typed_as_people_type_them(run: Run, arguments: list[str], found: list[str]) -> None:
+    done = run("-l", *arguments)
+    assert (done.code, names(done.out)) == (0, found)
+
+
+def test_an_option_that_does_not_exist_is_no_word(run: Run) -> None:
+    assert run("coffee", "--starbucks").code == 2
+
+
+def test_what_may_have_been_meant_otherwise_is_said(run: Run) -> None:
+    assert "'or' is searched for like any word; for one or the other write OR" in run("tea or coffee").err
+
+
+def test_several_galleries_are_searched_together(run: Run, tmp_path: Path) -> None:
+    make_set_gallery(tmp_path / "more", {"x.jpg": ["coffee"]}).close()
+    done = run("coffee", "--index", ".", "--index", "more", "-l")
+    assert names(done.out) == ["cafe.jpg", "x.jpg", "shop.jpg"]
+
+
+def test_a_path_as_it_is_printed_is_a_path_as_it_is_typed(run: Run, tmp_path: Path) -> None:
+    make_set_gallery(tmp_path / "trips", {"rome/x.jpg": ["coffee"], "y.jpg": ["coffee"]}).close()
+    printed = run("coffee", "--index", "trips").out.splitlines()[0].split("\t")[1]
+    for typed in (printed, str(tmp_path / printed), "trips/rome", "trips/r*"):
+        assert names(run("coffee", "--index", "trips", "--path", typed, "-l").out) == ["x.jpg"], typed
+    assert len(run("coffee", "--index", "trips", "--path", "trips", "-l").out.splitlines()) == 2
+
+
+def test_how_many_more_there_are_is_said(run: Run) -> None:
+    assert "1 of 2 hits in 1 photo · --top 2 shows more · " in run("coffee", "--top", "1").err
+    assert "2 hits in 2 photos · " in run("coffee").err
 
 
 @pytest.mark.parametrize(
@@ -142,13 +265,9 @@ def test_filters_choose_photos(run: Run, arguments: list[str], found: list[str])
 
 
 def test_photos_that_no_filter_admits_are_no_match(run: Run) -> None:
-    done = run("coffee", "--since", "1971")
+    done = run("coffee", "--since", "2999")
     assert (done.code, done.out) == (1, "")
-    assert "No match: there are no such photos. Try without --path, --since or --until." in done.err
-
-
-def test_the_best_hit_to_try_is_among_the_photos_that_are_admitted(run: Run) -> None:
-    assert "No match (best was 0." in run("starbucks", "--path", "bar.jpg").err
+    assert "No match: no photo is chosen by --path, --since and --until.\n" in done.err
 
 
 def test_many_queries_are_answered_in_one_pass(run: Run, tmp_path: Path) -> None:
@@ -156,11 +275,12 @@ def test_many_queries_are_answered_in_one_pass(run: Run, tmp_path: Path) -> None
     done = run("--queries", "list", "--json", "--group", "photo")
     matches = [json.loads(line) for line in done.out.splitlines()]
     assert done.code == 0
-    assert [(match["query"], match["rank"], Path(match["path"]).name) for match in matches] == [
-        ("roma", 1, "bar.jpg"),
-        ("'open' 24", 1, "shop.jpg"),
+    assert [(match["type"], match["query"]) for match in matches] == [
+        ("match", "roma"),
+        ("no_match", "zzxqy"),
+        ("match", "'open' 24"),
     ]
-    assert "zzxqy: No match (best was 0." in done.err
+    assert "zzxqy: No match.\n" in run("--queries", "list").err
 
 
 def test_queries_are_read_from_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,6 +288,23 @@ def test_queries_are_read_from_standard_input(run: Run, monkeypatch: pytest.Monk
     done = run("--queries", "-", "--exact")
     assert done.out == "Róma\t1.00\tbar.jpg\tRoma\t40,0,40,20\nbar\t1.00\tbar.jpg\tBAR\t0,0,30,20\n"
     assert "2 hits in 1 photo · 2 of 2 queries matched · " in done.err
+
+
+def test_a_wrong_line_fails_that_line_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("-milk\nroma\n日本\nbar\n", encoding="utf-8")
+    done = run("--queries", "list", "-l")
+    assert (done.code, names(done.out)) == (0, ["bar.jpg"])
+    assert "list, line 1: '-milk' only excludes words" in done.err
+    assert "list, line 3: '日' in '日本' cannot be searched for" in done.err
+    lines = [
+        json.loads(line) for line in run("--queries", "list", "--json", "--group", "photo").out.splitlines()
+    ]
+    assert [(line["type"], line["query"]) for line in lines] == [
+        ("wrong_query", "-milk"),
+        ("wrong_query", "日本"),
+        ("match", "roma"),
+        ("match", "bar"),
+    ]
 
 
 def test_each_photo_of_many_queries_is_printed_once(run: Run, tmp_path: Path) -> None:
@@ -183,14 +320,12 @@ def test_many_queries_of_which_none_matches_end_with_1(run: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(b"tea\n\n-milk\n", "list, line 3: '-milk' only excludes words", id="a wrong line"),
+        pytest.param(b"-milk\n\n??\n", "list, line 3: '??' would match every word", id="no right line"),
         pytest.param(b"\n \n", "list holds no query", id="nothing but blank lines"),
         pytest.param(b"caf\xe9\n", "the queries in list are not UTF-8", id="another encoding"),
     ],
 )
-def test_a_file_of_wrong_queries_ends_with_2_before_any_is_answered(
-    run: Run, tmp_path: Path, content: bytes, message: str
-) -> None:
+def test_a_file_without_a_query_ends_with_2(run: Run, tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "list").write_bytes(content)
     done = run("--queries", "list")
     assert (done.code, done.out) == (2, "")

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from stsearch.search.calibration import (
     LENGTHS,
+    default_min_score,
+    exact_reading_probability,
     expected_calibration_error,
     fit_calibration,
     match_probability,
@@ -46,6 +48,11 @@ def test_the_ranking_for_one_word_stays(length: int) -> None:
     assert (np.diff(probabilities) > 0).all()
     assert probabilities[0] >= 0
     assert probabilities[-1] <= 1
+
+
+def test_a_lone_letter_read_with_full_confidence_is_more_than_the_default_score() -> None:
+    probable = exact_reading_probability(np.array([1.0, 0.995, 0.97, 0.5], np.float32))
+    assert (probable >= default_min_score(TABLE)).tolist() == [True, True, False, False]
 
 
 def test_an_empty_table_leaves_scores_as_they_are() -> None:

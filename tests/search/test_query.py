@@ -26,6 +26,7 @@ def read(text: str) -> list[Read]:
         pytest.param("coffee", [(("coffee",), ())], id="a word"),
         pytest.param("Café-24!", [(("cafe24",), ())], id="case, accents and punctuation"),
         pytest.param("Straße Ærø", [(("strasse", "aero"), ())], id="letters that are spelled out"),
+        pytest.param("Diyarbak\u0131r Þór", [(("diyarbakir", "thor"), ())], id="letters of other alphabets"),
         pytest.param("A 7", [(("a", "7"), ())], id="one letter and one digit"),
         pytest.param(" open  & 24 ", [(("open", "24"), ())], id="several words"),
         pytest.param("open open", [(("open", "open"), ())], id="a word twice"),
@@ -45,6 +46,14 @@ def read(text: str) -> list[Read]:
         pytest.param("e-mail", [(("email",), ())], id="a hyphen in a word"),
         pytest.param("tea OR coffee", [(("tea",), ()), (("coffee",), ())], id="or"),
         pytest.param("hot tea OR x -y", [(("hot", "tea"), ()), (("x",), ("y",))], id="or binds weaker"),
+        pytest.param("yard AND tile", [(("yard", "tile"), ())], id="and"),
+        pytest.param("coffee|tea | milk", [(("coffee",), ()), (("tea",), ()), (("milk",), ())], id="bars"),
+        pytest.param("tea NOT milk", [(("tea",), ("milk",))], id="not in words"),
+        pytest.param('tea AND NOT "to go"', [(("tea",), ("to go",))], id="and not"),
+        pytest.param("DO NOT ENTER", [(("do", "not", "enter"), ())], id="not on a sign"),
+        pytest.param("salt and pepper", [(("salt", "and", "pepper"), ())], id="a small and is a word"),
+        pytest.param("tea \u2013milk", [(("tea",), ("milk",))], id="a dash for a minus"),
+        pytest.param("fish \u2013 chips", [(("fish", "chips"), ())], id="a dash between words"),
         pytest.param("now or never", [(("now", "or", "never"), ())], id="a small or is a word"),
         pytest.param("bar (Roma)", [(("bar", "roma"), ())], id="parentheses without or"),
     ],
@@ -72,6 +81,17 @@ def test_a_query_is_read(text: str, meaning: list[Read]) -> None:
         pytest.param("a OR OR b", "a word is missing beside OR", id="or twice"),
         pytest.param("OR", "write or in lower case", id="or alone"),
         pytest.param("a OR & OR b", "a word is missing beside OR", id="punctuation beside or"),
+        pytest.param("tea AND", "a word is missing beside AND", id="and at the end"),
+        pytest.param("a AND AND b", "write and in lower case", id="and twice"),
+        pytest.param("a AND OR b", "a word is missing beside AND", id="and beside or"),
+        pytest.param("tea NOT", "no word follows NOT .* write not in lower case", id="not at the end"),
+        pytest.param("a" * 2001, "at most 2,000 characters, not 2,001", id="too long"),
+        pytest.param("a " * 65, "at most 64 words, not 65", id="too many words"),
+        pytest.param(f'"{"a " * 65}"', "at most 64 words, not 65", id="too many words in a phrase"),
+        pytest.param(
+            "a" * 201, "at most 200 letters and 16 wildcards, 'aaaaaaaaaaaaaaaaaaaa'", id="long word"
+        ),
+        pytest.param("a?" * 17, "has 17 and 17: search for a part", id="too many wildcards"),
         pytest.param("*", "'\\*' would match every word", id="a star alone"),
         pytest.param("tea ??", "'\\?\\?' would match every word", id="wildcards alone"),
         pytest.param("hot (tea OR coffee)", "hot coffee OR hot tea", id="parentheses that should group"),
@@ -80,6 +100,22 @@ def test_a_query_is_read(text: str, meaning: list[Read]) -> None:
 def test_what_is_no_query_is_refused_with_the_way_out(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Query(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("coffee or tea", "'or' is searched for like any word; for one or the other write OR"),
+        ("tea not milk", "'not' is searched for like any word; to leave photos out write NOT in capitals"),
+        ("DO NOT ENTER", "'NOT' is searched for like any word where all is in capitals; -word leaves"),
+        ("coffee OR tea", None),
+        ("or", None),
+        ('"now or never"', None),
+    ],
+)
+def test_what_may_have_been_meant_otherwise_is_explained(text: str, remark: str | None) -> None:
+    assert (Query(text).remark or "").startswith(remark or "")
+    assert (Query(text).remark is None) is (remark is None)
 
 
 @settings(deadline=None)

@@ -157,3 +157,26 @@ def test_within_the_limit_of_edits_a_word_scores_as_without_one() -> None:
         Scorer(candidates, embeddings, MODEL, 1).score_word("coffee"),
         Scorer(candidates, embeddings, MODEL, None).score_word("coffee"),
     )
+
+
+LOW = ((0.0, 0.05), (0.0, 0.9))  # a calibration by which a lone letter is never found
+
+
+def test_a_digit_read_with_confidence_1_is_found_though_lone_letters_mean_little() -> None:
+    info = replace(MODEL, calibration=LOW)
+    for confidence, found in ((1.0, True), (0.9, False)):
+        table = table_of("7", confidence=confidence)
+        scores = Scorer(candidates_of(table), {"7": embed("7")}, info).score_word("7")
+        assert bool(scores[0] >= 0.2) is found
+
+
+def test_a_digit_read_otherwise_gains_nothing_by_its_confidence() -> None:
+    info = replace(MODEL, calibration=LOW)
+    scores = Scorer(candidates_of(table_of("1")), {"7": embed("7")}, info).score_word("7")
+    assert scores[0] < 0.2
+
+
+def test_where_the_decoder_read_the_word_posteriors_that_miss_it_do_not_hide_it() -> None:
+    info = replace(MODEL, likelihood_weight=0.6)
+    scores = Scorer(candidates_of(table_of("7"), [saw("")]), {"7": embed("7")}, info).score_word("7")
+    assert scores[0] == pytest.approx(1.0, abs=0.01)

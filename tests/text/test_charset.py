@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
+
 import pytest
 
 from stsearch.text.charset import Charset, edit_similarity, normalize, split_words, strip_accents
@@ -20,6 +23,43 @@ from stsearch.text.charset import Charset, edit_similarity, normalize, split_wor
 )
 def test_normalize_keeps_only_the_36_benchmark_characters(text: str, folded: str) -> None:
     assert normalize(text) == folded
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        pytest.param("k\u0131rm\u0131z\u0131 \u0131ş\u0131k", "kirmizi isik", id="Turkish"),
+        pytest.param("Þingvellir við Öxará", "THingvellir vid Oxara", id="Icelandic"),
+        pytest.param("Ħal Għargħur", "Hal Gharghur", id="Maltese"),
+        pytest.param("Ŋuorttat Đeatnu", "Nuorttat Deatnu", id="Sami"),
+        pytest.param("Ɛkɔ Ŋutsu Ƒo", "Eko Nutsu Fo", id="Ewe"),
+        pytest.param("Gəncə", "Gence", id="Azerbaijani"),
+        pytest.param("STRAẞE", "STRASSE", id="capital sharp s"),
+        pytest.param("ꝏ ﬁ ǆ ʰ", "oo fi dz h", id="ligatures and modifiers"),
+        pytest.param("\u01c3xoo", "xoo", id="a click is no letter of the alphabet"),
+    ],
+)
+def test_every_alphabet_of_latin_letters_is_folded(text: str, folded: str) -> None:
+    assert strip_accents(text) == folded
+
+
+NO_LETTERS = (
+    *("CLICK", "CUATRILLO", "DOT", "GLOTTAL", "LARYNGEAL", "LETTER TONE", "PERCUSSIVE", "PHARYNGEAL"),
+    *("SALTILLO", "TRESILLO", "TWO WITH STROKE"),
+)
+
+
+def test_every_latin_letter_of_unicode_is_written_with_a_to_z() -> None:
+    names = {chr(code): unicodedata.name(chr(code), "") for code in range(sys.maxunicode)}
+    lost = [
+        character
+        for character, name in names.items()
+        if name.startswith("LATIN ")
+        and unicodedata.category(character).startswith("L")
+        and not any(sign in name for sign in NO_LETTERS)
+        and not normalize(character)
+    ]
+    assert lost == []
 
 
 def test_strip_accents_keeps_case_and_punctuation() -> None:

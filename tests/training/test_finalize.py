@@ -49,6 +49,18 @@ def test_the_card_holds_the_figures_of_all_sets_together_and_of_each(
     assert len(card.config.calibration) > 0
 
 
+@pytest.mark.slow
+def test_weights_measured_again_are_calibrated_alike(
+    micro_model: SceneTextModel, word_scene: Scene, tmp_path: Path
+) -> None:
+    folder = tmp_path / "weights"
+    save_model(folder, micro_model, Card(micro_model.config))
+    photographs = write_photographs(tmp_path / "one", word_scene, 3)
+    first, _ = measure(folder, [photographs], device="cpu")
+    again, _ = measure(folder, [photographs], device="cpu")
+    assert first.config.calibration == again.config.calibration
+
+
 def test_sets_of_one_name_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"two sets are called svt, .*: rename .*a/svt"):
         measure(tmp_path, [tmp_path / "a" / "svt"], more_sets=[tmp_path / "b" / "svt"])

@@ -1,0 +1,196 @@
+"""What would match where a query matches nothing: the nearest words, a pattern, the split, fewer words.
+
+Every advice is tried on the same instances before it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rapidfuzz import process
+from rapidfuzz.distance import Levenshtein
+
+from stsearch.errors import UsageError
+from stsearch.gallery.records import InstanceTable
+from stsearch.search.query import Alternative, Query, Term
+from stsearch.search.ranking import Group, Ranking, Row
+from stsearch.search.scoring import Scorer, edit_distances
+from stsearch.text.wildcards import fixed_part, is_pattern
+from stsearch.types import char_confidence
+
+_MIN_PART = 3
+"""Letters of a word from which a longer one that holds it may be meant."""
+
+_MIN_NEAR_LETTERS = 4
+"""Letters of a word from which another letter is likelier a mistake than another word."""
+
+_CONFIDENT = 0.9
+"""Mean confidence of a character from which a reading is shown though it is not quite the word."""
+
+_EVEN_ONE_EDIT = 1e-6  # the least score where a limit of edits has chosen already
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A search that finds something.
+
+    Attributes:
+        reason: why it may be what was meant, such as "CHATEAU, 1 letter differs".
+        query: to search for.
+        fuzzy: the limit of edits to give; None: none.
+        min_score: the least score to give; None: what holds if none is given.
+    """
+
+    reason: str
+    query: str
+    fuzzy: int | None = None
+    min_score: float | None = None
+
+
+def advise(query: Query, scorer: Scorer, min_score: float) -> Iterator[Advice]:
+    """Yield searches that match, the likeliest wish first, for a query that matches nothing as it was asked.
+
+    Args:
+        query: parsed.
+        scorer: of the instances that were searched.
+        min_score: that was asked for.
+    """
+    if not len(scorer.table.ids):
+        return
+    plain = scorer.within(None)
+    given: set[tuple[str, int | None, float | None]] = set()
+    if scorer.fuzzy is None and min_score <= plain.default_min_score:
+        given.add((query.text, None, None))  # that is what was asked
+    is_helped = False
+    for each in _candidates(query, plain) if query.is_typed else _nearest_word(query, plain):
+        key = each.query, each.fuzzy, each.min_score
+        # A single word that was chosen by its edits, or by its reading, is there.
+        is_certain = each.fuzzy is not None and " " not in each.query
+        if key not in given and (is_certain or _matches(each, plain)):
+            given.add(key)
+            is_helped = True
+            yield each
+    if not is_helped:
+        yield from (Advice("whatever resembles it", word, min_score=0) for word in query.words[:1])
+
+
+def near_rows(query: Query, scorer: Scorer, group: Group) -> Iterator[Row]:
+    """Yield the rows of which every word differs by a letter at most, though it was read confidently."""
+    if any(len(word) < _MIN_NEAR_LETTERS or is_pattern(word) for word in query.words):
+        return
+    table = scorer.table
+    for row in Ranking(query, scorer.within(1), group, _EVEN_ONE_EDIT).rows():
+        rows = [at for _, at in row.matched]
+        if min(char_confidence(table.confidences[at], table.transcripts[at]) for at in rows) >= _CONFIDENT:
+            yield row
+
+
+def _matches(advice: Advice, scorer: Scorer) -> bool:
+    if advice.min_score is not None:
+        limit = advice.min_score
+    else:
+        limit = scorer.default_min_score if advice.fuzzy is None else _EVEN_ONE_EDIT
+    try:
+        query = Query(advice.query)
+    except UsageError:  # such as "tea OR -milk", made from "tea or -milk"
+        return False
+    ranking = Ranking(query, scorer.within(advice.fuzzy), "word", limit)
+    return any(row.score >= limit for row in ranking.rows())
+
+
+def _candidates(query: Query, scorer: Scorer) -> Iterator[Advice]:
+    yield Advice("without --exact, --fuzzy and --min-score", query.text)
+    yield Advice("one or the other", query.text.replace(" or ", " OR "))
+    for alternative in query.alternatives:
+        several = len(alternative.wanted) > 1 or len(alternative.wanted[0].words) > 1
+        if alternative.unwanted:
+            unwanted = " and ".join(_written([term]) for term in alternative.unwanted)
+            yield Advice(f"every photo with it also shows {unwanted}", _written(alternative.wanted))
+        if several:
+            yield from _fewer_words(alternative, scorer)
+        for at, term in enumerate(alternative.wanted):
+            is_enough = (several or alternative.unwanted) and _is_found(term, scorer)
+            if len(term.words) == 1 and not is_enough:
+                for each in _other_words(term.words[0], scorer):
+                    others = (*alternative.wanted[:at], *Query(each.query).alternatives[0].wanted)
+                    text = _written((*others, *alternative.wanted[at + 1 :]))
+                    yield Advice(each.reason, text, each.fuzzy)
+    yield from _nearest_word(query, scorer)
+
+
+def _fewer_words(alternative: Alternative, scorer: Scorer) -> Iterator[Advice]:
+    """Yield the words of a phrase without quotes, all words joined, and those found without the others."""
+    words = tuple(Term((word,)) for term in alternative.wanted for word in term.words)
+    if len(words) > len(alternative.wanted):
+        yield Advice("these words, but not next to each other", _written(words))
+    joined = "".join(word for term in words for word in term.words)
+    if scorer.table.readings.rows_of([joined]):
+        yield Advice("in one word", joined)
+    found = [term for term in words if _is_found(term, scorer)]
+    missing = [term for term in words if term not in found]
+    if found and missing:
+        are = "are" if len(missing) > 1 else "is"
+        reason = f"{' and '.join(repr(_written([term])) for term in missing)} {are} not found"
+        yield Advice(reason, _written(found))
+        yield Advice(f"{reason}, the others are not in one photo", " OR ".join(_written([t]) for t in found))
+    elif found:
+        yield Advice("no photo shows all of these words", " OR ".join(_written([term]) for term in found))
+
+
+def _other_words(word: str, scorer: Scorer) -> Iterator[Advice]:
+    """Yield the words read that are nearest to one, those that hold it, and what it may be made of."""
+    readings, table = scorer.table.readings, scorer.table
+    known = len(fixed_part(word))
+    distances = edit_distances(word, readings.folded)
+    trusted = np.array([bool(text) for text in readings.folded]) & (distances > 0)
+    for edits in (1, 2):
+        rows = np.flatnonzero((distances == edits) & trusted)
+        if len(rows) and edits < known - 1:
+            differ = "letters differ" if edits > 1 else "letter differs"
+            yield Advice(f"{_surest(rows.tolist(), table)}, {edits} {differ}", word, edits)
+    if is_pattern(word):
+        return
+    longer = [row for row, text in enumerate(readings.folded) if word in text and text != word]
+    for pattern, says, is_so in (
+        (f"{word}*", "begins so", str.startswith),
+        (f"*{word}", "ends so", str.endswith),
+        (f"*{word}*", "holds it", str.__contains__),
+    ):
+        holding = [row for row in longer if known >= _MIN_PART and is_so(readings.folded[row], word)]
+        if holding:
+            yield Advice(f"{_surest(holding, table)} {says}", pattern)
+    for cut in range(2, known - 1):
+        if len(readings.rows_of([word[:cut], word[cut:]])) == 2:
+            yield Advice("in two words", f"{word[:cut]} {word[cut:]}")
+
+
+def _surest(rows: Sequence[int], table: InstanceTable) -> str:
+    """Return the transcript that was read most confidently."""
+    return table.transcripts[max(rows, key=lambda row: float(table.confidences[row]))]
+
+
+def _nearest_word(query: Query, scorer: Scorer) -> Iterator[Advice]:
+    """Yield the word that reads most like one of the query, to be found as it was read."""
+    table, folded = scorer.table, scorer.table.readings.folded
+    words = [fixed_part(word) for word in query.words if word]
+    same = process.cdist(words or [""], folded, scorer=Levenshtein.normalized_similarity).max(axis=0)
+    trust = [char_confidence(*each) for each in zip(table.confidences, table.transcripts, strict=True)]
+    best = int(np.argmax(np.where([bool(text) for text in folded], (same + 1) * trust, -1)))
+    if folded[best]:
+        yield Advice(f"{table.transcripts[best]} is the nearest word", folded[best], 0)
+
+
+def _is_found(term: Term, scorer: Scorer) -> bool:
+    return _matches(Advice("", _written([term])), scorer)
+
+
+def _written(terms: Iterable[Term]) -> str:
+    """Return a query for ``terms``."""
+    return " ".join(_spelled(term.words) for term in terms)
+
+
+def _spelled(words: Sequence[str]) -> str:
+    text = " ".join(words)
+    return f'"{text}"' if len(words) > 1 else text
