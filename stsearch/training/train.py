@@ -21,6 +21,7 @@ from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.spotting.spotter import Spotter
 from stsearch.synth.renderer import load_assets
 from stsearch.training.batches import Batch, BatchDataset, TrainingData
+from stsearch.training.checkpoint import finish_replacing, read_state
 from stsearch.training.detected_outlines import add_detected_outlines
 from stsearch.training.finalize import card_metrics, measure
 from stsearch.training.memory import keep_freed_memory
@@ -91,6 +92,7 @@ def train(options: TrainOptions, report: Report) -> Card:
         raise UsageError(f"{other} brings weights of its own: drop it, or drop --clip-pretrained")
     preset = load_preset(options.preset, options.config)
     stages = select_stages(preset, options.stage)
+    _check_out(options.out, options.resume)
     data = load_training_data(options)
     val = tuple(sample for folder in options.val for sample in read_dataset(folder))
     val_crops = tuple(item for folder in options.val_crops for item in read_words(folder))
@@ -101,6 +103,20 @@ def train(options: TrainOptions, report: Report) -> Card:
         if run.out_of_time():
             break
     return run.finish()
+
+
+def _check_out(out: Path, resume: bool) -> None:
+    """Check that there is a checkpoint where one is to be resumed, and none elsewhere.
+
+    Raises:
+        UsageError: it is not so.
+    """
+    last = out / "last"
+    finish_replacing(last)
+    if resume and not (last / "card.json").is_file():
+        raise UsageError(f"there is nothing to resume in {out}, it has no checkpoint yet: drop --resume")
+    if not resume and last.exists():
+        raise UsageError(f"{last} exists: go on with --resume, or choose another --out")
 
 
 def load_training_data(options: TrainOptions) -> TrainingData:
@@ -156,11 +172,8 @@ class _Run:
         self.folder = RunFolder(options.out, *start_card(card, resumed, options.init))
 
     def _start_model(self, preset: Preset) -> SceneTextModel:
-        last = self.options.out / "last"
         if self.options.resume:
-            return load_model(str(last), "cpu")[0]
-        if last.exists():
-            raise UsageError(f"{last} exists: go on with --resume, or choose another --out")
+            return load_model(str(self.options.out / "last"), "cpu")[0]
         torch.manual_seed(self.options.seed)
         if self.options.init is None:
             if preset.model.prompts is not None and preset.model.prompts.frozen:
@@ -202,7 +215,7 @@ class _Run:
     def train_stage(self, stage: StageConfig) -> None:
         """Train one stage from where it stands to its last step or to the end of the run's time.
 
-        An interrupt leaves a checkpoint to resume, and is raised again.
+        An interrupt leaves a checkpoint to resume once there is a step to keep, and is raised again.
         """
         running = StageInProgress(self.model, stage, self.options.seed)
         if self.options.resume:
@@ -210,7 +223,8 @@ class _Run:
         try:
             self._run_steps(running)
         except KeyboardInterrupt:
-            self._save(running)
+            if stage.name in self.done:
+                self._save(running)
             raise
         running.finish()
 
@@ -297,7 +311,7 @@ class _Run:
         if result.figure > self.best.get(stage.name, -1.0):
             self.best[stage.name] = result.figure
             sets = self.options.val_crops if stage.reads_crops else self.options.val
-            self._write("best", running, card_metrics(result, sets))
+            self.folder.write("best", running, step + 1, card_metrics(result, sets))
 
     def _judge(self, stage: StageConfig) -> Validation | WordReport | None:
         """Validate the part that the stage trains; None without data for it."""
@@ -309,23 +323,13 @@ class _Run:
 
     def _save(self, running: StageInProgress) -> None:
         """Write last/: averaged weights, usable as they are, and the state to resume from."""
-        self._write("last", running)
-        self.folder.save_state({"done": self.done, "best": self.best, **running.state()})
+        done = self.done[running.config.name]
+        self.folder.write("last", running, done, progress={"done": self.done, "best": self.best})
 
     def _restore(self, running: StageInProgress) -> None:
-        state = self.folder.load_state(self.device)
+        state = read_state(self.options.out / "last", self.device)
         self.done, self.best = state["done"], state["best"]
         running.restore(state)
-
-    def _write(
-        self,
-        name: str,
-        running: StageInProgress,
-        metrics: dict[str, Any] | None = None,  # Any: JSON
-    ) -> None:
-        stage = running.config
-        with running.averaged():
-            self.folder.write(name, self.model, stage, self.done[stage.name], metrics)
 
     def _report(self, stage: StageConfig, step: int, losses: dict[str, float], share: float) -> None:
         elapsed = 60 * self.folder.minutes()

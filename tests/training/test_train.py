@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -112,6 +113,35 @@ def test_a_run_is_not_overwritten(options: TrainOptions) -> None:
     (options.out / "last").mkdir(parents=True)
     with pytest.raises(UsageError, match="--resume"):
         train(options, silent)
+
+
+def test_a_checkpoint_killed_between_two_renames_is_resumed(options: TrainOptions) -> None:
+    run = dataclasses.replace(options, steps=1, val=())
+    train(run, silent)
+    (options.out / "last").rename(options.out / ".last.old")
+    shutil.copytree(options.out / ".last.old", options.out / ".last.new")
+    with pytest.raises(UsageError, match="--resume"):
+        train(run, silent)
+    train(dataclasses.replace(run, steps=2, resume=True), silent)
+    assert read_card(options.out / "last").training["stages"]["words"]["done"] == 2
+
+
+def test_there_is_nothing_to_resume_in_an_empty_folder(options: TrainOptions) -> None:
+    options.out.mkdir()
+    with pytest.raises(UsageError, match="nothing to resume"):
+        train(dataclasses.replace(options, resume=True), silent)
+
+
+def test_an_interrupt_before_the_first_step_leaves_no_checkpoint(
+    options: TrainOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press_ctrl_c(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stsearch.training.stage.StageInProgress.take_step", press_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        train(options, silent)
+    assert [path.name for path in options.out.iterdir()] == ["log.jsonl"]
 
 
 def test_resuming_without_the_optimizer_says_how_to_go_on(options: TrainOptions) -> None:
