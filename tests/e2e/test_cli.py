@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -47,6 +48,14 @@ def program_that_raises(error: BaseException) -> typer.Typer:
         pytest.param(errors.WriteError("no"), 15, id="write"),
         pytest.param(KeyboardInterrupt(), 130, id="Ctrl-C"),
         pytest.param(typer.Exit(1), 1, id="no match"),
+        pytest.param(MemoryError(), 14, id="no memory for Python or numpy"),
+        pytest.param(OSError(errno.ENOMEM, "Cannot allocate memory"), 14, id="no memory for a mapping"),
+        pytest.param(RuntimeError("std::bad_alloc"), 14, id="no memory for OpenVINO"),
+        pytest.param(
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+            14,
+            id="no memory for torch on a CPU",
+        ),
     ],
 )
 def test_every_ending_has_its_exit_code(error: BaseException, code: int) -> None:
