@@ -55,7 +55,7 @@ class _StandardOutput(io.FileIO):
 
     _is_lost = False
 
-    def write(self, chunk: Buffer, /) -> int | None:
+    def write(self, chunk: Buffer, /) -> int:
         if self._is_lost:  # as was said; what is left in buffers is dropped
             return memoryview(chunk).nbytes
         try:
@@ -70,7 +70,7 @@ class _StandardOutput(io.FileIO):
 class _StandardError(io.FileIO):
     """Standard error; what cannot be written is lost."""
 
-    def write(self, chunk: Buffer, /) -> int | None:
+    def write(self, chunk: Buffer, /) -> int:
         try:
             return super().write(chunk)
         except OSError:

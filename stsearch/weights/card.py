@@ -6,14 +6,13 @@ The card is the configuration: architecture, charset and preprocessing travel wi
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stsearch.checksums import file_sha256
 from stsearch.config import ModelConfig
-from stsearch.dataclass_io import from_dict
+from stsearch.dataclass_io import from_dict, parse_json
 from stsearch.errors import StsearchError, WeightsError
 from stsearch.types import ModelInfo
 
@@ -112,7 +111,7 @@ def read_card(folder: Path) -> Card:
     """
     path = folder / "card.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
         if values.get("format") != CARD_FORMAT:
             raise WeightsError(
                 f"{path} has format {values.get('format')!r}, this version reads {CARD_FORMAT}: upgrade"

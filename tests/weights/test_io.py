@@ -84,6 +84,14 @@ def test_a_card_that_is_no_json_is_refused(saved: Path) -> None:
         read_card(saved)
 
 
+@pytest.mark.parametrize("depth", [100, 500, 100_000])
+def test_a_card_that_is_nested_deeply_is_damaged(saved: Path, depth: int) -> None:
+    path = saved / "card.json"
+    path.write_text(path.read_text().replace('"training": {}', f'"training": {"[" * depth}{"]" * depth}'))
+    with pytest.raises(WeightsError, match="nested too deeply"):
+        read_card(saved)
+
+
 def test_tensors_of_another_architecture_are_refused(saved: Path) -> None:
     config = json.loads((saved / "card.json").read_text())["config"]
     change_card(saved, config=config | {"neck_channels": 24})
