@@ -6,6 +6,8 @@ The card is the configuration: architecture, charset and preprocessing travel wi
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from stsearch.errors import StsearchError, WeightsError
 from stsearch.types import ModelInfo
 
 CARD_FORMAT = 1
+CHECKSUM = "checksum"
+"""The key under which a card has the checksum of all else that it says."""
 MODEL_FILE, RECOGNIZER_FILE = "model.safetensors", "recognizer.safetensors"
 
 
@@ -103,11 +107,17 @@ def find_by_sha256(sha256: str, name: str) -> str:
     )
 
 
+def card_checksum(values: Mapping[str, Any]) -> str:  # Any: JSON
+    """Return the SHA-256 of what a card says, whatever its line breaks and the order of its keys."""
+    said = {name: value for name, value in values.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
 def read_card(folder: Path) -> Card:
-    """Read ``folder``/card.json.
+    """Read ``folder``/card.json, and compare it with its checksum; a card of before there was one has none.
 
     Raises:
-        WeightsError: the card is damaged, or was written by a newer version.
+        WeightsError: the card is damaged or was changed, or was written by a newer version.
     """
     path = folder / "card.json"
     try:
@@ -115,6 +125,11 @@ def read_card(folder: Path) -> Card:
         if values.get("format") != CARD_FORMAT:
             raise WeightsError(
                 f"{path} has format {values.get('format')!r}, this version reads {CARD_FORMAT}: upgrade"
+            )
+        if values.pop(CHECKSUM, None) not in (None, card_checksum(values)):
+            raise WeightsError(
+                f"{path} does not match its checksum: it is damaged, then install the weights again, or was"
+                f" changed; if you did so on purpose, take the line {CHECKSUM!r} out of it"
             )
         config = from_dict(ModelConfig, values.pop("config"), f"{path}: config")
         return Card(config=config, **values)
