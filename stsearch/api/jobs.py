@@ -15,7 +15,8 @@ from stsearch.errors import UsageError
 from stsearch.gallery import registry
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.images import MAX_MEGAPIXELS
-from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, Progress, index_photos
+from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, index_photos
+from stsearch.indexing.progress import Progress
 from stsearch.indexing.walk import WalkRules, listed_photos
 from stsearch.search import query_encoder
 from stsearch.spotting.lazy import LazySpotter

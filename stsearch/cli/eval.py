@@ -17,7 +17,7 @@ from stsearch.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
     from stsearch.evaluation.scoring import Report
-    from stsearch.indexing.indexer import Progress
+    from stsearch.indexing.progress import Progress
 
 BELOW_GATE = 1
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stsearch.indexing.indexer import Progress
+    from stsearch.indexing.progress import Progress
     from stsearch.search.engine import Hit, Match
     from stsearch.types import Polygon
 

@@ -17,7 +17,8 @@ from stsearch.dataclass_io import parse_json
 from stsearch.errors import DataError, WriteError
 from stsearch.gallery.gallery import Gallery
 from stsearch.images import read_image
-from stsearch.indexing.indexer import IndexOptions, Progress, index_photos
+from stsearch.indexing.indexer import IndexOptions, index_photos
+from stsearch.indexing.progress import Progress
 from stsearch.indexing.walk import WalkRules
 from stsearch.types import PhotoSpotter, Sample, TextInstance
 
