@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from stsearch.cli.progress import ProgressDisplay, Step, progress_display
 
 if TYPE_CHECKING:
     from stsearch.evaluation.predictions import Conditions
@@ -31,10 +34,15 @@ def evaluate_words(
     recognizer = load_recognizer_runner(model, *where)
     sha256 = read_card(find_weights(model)).identity
     for name, items in sets:
-        report = evaluate(recognizer, items(), augment=True)
+        with progress_display("crops") as display:
+            report = evaluate(recognizer, items(), partial(_show, display, name), augment=True)
         conditions = recognizer_conditions(recognizer, model)
         render = _as_line if as_json else _as_text
         print(render(name, report, conditions, sha256))
+
+
+def _show(display: ProgressDisplay, name: str, done: int) -> None:
+    display.show(Step(done, at=name))
 
 
 def _sets(dataset: str, folders: Sequence[Path]) -> Iterator[tuple[str, _Items]]:

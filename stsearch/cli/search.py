@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import typer
 from stsearch.cli import output
 from stsearch.cli.completion import weights
 from stsearch.cli.pictures import Wanted
+from stsearch.cli.progress import watched
 from stsearch.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -131,7 +132,10 @@ def search(
         style = output.Style(
             as_json, only_paths, b"\0" if nul else b"\n", limits, queries is not None, preview
         )
-        hits = _answer([_image_query(photos, like)] if like else asked, photos, options, style)
+        # Hits on a terminal scroll by themselves.
+        hidden = len(asked) < 2 or sys.stdout.isatty()
+        shown = stack.enter_context(watched(asked, "queries", lambda query: query.text, hidden))
+        hits = _answer([_image_query(photos, like)] if like else shown, photos, options, style)
     if not (style.paths or style.json):
         took = f"{1000 * (time.perf_counter() - began):.0f} ms"
         output.note(f"{_summary(hits, max(len(asked), 1), style)} · {took}")
@@ -204,7 +208,7 @@ def _open(index: Path | None, model: str | None, stack: ExitStack) -> Photos:
 
 
 def _answer(
-    queries: Sequence[Query | ImageQuery], photos: Photos, options: _Options, style: output.Style
+    queries: Iterable[Query | ImageQuery], photos: Photos, options: _Options, style: output.Style
 ) -> list[Hit]:
     """Print the hits of every query, and return them.
 

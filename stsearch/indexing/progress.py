@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from stsearch.gallery.records import Record, Spotted
+from stsearch.types import TextInstance
 
 _CONFIDENT = 0.9
-"""Readings of less confidence are not shown while a run goes on."""
+_MIN_LENGTH = 3
+_PICKED = 6
+"""What is shown of a photograph while a run goes on: a few readings that hardly are wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Progress:
         words: text instances found by this run.
         known: files of those finished that were as the gallery knows them, and took no time.
         at: path of the file finished last, in the folder of photographs.
-        read: what was read in it with confidence.
+        read: a few of the words in it.
     """
 
     done: int
@@ -50,17 +53,30 @@ class ProgressCounter:
     def finish(self, record: Record) -> None:
         """Count the file of ``record``."""
         found = record.instances if isinstance(record, Spotted) else ()
-        read = (each.transcript for each in found if each.confidence >= _CONFIDENT)
         self._go_on(
             replace(
                 self.now,
                 done=self.now.done + 1,
                 words=self.now.words + len(found),
                 at=record.file.path,
-                read=tuple(dict.fromkeys(word for word in read if len(word) > 1)),
+                read=_pick_words(found),
             )
         )
 
     def _go_on(self, now: Progress) -> None:
         self.now = now
         self._tell(now)
+
+
+def _pick_words(found: Sequence[TextInstance]) -> tuple[str, ...]:
+    """Return a few confident readings, none that is a part of another: a place is read in several ways."""
+    confident = dict.fromkeys(
+        each.transcript
+        for each in found
+        if each.confidence >= _CONFIDENT and len(each.transcript) >= _MIN_LENGTH
+    )
+    whole: list[str] = []
+    for word in sorted(confident, key=len, reverse=True):
+        if not any(word.casefold() in other.casefold() for other in whole):
+            whole.append(word)
+    return tuple(word for word in confident if word in whole)[:_PICKED]

@@ -354,12 +354,17 @@ def test_progress_moves_with_every_photo_and_says_what_was_read_in_it(
 
 
 class SureSpotter(ColourSpotter):
-    """Is sure of what it reads, and reads one letter beside it that is no word."""
+    """Is sure of what it reads, also in part, and reads beside it what is no word."""
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         found = super().spot(images)
         return [
-            [replace(word, confidence=0.95), instance("x"), replace(instance("I"), confidence=0.99)]
+            [
+                replace(word, confidence=0.95),
+                replace(instance(word.transcript[1:].upper()), confidence=0.95),
+                replace(instance("I"), confidence=0.99),
+                instance("unsure"),
+            ]
             for [word] in found
         ]
 
