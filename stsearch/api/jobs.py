@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from stsearch.evaluation.recognition import WordReport
     from stsearch.evaluation.scoring import Report
     from stsearch.search.engine import Encoder
-    from stsearch.training.train import Progress as TrainProgress
-    from stsearch.training.train import TrainOptions
+    from stsearch.training.options import Progress as TrainProgress
+    from stsearch.training.options import TrainOptions
     from stsearch.types import Sample
     from stsearch.weights.card import Card
 

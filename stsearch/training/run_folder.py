@@ -12,6 +12,7 @@ from typing import Any
 from stsearch.dataclass_io import to_dict
 from stsearch.errors import WriteError
 from stsearch.training.checkpoint import replacing_folder, write_state
+from stsearch.training.run_clock import RunClock
 from stsearch.training.stage import StageInProgress
 from stsearch.weights.card import Card, find_weights, read_card
 from stsearch.weights.io import save_model
@@ -41,11 +42,10 @@ def start_card(card: Card, resumed: Path | None, init: Path | None) -> tuple[Car
 class RunFolder:
     """The folder of a run: last/, best/, log.jsonl."""
 
-    def __init__(self, out: Path, card: Card, earlier_minutes: float) -> None:
+    def __init__(self, out: Path, card: Card, earlier_minutes: float, clock: RunClock) -> None:
         self.out, self.card = out, card
-        self._earlier_minutes = earlier_minutes
-        self.started = time.monotonic()
-        self.saved = self.started
+        self._earlier_minutes, self._clock = earlier_minutes, clock
+        self.saved = time.monotonic()
 
     def open(self, options: object) -> None:
         """Make the folder and begin its log, or append to it.
@@ -58,10 +58,6 @@ class RunFolder:
             self.log({"event": "start", "options": {k: str(v) for k, v in vars(options).items()}})
         except OSError as error:
             raise WriteError(f"cannot write to {self.out}: {error}") from error
-
-    def minutes(self) -> float:
-        """Return how long this run has taken."""
-        return (time.monotonic() - self.started) / 60
 
     def log(self, row: Mapping[str, Any]) -> None:  # Any: JSON
         """Add a line to log.jsonl."""
@@ -90,7 +86,7 @@ class RunFolder:
         """
         stage = running.config
         stages = self.card.training.get("stages", {}) | {stage.name: to_dict(stage) | {"done": done}}
-        minutes = round(self._earlier_minutes + self.minutes(), 1)
+        minutes = round(self._earlier_minutes + self._clock.elapsed_s() / 60, 1)
         training = self.card.training | {"stages": stages, "minutes": minutes}
         told = self.card.metrics | dict(metrics or {})
         card = dataclasses.replace(self.card, training=training, metrics=told)
