@@ -15,6 +15,7 @@ import typer
 
 from stsearch import __version__
 from stsearch.cli import output, signals, streams
+from stsearch.cli.doctor import doctor
 from stsearch.cli.eval import evaluate
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
@@ -46,6 +47,7 @@ for name, command, example in (
     ("forget", forget, "stsearch forget ./photos/private"),
     ("train", train, "stsearch train --preset tiny --out runs/tiny --max-minutes 30"),
     ("eval", evaluate, "stsearch eval --data ./labelled-photos"),
+    ("doctor", doctor, "stsearch doctor"),
     ("synth", synth, "stsearch synth --out scenes --scenes 100 --seed 1 --sheet sheet.png"),
 ):
     app.command(name, epilog=f"Example: {example}")(command)
@@ -103,7 +105,16 @@ def _answer_unexpected(error: Exception) -> int:
     if _is_out_of_memory(error):
         message = "out of memory: close other programs, or take smaller photographs or a smaller --batch"
         return _fail(message, DeviceError.exit_code)
+    if isinstance(error, ModuleNotFoundError) and (package := _package_of(error.name)):
+        message = f"this needs {package}, which is not installed: pip install {package}"
+        return _fail(message, UsageError.exit_code)
     return _fail(f"this is a bug in stsearch: {error!r}; {_save_traceback()}", BUG)
+
+
+def _package_of(module: str | None) -> str | None:
+    """Return the package that brings ``module``, of those that some installations do without."""
+    packages = {"open_clip": "open_clip_torch", "torch": "torch", "hnswlib": "hnswlib", "onnx": "onnx"}
+    return packages.get((module or "").partition(".")[0])
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -19,7 +19,7 @@ from stsearch.cli import app, signals
 from stsearch.cli import train as train_command
 from stsearch.training.options import Progress, Report, TrainOptions
 
-COMMANDS = ("index", "search", "models", "train", "eval", "synth")
+COMMANDS = ("index", "search", "models", "train", "eval", "synth", "doctor")
 HEAVY = ("cv2", "hnswlib", "open_clip", "scipy", "shapely", "torch")
 
 
@@ -47,6 +47,8 @@ def program_that_raises(error: BaseException) -> typer.Typer:
         pytest.param(errors.WriteError("no"), 15, id="write"),
         pytest.param(KeyboardInterrupt(), 130, id="Ctrl-C"),
         pytest.param(typer.Exit(1), 1, id="no match"),
+        pytest.param(ModuleNotFoundError("No module named 'torch'", name="torch.nn"), 2, id="no torch"),
+        pytest.param(ModuleNotFoundError("No module named 'tooth'", name="tooth"), 70, id="no such module"),
         pytest.param(MemoryError(), 14, id="no memory for Python or numpy"),
         pytest.param(OSError(errno.ENOMEM, "Cannot allocate memory"), 14, id="no memory for a mapping"),
         pytest.param(RuntimeError("std::bad_alloc"), 14, id="no memory for OpenVINO"),
