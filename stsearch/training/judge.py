@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from stsearch.config import StageConfig
-from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.evaluation.recognition import WordReport
-from stsearch.images import read_image
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.spotting.spotter import Spotter
 from stsearch.training.finalize import measure
 from stsearch.training.options import Progress, Report, TrainOptions
 from stsearch.training.run_clock import RunClock
@@ -20,8 +16,8 @@ from stsearch.training.validation import Validation, thin_out, validate, validat
 from stsearch.types import Sample
 from stsearch.weights.card import Card
 
-_PHOTO_PASSES = 2.5
-"""Photographs are spotted once by the last validation and once for the card, and their labels are read."""
+_PHOTO_PASSES = 2
+"""Photographs are measured by the last validation, and once more for the card."""
 
 _CROP_PASSES = 8
 """Crops are read once by the last validation, and for the card once and with test-time augmentation."""
@@ -46,20 +42,23 @@ class Judge:
     report: Report
 
     def expect(self, model: SceneTextModel) -> None:
-        """Try how long a photograph and a crop take, for a run that has to end in time."""
+        """Try how long a photograph and a crop take, for a run that has to end in time.
+
+        Raises:
+            DataError: no photograph shows a word to search for.
+        """
         if not self.clock.is_limited:
             return
-        spotter = Spotter(TorchSceneEngine(model), Card(model.config).info)
+        self.report(Progress(at="trying how long validation takes", eta_s=self._left_s()))
         if self.val:
-            image = read_image(self.val[0].image)
-            spotter.spot([image])  # the first time takes longer
+            photos = thin_out(self.val, len(self.val))
             begun = self.clock.elapsed_s()
-            spotter.spot([image])
-            self._expect_photos(self.clock.elapsed_s() - begun, 1)
-        if self.val_crops and spotter.recognizer is not None:
+            validate(model, photos, detect=True)
+            self._expect_photos(self.clock.elapsed_s() - begun, len(photos))
+        if self.val_crops and model.recognizer is not None:
             crops = self.val_crops[:_PROBED_CROPS]
             begun = self.clock.elapsed_s()
-            spotter.recognizer.read_pictures([read_image(crop) for crop, _ in crops])
+            validate_reading(model, crops)
             self._expect_crops(self.clock.elapsed_s() - begun, len(crops))
 
     def _expect_photos(self, seconds: float, photos: int) -> None:
@@ -70,20 +69,20 @@ class Judge:
 
     def validate(self, model: SceneTextModel, stage: StageConfig) -> Validation | WordReport | None:
         """Measure the part of ``model`` that ``stage`` trains; None without data for it."""
-        begun = time.monotonic()
+        begun = self.clock.elapsed_s()
         if stage.reads_crops:
             if not self.val_crops:
                 return None
             crops = self.val_crops[:: self.clock.stride("crops")]
             words = validate_reading(model, crops, self._tell("crops", len(crops)))
-            self._expect_crops(time.monotonic() - begun, len(crops))
+            self._expect_crops(self.clock.elapsed_s() - begun, len(crops))
             return words
         if not self.val or stage.weights.contrastive:  # which trains neither detection nor reading
             return None
         photos = thin_out(self.val, stage.validate_stride * self.clock.stride("photos"))
         result = validate(model, photos, stage.validates_detection, self._tell("photographs", len(photos)))
         if stage.validates_detection:
-            self._expect_photos(time.monotonic() - begun, len(photos))
+            self._expect_photos(self.clock.elapsed_s() - begun, len(photos))
         return result
 
     def measure(self, folder: Path, options: TrainOptions, device: str) -> tuple[Card, Validation]:

@@ -90,6 +90,11 @@ class StageClock:
         if step == self._first:  # it waits for the first batch, and says nothing of the others
             self._first_done = self._run.elapsed_s()
 
+    def is_over(self, step: int) -> bool:
+        """Return whether there is no time for another step after ``step``."""
+        step_s = self.elapsed_s() / (step + 1 - self._first)
+        return step + 1 >= self._steps or self._run.training_left_s() < step_s
+
     def eta_s(self, step: int) -> float | None:
         """Return the seconds left to the stage and its figures after ``step``; None: not known yet."""
         left = self._run.left_s()

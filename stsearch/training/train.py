@@ -59,7 +59,7 @@ def train(options: TrainOptions, report: Report) -> Card:
     run.start()
     for stage in stages:
         run.train_stage(dataclasses.replace(stage, steps=options.steps or stage.steps))
-        if run.out_of_time():
+        if run.is_stopped:
             break
     return run.finish()
 
@@ -122,6 +122,7 @@ class _Run:
         self.model = self._start_model(preset).to(self.device)
         if options.compile:
             self.model.backbone.compile()
+        self.is_stopped = False  # by the clock, before the last step of a stage
         self.done: dict[str, int] = {}  # steps done, a stage
         self.best: dict[str, float] = {}  # validation figure, a stage
         card = Card(self.model.config, training=_describe(options, data))
@@ -168,10 +169,6 @@ class _Run:
         self.folder.log({"event": "final", **dataclasses.asdict(result)})
         return card
 
-    def out_of_time(self) -> bool:
-        """Return whether the run has used the minutes that it may train."""
-        return self.clock.training_left_s() == 0
-
     def train_stage(self, stage: StageConfig) -> None:
         """Train one stage from where it stands to its last step or to the end of the run's time.
 
@@ -201,20 +198,20 @@ class _Run:
         running.begin_training()
         samples = 0
         for step, batch in enumerate(self._batches(data, stage, first), start=first):
-            share = clock.share(step)
-            losses = running.take_step(batch, step, share)
+            losses = running.take_step(batch, step, clock.share(step))
             clock.count(step)
             self.done[stage.name] = step + 1
             samples += len(batch.images)
             self._report_step(stage, step, losses, samples / max(clock.elapsed_s(), 1e-6), clock.eta_s(step))
-            over = step + 1 == stage.steps or share >= 1
+            over = clock.is_over(step)
             if over or (step + 1) % stage.validate_every == 0:
                 self._validate(running, step)
             if over or time.monotonic() - self.folder.saved > 60 * stage.checkpoint_minutes:
                 self._save(running)
             if over:
                 break
-        if self.done.get(stage.name, 0) < stage.steps:
+        self.is_stopped = self.done[stage.name] < stage.steps
+        if self.is_stopped:
             self._say_how_to_go_on(stage)
 
     def _say_how_to_go_on(self, stage: StageConfig) -> None:

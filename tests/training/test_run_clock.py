@@ -56,12 +56,17 @@ def test_where_all_photographs_take_too_long_every_nth_is_measured(clock: Clock)
 def test_training_stops_where_one_more_step_would_not_fit(clock: Clock) -> None:
     run = RunClock(1, clock)
     stage = StageClock(run, 0, 1_000)
-    shares = []
-    for step in range(4):
-        shares.append(stage.share(step))
-        clock.now += 20
+    over = []
+    for step in range(3):
+        clock.now += 25
         stage.count(step)
-    assert [share >= 1 for share in shares] == [False, False, True, True]
+        over.append(stage.is_over(step))
+    assert over == [False, True, True]
+
+
+def test_a_stage_is_over_with_its_last_step(clock: Clock) -> None:
+    stage = StageClock(RunClock(None, clock), 2, 4)
+    assert [stage.is_over(2), stage.is_over(3)] == [False, True]
 
 
 @pytest.mark.parametrize("earlier", [0, 500], ids=["a new run", "a resumed run"])

@@ -129,8 +129,9 @@ def test_every_step_is_reported_and_what_comes_before_the_first(options: TrainOp
         dataclasses.replace(options, max_minutes=60.0),
         lambda progress: told.append((progress.step, progress.at)) if progress.at else None,
     )
-    assert told[:3] == [
+    assert told[:4] == [
         (0, "reading the labelled data"),
+        (0, "trying how long validation takes"),
         (0, "stage words: preparing its data"),
         (0, "stage words: drawing the first batch"),
     ]
