@@ -83,9 +83,9 @@ class ProgressDisplay:
 
     def _time(self, done: int) -> None:
         now = self._clock()
-        if not self._timed or done > self._timed[-1][1] or done == 0:
-            if done == 0:  # the clock starts with the first step that takes time
-                self._timed.clear()
+        if self._timed and done < self._timed[-1][1]:  # another count has begun
+            self._timed.clear()
+        if done and (not self._timed or done > self._timed[-1][1]):  # the first one waits for what is loaded
             self._timed.append((now, done))
         while len(self._timed) > 2 and self._timed[1][0] < now - _WINDOW_S:
             self._timed.popleft()
@@ -101,24 +101,25 @@ class ProgressDisplay:
     @property
     def line(self) -> str:
         """The state of the job in a line, what is at work last."""
-        return " · ".join([self._counts(), *filter(None, [output.printable(self._step.at)])])
+        return " · ".join(filter(None, [self._counts(), output.printable(self._step.at)]))
 
     def _counts(self) -> str:
         step = self._step
-        counted = f"{step.done:,}/{step.total:,}" if step.total else f"{step.done:,}"
-        return " · ".join(
-            filter(None, [f"{counted} {self._noun}", self._rate_text(), self._left_text(), step.more])
-        )
+        counted = ""
+        if step.done or step.total:
+            number = f"{step.done:,}/{step.total:,}" if step.total else f"{step.done:,}"
+            counted = f"{number} {self._noun}"
+        return " · ".join(filter(None, [counted, self._rate_text(), self._left_text(), step.more]))
 
     def _rate_text(self) -> str:
         rate = self.rate
-        if not rate:
+        if not (rate and self._step.done):
             return ""
         return f"{rate:.1f} {self._noun}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
 
     def _left_text(self) -> str:
         step, rate = self._step, self.rate
-        if step.done == step.total:
+        if 0 < step.total == step.done:
             return f"in {timedelta(seconds=round(self._clock() - self._begun))}"
         left_s = step.left_s
         if left_s is None and rate and step.total:

@@ -93,7 +93,7 @@ class Judge:
 
     def _tell(self, what: str, total: int) -> Callable[[int], None]:
         def tell(done: int) -> None:
-            self.report(Progress(done, total, at=f"validating on {what}", eta_s=self._left_s()))
+            self.report(Progress(at=f"validating on {done} of {total} {what}", eta_s=self._left_s()))
 
         tell(0)
         return tell

@@ -52,6 +52,19 @@ def test_rate_and_time_left_are_of_what_takes_time() -> None:
     assert display.line == "1,050/1,100 photos · 2.0 s each · 0:01:40 left"
 
 
+def test_the_rate_does_not_count_how_long_the_first_step_had_to_wait() -> None:
+    clock = Clock()
+    display = ProgressDisplay("photos", clock=clock)
+    run(display, clock, [(0.0, Step(0, 9)), (30.0, Step(1, 9)), (32.0, Step(2, 9)), (34.0, Step(3, 9))])
+    assert display.line == "3/9 photos · 2.0 s each · 0:00:12 left"
+
+
+def test_what_is_not_counted_is_shown_by_what_is_at_work() -> None:
+    display = ProgressDisplay("steps", clock=Clock())
+    display.show(Step(0, at="reading the labelled data", left_s=60))
+    assert display.line == "0:01:00 left · reading the labelled data"
+
+
 def test_the_rate_follows_the_last_minute() -> None:
     clock = Clock()
     display = ProgressDisplay("photos", clock=clock)

@@ -136,7 +136,7 @@ def test_every_step_is_reported_and_what_comes_before_the_first(options: TrainOp
         (0, "stage words: drawing the first batch"),
     ]
     assert [step for step, at in told if at == "stage words"] == [1, 2, 3]
-    assert (0, "validating on photographs") in told
+    assert (0, "validating on 0 of 1 photographs") in told
 
 
 def test_a_run_with_minutes_knows_the_time_left_from_the_beginning(options: TrainOptions) -> None:
