@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stsearch.search.query import Query
     from stsearch.synth.renderer import Renderer, load_assets
     from stsearch.synth.writer import scene_record
-    from stsearch.training.train import TrainOptions
+    from stsearch.training.options import TrainOptions
     from stsearch.types import TextInstance
 
 __version__ = "0.1.0"
@@ -39,7 +39,7 @@ _HOME = {
     "Renderer": "stsearch.synth.renderer",
     "StsearchError": "stsearch.errors",
     "TextInstance": "stsearch.types",
-    "TrainOptions": "stsearch.training.train",
+    "TrainOptions": "stsearch.training.options",
     "available_models": "stsearch.api.model",
     "evaluate": "stsearch.api.jobs",
     "evaluate_words": "stsearch.api.jobs",

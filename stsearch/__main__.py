@@ -1,6 +1,19 @@
-"""Run the command line as ``python -m stsearch``."""
+"""The console script, also as ``python -m stsearch``: Ctrl-C ends it quietly from its first moment on."""
 
-from stsearch.cli.app import main
+from __future__ import annotations
+
+from typing import NoReturn
+
+from stsearch.cli import signals
+
+
+def main() -> NoReturn:
+    """Load the command line and run it."""
+    signals.leave_at_once()
+    from stsearch.cli.app import main as run_program
+
+    run_program()
+
 
 if __name__ == "__main__":
     main()

@@ -1,15 +1,44 @@
-"""Strict conversion between frozen dataclasses and nested plain dictionaries, as JSON and TOML hold them."""
+"""Frozen dataclasses from and to nested plain dictionaries, as JSON and TOML hold them; strict about both."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 import typing
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from stsearch.errors import UsageError
 
 T = TypeVar("T")
+
+_MAX_DEPTH = 60
+"""Levels of lists and objects in a JSON file. Ours have nine; at a thousand Python gives up, in any place."""
+
+
+def parse_json(text: str) -> Any:  # Any: JSON
+    """Return what ``text`` says in JSON.
+
+    Raises:
+        ValueError: it is no JSON, or lists and objects lie deeper in each other than any file needs.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    level = [values]
+    for _ in range(_MAX_DEPTH):
+        level = [item for each in level for item in _items(each)]
+        if not level:
+            return values
+    raise ValueError("it is nested too deeply")
+
+
+def _items(value: Any) -> Iterable[Any]:  # Any: JSON
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def to_dict(config: Any) -> dict[str, Any]:  # Any: every dataclass

@@ -33,7 +33,7 @@ LIBRARY_HOMES = {
 CALL_HOMES = {
     "print": ["stsearch.cli"],
     "sys.exit": ["stsearch.cli"],
-    "torch.load": ["stsearch.training.run_folder"],
+    "torch.load": ["stsearch.training.checkpoint"],
 }
 WITHOUT_TORCH = [
     "stsearch.search",

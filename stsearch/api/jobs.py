@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from stsearch.errors import UsageError
 from stsearch.gallery import registry
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.images import MAX_MEGAPIXELS
-from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, Progress, index_photos
+from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, index_photos
+from stsearch.indexing.progress import Progress
 from stsearch.indexing.walk import WalkRules, listed_photos
 from stsearch.search import query_encoder
 from stsearch.spotting.lazy import LazySpotter
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     from stsearch.evaluation.recognition import WordReport
     from stsearch.evaluation.scoring import Report
     from stsearch.search.engine import Encoder
-    from stsearch.training.train import Progress as TrainProgress
-    from stsearch.training.train import TrainOptions
+    from stsearch.training.options import Progress as TrainProgress
+    from stsearch.training.options import TrainOptions
     from stsearch.types import Sample
     from stsearch.weights.card import Card
 
@@ -151,7 +153,8 @@ def train(options: TrainOptions, progress: bool | Callable[[TrainProgress], None
     from stsearch.training.train import train as run
 
     def state(now: TrainProgress) -> tuple[int, int, str]:
-        return now.step, now.steps, " ".join(f"{name} {loss:.3f}" for name, loss in now.losses.items())
+        losses = " ".join(f"{name} {loss:.3f}" for name, loss in now.losses.items())
+        return now.step, now.steps if losses else 0, losses or now.at
 
     with shown(progress, "step", state) as callback:
         return run(options, callback)
@@ -263,7 +266,53 @@ def evaluate_words(
         ImageError: a crop cannot be read.
         WeightsError, DeviceError: as :func:`load`; WeightsError also where there is no recognizer.
     """
-    from stsearch.evaluation.recognition import evaluate_words as measure
+    [measured] = evaluate_word_sets([("", items)], model=model, device=device, engine=engine)
+    return measured.report
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredWords:
+    """The figures of a set of word crops.
+
+    Attributes:
+        name: of the set.
+        report: its figures.
+        conditions: of the run.
+        weights_sha256: checksum of the weights.
+    """
+
+    name: str
+    report: WordReport
+    conditions: Conditions
+    weights_sha256: str
+
+
+def evaluate_word_sets(
+    sets: Iterable[tuple[str, Iterable[tuple[Path | bytes, str]]]],
+    *,
+    model: str = "tiny",
+    device: str = "auto",
+    engine: str = "auto",
+    progress: Callable[[str, int], None] = lambda name, done: None,
+) -> Iterator[MeasuredWords]:
+    """Yield what :func:`evaluate_words` measures on each of ``sets``, the recognizer loaded once.
+
+    Args:
+        sets: names, each with its crops and their labels.
+        model: an installed name, or a folder of weights.
+        device: auto, cpu or cuda[:N].
+        engine: what computes: auto (on a CPU exported graphs, else torch), openvino, onnx or torch.
+        progress: is told the set at work, and how many of its crops are read.
+
+    Raises:
+        DataError, ImageError, WeightsError, DeviceError: as :func:`evaluate_words`.
+    """
+    from stsearch.evaluation import recognition
+    from stsearch.evaluation.machine import recognizer_conditions
     from stsearch.spotting.load import load_recognizer_runner
 
-    return measure(load_recognizer_runner(model, device, engine), items, augment=True)
+    recognizer = load_recognizer_runner(model, device, engine)
+    sha256 = card.read_card(card.find_weights(model)).identity
+    for name, items in sets:
+        report = recognition.evaluate_words(recognizer, items, partial(progress, name), augment=True)
+        yield MeasuredWords(name, report, recognizer_conditions(recognizer, model), sha256)

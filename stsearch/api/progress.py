@@ -20,7 +20,7 @@ def shown(
     Args:
         progress: True shows a bar, False nothing; a callable is yielded as it is.
         unit: of what is counted.
-        state: returns how much is done, of how much, and what else to show.
+        state: returns how much is done, of how much (0: the bar stays where it is), and what else to show.
     """
     if callable(progress):
         yield progress
@@ -32,8 +32,10 @@ def shown(
     with tqdm(unit=unit, disable=not progress) as bar:
 
         def update(now: T) -> None:
-            done, bar.total, more = state(now)
+            done, total, more = state(now)
             bar.set_postfix_str(more, refresh=False)
-            bar.update(done - bar.n)
+            if total:
+                bar.total = total
+                bar.update(done - bar.n)
 
         yield update

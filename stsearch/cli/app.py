@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import errno
+import re
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from stsearch import __version__
-from stsearch.cli import output, signals
+from stsearch.cli import output, signals, streams
+from stsearch.cli.doctor import doctor
 from stsearch.cli.eval import evaluate
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
@@ -22,10 +25,13 @@ from stsearch.cli.signals import INTERRUPTED, TERMINATED
 from stsearch.cli.synth import synth
 from stsearch.cli.train import train
 from stsearch.cli.typed_query import SearchCommand
-from stsearch.errors import StsearchError
+from stsearch.errors import DeviceError, StsearchError, UsageError
 
 BUG = StsearchError.exit_code
-PIPE_CLOSED = 128 + 13  # what a shell shows for a program that SIGPIPE ended
+
+_OUT_OF_MEMORY = re.compile(
+    r"bad.?alloc|(out of|not enough|insufficient|can('|no)t allocate) memory", re.IGNORECASE
+)
 
 app = typer.Typer(
     name="stsearch",
@@ -42,6 +48,7 @@ for name, command, example in (
     ("forget", forget, "stsearch forget ./photos/private"),
     ("train", train, "stsearch train --preset tiny --out runs/tiny --max-minutes 30"),
     ("eval", evaluate, "stsearch eval --data ./labelled-photos"),
+    ("doctor", doctor, "stsearch doctor"),
     ("synth", synth, "stsearch synth --out scenes --scenes 100 --seed 1 --sheet sheet.png"),
 ):
     kind = SearchCommand if command is search else None
@@ -66,6 +73,11 @@ def stsearch(
     """Find photographs by the words that can be read in them."""
     if context.invoked_subcommand is None:
         print(context.get_help())
+        return
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the current folder was deleted: go to another one with cd") from error
 
 
 def run(program: typer.Typer, arguments: Sequence[str]) -> int:
@@ -83,11 +95,35 @@ def run(program: typer.Typer, arguments: Sequence[str]) -> int:
         # typer answers a closed pipe with SystemExit(1), which would read as "no match"
         if isinstance(end, SystemExit) and not isinstance(end.__context__, BrokenPipeError):
             raise
-        _discard_stdout()
-        return PIPE_CLOSED
-    except Exception as error:  # noqa: BLE001  the last line of defence: report the bug, keep its traceback
-        return _fail(f"this is a bug in stsearch: {error!r}; the traceback is in {_save_traceback()}", BUG)
+        streams.discard_stdout()
+        return streams.PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001  the last line of defence
+        return _answer_unexpected(error)
     return int(code or 0)
+
+
+def _answer_unexpected(error: Exception) -> int:
+    """Return the exit code for an error that no command answers: of the machine, else a bug."""
+    if _is_out_of_memory(error):
+        message = "out of memory: close other programs, or take smaller photographs or a smaller --batch"
+        return _fail(message, DeviceError.exit_code)
+    if isinstance(error, ModuleNotFoundError) and (package := _package_of(error.name)):
+        message = f"this needs {package}, which is not installed: pip install {package}"
+        return _fail(message, UsageError.exit_code)
+    return _fail(f"this is a bug in stsearch: {error!r}; {_save_traceback()}", BUG)
+
+
+def _package_of(module: str | None) -> str | None:
+    """Return the package that brings ``module``, of those that some installations do without."""
+    packages = {"open_clip": "open_clip_torch", "torch": "torch", "hnswlib": "hnswlib", "onnx": "onnx"}
+    return packages.get((module or "").partition(".")[0])
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether the machine has too little memory; libraries in C++ say so in the text of an error."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)) is not None
 
 
 def _fail(message: str, code: int) -> int:
@@ -95,19 +131,18 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _discard_stdout() -> None:
-    # Else the interpreter flushes into the closed pipe at exit, complains, and changes the exit code.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
 def _save_traceback() -> str:
-    with tempfile.NamedTemporaryFile("w", prefix="stsearch-", suffix=".log", delete=False) as log:
-        traceback.print_exc(file=log)
-    return log.name
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="stsearch-", suffix=".log", delete=False) as log:
+            traceback.print_exc(file=log)
+    except OSError:
+        return traceback.format_exc()
+    return f"the traceback is in {log.name}"
 
 
 def main() -> NoReturn:
     """Run ``stsearch`` with the arguments of this process; the console script."""
+    streams.prepare()
     signals.install()
     try:
         code = run(app, sys.argv[1:])
@@ -115,4 +150,5 @@ def main() -> NoReturn:
         code = end.code if isinstance(end.code, int) else BUG
     if code in (INTERRUPTED, TERMINATED):
         signals.leave(code)
+    signals.leave_at_once()  # while the interpreter ends
     sys.exit(code)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,11 +12,11 @@ import typer
 
 from stsearch.cli.eval_words import STR, WORDS, evaluate_words
 from stsearch.cli.output import note
+from stsearch.cli.progress import indexing_progress
 from stsearch.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
     from stsearch.evaluation.scoring import Report
-    from stsearch.indexing.indexer import Progress
 
 BELOW_GATE = 1
 
@@ -71,27 +70,24 @@ def evaluate(
         return
     _check_files({"--predictions": predictions, "--markdown": markdown, "--html": html}, rescore)
     from stsearch.api import jobs
-    from stsearch.evaluation.catalogue import BENCHMARKS, find_benchmark
+    from stsearch.evaluation.catalogue import find_benchmark
 
-    if dataset not in BENCHMARKS and not any(name.startswith(f"{dataset}-") for name in BENCHMARKS):
-        raise UsageError(
-            f"no dataset {dataset!r}; choose one of: {', '.join(sorted([*BENCHMARKS, WORDS, STR]))}"
-        )
-    benchmark = find_benchmark(dataset, queries_min_length)
+    benchmark = find_benchmark(dataset, queries_min_length, others=(WORDS, STR))
     if benchmark.rule is None and (min_map is not None or baseline is not None):
         raise UsageError(f"{dataset} measures no retrieval, which --min-map and --baseline are about")
-    report = jobs.evaluate(
-        data,
-        dataset,
-        model=model,
-        device=device,
-        engine=engine,
-        baseline=baseline,
-        min_query_length=queries_min_length,
-        predictions=predictions,
-        rescore=rescore,
-        progress=_show_progress,
-    )
+    with indexing_progress() as progress:
+        report = jobs.evaluate(
+            data,
+            dataset,
+            model=model,
+            device=device,
+            engine=engine,
+            baseline=baseline,
+            min_query_length=queries_min_length,
+            predictions=predictions,
+            rescore=rescore,
+            progress=progress,
+        )
     _write(report, markdown, html)
     print(json.dumps(_as_row(report)) if as_json else _as_text(report))
     _exit(report, min_map)
@@ -113,11 +109,6 @@ def _check_files(files: Mapping[str, Path | None], rescore: bool) -> None:
     for option, path in files.items():
         if path is not None and not path.parent.is_dir():
             raise UsageError(f"{option}: there is no folder {path.parent}")
-
-
-def _show_progress(progress: Progress) -> None:
-    if sys.stderr.isatty():
-        print(f"\rindexing {progress.done}/{progress.total} photos", end="", file=sys.stderr, flush=True)
 
 
 def _write(report: Report, markdown: Path | None, html: Path | None) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stsearch.cli.progress import Step, progress_display
+
 if TYPE_CHECKING:
     from stsearch.evaluation.predictions import Conditions
     from stsearch.evaluation.recognition import WordReport
@@ -22,19 +24,23 @@ def evaluate_words(
     dataset: str, folders: Sequence[Path], model: str, where: tuple[str, str], as_json: bool
 ) -> None:
     """Measure reading alone, and print a report a set; ``where`` is device and engine."""
-    from stsearch.evaluation.machine import recognizer_conditions
-    from stsearch.evaluation.recognition import evaluate_words as evaluate
-    from stsearch.spotting.load import load_recognizer_runner
-    from stsearch.weights.card import find_weights, read_card
+    from stsearch.api.jobs import evaluate_word_sets
 
     sets = list(_sets(dataset, folders))
-    recognizer = load_recognizer_runner(model, *where)
-    sha256 = read_card(find_weights(model)).identity
-    for name, items in sets:
-        report = evaluate(recognizer, items(), augment=True)
-        conditions = recognizer_conditions(recognizer, model)
+    device, engine = where
+    with progress_display("crops") as display:
+        measured = list(
+            evaluate_word_sets(
+                ((name, read()) for name, read in sets),
+                model=model,
+                device=device,
+                engine=engine,
+                progress=lambda name, done: display.show(Step(done, at=name)),
+            )
+        )
+    for each in measured:
         render = _as_line if as_json else _as_text
-        print(render(name, report, conditions, sha256))
+        print(render(each.name, each.report, each.conditions, each.weights_sha256))
 
 
 def _sets(dataset: str, folders: Sequence[Path]) -> Iterator[tuple[str, _Items]]:

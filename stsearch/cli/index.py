@@ -17,6 +17,7 @@ import typer
 
 from stsearch.cli import output, signals
 from stsearch.cli.completion import weights
+from stsearch.cli.progress import indexing_progress
 from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def index(
 
     warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
     try:
-        with _stoppable(), output.progress_bar(hidden=quiet) as progress:
+        with _stoppable(), indexing_progress(hidden=quiet) as progress:
             photos = index_photos(
                 folder,
                 gallery=index,

@@ -1,4 +1,4 @@
-"""How hits and progress are shown: a table for people, tab-separated or JSON lines for programs, paths."""
+"""How hits are shown: a table for people, tab-separated or JSON lines for programs, paths."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stsearch.indexing.indexer import Progress
     from stsearch.search.engine import Hit, Match
     from stsearch.types import Polygon
 
@@ -189,31 +187,6 @@ def _why(match: Match) -> str:
 
 def _share(confidence: float) -> str:
     return f"{min(confidence, 0.99):.2f}".removeprefix("0")
-
-
-@contextmanager
-def progress_bar(hidden: bool) -> Iterator[Callable[[Progress], None]]:
-    """Yield a callback that shows progress on stderr as a bar with rate and ETA, on a terminal only."""
-    from rich import progress as bars
-    from rich.console import Console
-
-    columns = (
-        bars.BarColumn(),
-        bars.MofNCompleteColumn(),
-        bars.TextColumn("img · {task.fields[words]} words · {task.fields[rate]:.1f} img/s · ETA"),
-        bars.TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with bars.Progress(
-        *columns, console=console, transient=True, disable=hidden or not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=None, words=0, rate=0.0)
-
-        def update(now: Progress) -> None:
-            rate = bar.tasks[task].finished_speed or bar.tasks[task].speed or 0.0
-            bar.update(task, completed=now.done, total=now.total, words=now.words, rate=rate)
-
-        yield update
 
 
 def _bounds(polygon: Polygon) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from stsearch.cli import output
 from stsearch.cli.completion import weights
 from stsearch.cli.no_match import Scope, report_wrong_query, say_no_match
 from stsearch.cli.pictures import Wanted
+from stsearch.cli.progress import watched
 from stsearch.cli.typed_query import join_words
 from stsearch.errors import ImageError, UsageError
 
@@ -138,7 +139,10 @@ def search(
         style = output.Style(
             as_json, only_paths, b"\0" if nul else b"\n", limits, queries is not None, preview
         )
-        wanted = [_image_query(photos, like)] if like else asked
+        # Hits on a terminal scroll by themselves.
+        hidden = len(asked) < 2 or sys.stdout.isatty()
+        shown = stack.enter_context(watched(asked, "queries", lambda query: query.text, hidden))
+        wanted = [_image_query(photos, like)] if like else shown
         found = _answer(wanted, photos, options, scope, style)
     hits = [hit for each in found for hit in each.hits]
     if not (style.paths or style.json):
@@ -207,7 +211,7 @@ def _open(index: Sequence[Path], model: str | None, stack: ExitStack) -> Photos:
 
 
 def _answer(
-    queries: Sequence[Query | ImageQuery],
+    queries: Iterable[Query | ImageQuery],
     photos: Photos,
     options: _Options,
     scope: Scope,

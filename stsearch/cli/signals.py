@@ -5,17 +5,30 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
 
+def leave_at_once() -> None:
+    """Let both signals end the process quietly; for when there is nothing to close, at its begin and end."""
+    _handle(signal.SIGTERM, lambda *_: leave(TERMINATED))
+    _handle(signal.SIGINT, lambda *_: leave(INTERRUPTED))
+
+
 def install() -> None:
     """Let both signals unwind the program, so that what is open gets closed."""
-    signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else ignored, as in a background job
-        signal.signal(signal.SIGINT, interrupt)
+    _handle(signal.SIGTERM, _terminate)
+    _handle(signal.SIGINT, interrupt)
+
+
+def _handle(number: signal.Signals, handler: Callable[[int, FrameType | None], object]) -> None:
+    if signal.getsignal(number) is not signal.SIG_IGN:  # which a shell sets for a job in the background
+        signal.signal(number, handler)
 
 
 def interrupt(_signal: int = signal.SIGINT, _frame: object = None) -> NoReturn:
@@ -42,5 +55,6 @@ def _is_importing(module: object) -> bool:
 
 def leave(code: int) -> NoReturn:
     """End the process without waiting for threads, under which the interpreter would abort."""
-    sys.stderr.flush()
+    with suppress(Exception):  # the signal may have come while it was written to
+        sys.stderr.flush()
     os._exit(code)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from stsearch.cli.progress import Step, progress_display
 
 
 def synth(
@@ -32,18 +35,17 @@ def synth(
     ] = None,
 ) -> None:
     """Render labelled scenes with text, and word crops, reproducibly from a seed."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from stsearch.synth.renderer import load_assets
     from stsearch.synth.writer import DatasetOptions, write_dataset
 
     options = DatasetOptions(scenes, crops, seed, size, difficulty, jobs)
     assets = load_assets(fonts, backgrounds, words)
-    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("rendering", total=scenes + crops)
-        summary = write_dataset(assets, out, options, lambda: progress.advance(task))
+    with progress_display("pictures") as display:
+
+        def show(done: int, path: str, words: Sequence[str]) -> None:
+            display.show(Step(done, scenes + crops, at=path, read=words))
+
+        summary = write_dataset(assets, out, options, show)
     if sheet is not None:
         from stsearch.synth.writer import write_sheet
 

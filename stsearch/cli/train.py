@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from stsearch.cli import output
+from stsearch.cli.progress import Step, progress_display
 
 if TYPE_CHECKING:
-    from stsearch.training.train import Progress, Report
+    from stsearch.training.options import Progress, Report
 
-QUIET_S = 30.0  # a log file gets a line this often: enough to see life, too few to drown the messages
+JSON_EVERY_S = 1.0
 
 Option = typer.Option
 Folder: TypeAlias = Path | None
@@ -46,7 +46,7 @@ def train(
     fonts: Annotated[Folder, Option(help="Fonts to render with; default: the system's.")] = None,
     backgrounds: Annotated[Folder, Option(help="Photographs without text to render on.")] = None,
     words: Annotated[Path | None, Option(help="Words to render: lines of word<TAB>zipf frequency.")] = None,
-    max_minutes: Annotated[float | None, Option(help="Stop in time, with a checkpoint.", min=0)] = None,
+    max_minutes: Annotated[float | None, Option(help="End in time; data, validation count.", min=0)] = None,
     steps: Annotated[int | None, Option(help="Stop after this many steps.", min=1)] = None,
     workers: Annotated[int, Option(help="Processes that render and load.", min=0)] = 2,
     device: Annotated[str, Option(help="auto, cpu or cuda[:N].")] = "auto",
@@ -55,7 +55,7 @@ def train(
     as_json: Annotated[bool, Option("--json", help="Write progress to stdout as JSON Lines.")] = False,
 ) -> None:
     """Train the network on rendered scenes mixed with labelled photographs."""
-    from stsearch.training.train import TrainOptions, train
+    from stsearch.training.options import TrainOptions
 
     options = TrainOptions(
         out=out,
@@ -79,59 +79,52 @@ def train(
         seed=seed,
         compile=compiled,
     )
+    options.check()  # before torch is imported, which takes seconds
+    from stsearch.training.train import train as run
+
     with _reporter(as_json) as report:
-        train(options, report)
+        run(options, report)
 
 
 @contextmanager
 def _reporter(as_json: bool) -> Iterator[Report]:
-    """Choose how progress is shown: JSON Lines on stdout, or a bar or plain lines on stderr."""
+    """Choose how progress is shown: JSON Lines on stdout, or by a display of steps on stderr."""
     if as_json:
-        yield _write_json
-    elif sys.stderr.isatty():
-        with _bar() as report:
-            yield report
-    else:
-        yield _lines(time.monotonic)
-
-
-def _write_json(progress: Progress) -> None:
-    print(json.dumps({"type": "progress", "schema": output.JSON_SCHEMA, **asdict(progress)}), flush=True)
-
-
-@contextmanager
-def _bar() -> Iterator[Report]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("starting")
+        yield _json_lines(time.monotonic)
+        return
+    with progress_display("steps") as display:
 
         def report(progress: Progress) -> None:
-            bar.update(task, completed=progress.step, total=progress.steps, description=_summary(progress))
             if progress.message:
-                bar.console.print(progress.message, markup=False)
+                output.note(progress.message)
+            if progress.at:
+                display.show(
+                    Step(
+                        progress.step,
+                        progress.steps,
+                        at=progress.at,
+                        more=_losses(progress),
+                        left_s=progress.eta_s,
+                    )
+                )
 
         yield report
 
 
-def _lines(clock: Callable[[], float]) -> Report:
-    last = -QUIET_S
+def _losses(progress: Progress) -> str:
+    return " · ".join(f"{name} {loss:.3f}" for name, loss in progress.losses.items())
+
+
+def _json_lines(clock: Callable[[], float]) -> Report:
+    """Return a report that prints messages and last steps, and of the others one a second at most."""
+    last = -math.inf
 
     def report(progress: Progress) -> None:
         nonlocal last
-        if progress.message:
-            output.note(progress.message)
-        if clock() - last >= QUIET_S:
+        is_last = 0 < progress.steps == progress.step
+        if progress.message or is_last or clock() - last >= JSON_EVERY_S:
             last = clock()
-            output.note(f"step {progress.step}/{progress.steps} · {_summary(progress)}")
+            row = {"type": "progress", "schema": output.JSON_SCHEMA, **asdict(progress)}
+            print(json.dumps(row), flush=True)
 
     return report
-
-
-def _summary(progress: Progress) -> str:
-    losses = (f"{name} {loss:.3f}" for name, loss in progress.losses.items())
-    eta = timedelta(seconds=round(progress.eta_s))
-    return " · ".join((*losses, f"{progress.samples_per_s:.0f} samples/s", f"ETA {eta}"))

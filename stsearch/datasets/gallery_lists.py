@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+from stsearch.dataclass_io import parse_json
 from stsearch.datasets.labelled_folder import read_text, read_unlabelled
 from stsearch.datasets.layout import check_present
 from stsearch.datasets.npy_lists import read_pickled_lists
@@ -61,7 +61,7 @@ def read_query_lists(path: Path) -> dict[str, list[str]]:
     try:
         if path.suffix == ".npy":
             return read_pickled_lists(path)
-        listed = json.loads(read_text(path))
+        listed = parse_json(read_text(path))
         if not isinstance(listed, dict) or not all(isinstance(names, list) for names in listed.values()):
             raise ValueError("not an object of lists")
     except (OSError, ValueError) as error:

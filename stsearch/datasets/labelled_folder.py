@@ -11,7 +11,6 @@ Word crops: a folder with ``labels.tsv``, ``file TAB transcript`` a line.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from stsearch.dataclass_io import parse_json
 from stsearch.errors import DataError
 from stsearch.types import Polygon, Sample, WordLabel
 
@@ -89,7 +89,7 @@ def read_house(folder: Path, partial: bool = False, weak: bool = False) -> list[
     """
 
     def parse(line: str) -> Sample:
-        row = json.loads(line)
+        row = parse_json(line)
         image = folder / row["image"]
         if not image.is_file():
             raise DataError(f"no photograph {image}")

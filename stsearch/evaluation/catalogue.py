@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stsearch.datasets.gallery_lists import read_gallery, read_query_lists, read_svt
@@ -254,12 +254,13 @@ def with_min_length(benchmark: Benchmark, min_length: int) -> Benchmark:
     return replace(benchmark, rule=replace(LABELLED_WORDS, min_length=min_length))
 
 
-def find_benchmark(name: str, min_query_length: int | None = None) -> Benchmark:
+def find_benchmark(name: str, min_query_length: int | None = None, others: Sequence[str] = ()) -> Benchmark:
     """Return the benchmark called ``name``.
 
     Args:
         name: one of ``BENCHMARKS``.
         min_query_length: characters; shorter words are no queries. None: as the benchmark says.
+        others: names that the caller knows beside these, for the message of the error.
 
     Raises:
         UsageError: there is none of that name, or what it asks is published and stays as it is.
@@ -268,7 +269,7 @@ def find_benchmark(name: str, min_query_length: int | None = None) -> Benchmark:
         variants = [each for each in BENCHMARKS if each.startswith(f"{name}-")]
         if variants:
             raise UsageError(f"papers ask {name} in different ways; choose one of: {', '.join(variants)}")
-        raise UsageError(f"no dataset {name!r}; choose one of: {', '.join(sorted(BENCHMARKS))}")
+        raise UsageError(f"no dataset {name!r}; choose one of: {', '.join(sorted([*BENCHMARKS, *others]))}")
     if min_query_length is None:
         return BENCHMARKS[name]
     if name != FOLDER:

@@ -13,10 +13,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from stsearch.dataclass_io import parse_json
 from stsearch.errors import DataError, WriteError
 from stsearch.gallery.gallery import Gallery
 from stsearch.images import read_image
-from stsearch.indexing.indexer import IndexOptions, Progress, index_photos
+from stsearch.indexing.indexer import IndexOptions, index_photos
+from stsearch.indexing.progress import Progress
 from stsearch.indexing.walk import WalkRules
 from stsearch.types import PhotoSpotter, Sample, TextInstance
 
@@ -126,7 +128,7 @@ class Predictions:
                     instances,
                     str(arrays["weights_sha256"]),
                     float(arrays["seconds"]),
-                    Conditions(**json.loads(str(arrays["conditions"]))),
+                    Conditions(**parse_json(str(arrays["conditions"]))),
                     tuple(map(Path, arrays["unreadable"].tolist())),
                 )
         except (OSError, ValueError, KeyError, TypeError) as error:

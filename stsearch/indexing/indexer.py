@@ -18,6 +18,7 @@ from stsearch.errors import ImageError, ImageRefusedError, WriteError
 from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
 from stsearch.gallery.gallery import Gallery
 from stsearch.images import MAX_MEGAPIXELS, Decoded, Resize, decode_image
+from stsearch.indexing.progress import Progress, ProgressCounter
 from stsearch.indexing.walk import NEVER, WalkRules, walk_photos
 from stsearch.types import PHOTO_BATCH, PhotoSpotter
 from stsearch.worker_pool import OrderedPool, Step, Timeout
@@ -50,21 +51,6 @@ class IndexOptions:
     max_megapixels: float = MAX_MEGAPIXELS
     photo_timeout_s: float = PHOTO_TIMEOUT_S
     rules: WalkRules = field(default_factory=WalkRules)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The progress of a run.
-
-    Attributes:
-        done: files that are finished.
-        total: files found.
-        words: text instances found by this run.
-    """
-
-    done: int
-    total: int
-    words: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +126,17 @@ def index_photos(
         gallery: opened with ``Gallery.create``.
         spotter: finds the words; of the weights the gallery was created with.
         options: batch size, threads and limits.
-        progress: is called when files are finished.
+        progress: is called with every file that is finished.
 
     Raises:
         WriteError: the gallery cannot be written to, for example because the disk is full.
     """
     started = time.monotonic()
     walk = walk_photos(gallery.photos, options.rules)
-    run = _Run(gallery, spotter, options, progress, len(walk.files) + len(walk.failed))
+    counter = ProgressCounter(len(walk.files) + len(walk.failed), progress)
+    run = _Run(gallery, spotter, options, counter)
     run.commit(walk.failed)
+    run.progress.pass_over(len(walk.failed))
     run.read_all(walk.files)
     run.remove(walk.missing(gallery.catalog.paths()))
     gallery.finish()
@@ -163,15 +151,13 @@ class _Run:
         gallery: Gallery,
         spotter: PhotoSpotter,
         options: IndexOptions,
-        progress: Callable[[Progress], None],
-        total: int,
+        progress: ProgressCounter,
     ) -> None:
         self._gallery = gallery
         self._spotter = spotter
         self._root = gallery.photos
         self._options = options
-        self._progress = progress
-        self._progress_so_far = Progress(0, total, 0)
+        self.progress = progress
         self._resize = Resize(spotter.info.longer_side)
         self._counts: Counter[str] = Counter()  # files by the names of IndexReport
         self._known: dict[str, Record | None] = {}  # records of the files in work before this run
@@ -179,6 +165,7 @@ class _Run:
         self._new_paths: Counter[str] = Counter()
         self._batch = options.batch or PHOTO_BATCH
         self._finished: list[Record] = []  # not in the gallery yet
+        self._holds_words = False  # of this run, so that something can be searched
         self._in_work: dict[str, str] = {}  # checksums of new contents, by the path they were read at
         self._outcomes: dict[str, Record] = {}  # of contents that the catalog does not hold, or not yet
         self._waiting_copies: dict[str, list[_Copy]] = {}  # by checksum
@@ -186,7 +173,7 @@ class _Run:
     def report(self, seconds: float) -> IndexReport:
         """Return the counts of the run."""
         failed = self._gallery.catalog.counts().failed
-        return IndexReport(**self._counts, failed=failed, words=self._progress_so_far.words, seconds=seconds)
+        return IndexReport(**self._counts, failed=failed, words=self.progress.now.words, seconds=seconds)
 
     def read_all(self, files: Sequence[PhotoFile]) -> None:
         """Bring every one of ``files`` into the gallery, some in a transaction.
@@ -196,7 +183,8 @@ class _Run:
         readers: OrderedPool[PhotoFile, _Read | Failed] = OrderedPool(Step(self._options.threads, self._read))
         try:
             with readers:
-                read = map(self._link, readers.results(self._skip_unchanged(files)))
+                changed = list(self._skip_unchanged(files))  # all at once: then what is left takes time
+                read = map(self._link, readers.results(changed))
                 for outcome in read:
                     if isinstance(outcome, _Read):
                         self._spot_all(chain([outcome], read))
@@ -234,8 +222,7 @@ class _Run:
         self._gallery.add(batch)
         for record in batch:
             self._count(record)
-        words = sum(len(record.instances) for record in batch if isinstance(record, Spotted))
-        self._advance(len(batch), words)
+            self._holds_words |= isinstance(record, Spotted) and len(record.instances) > 0
 
     def remove(self, missing: Sequence[str]) -> None:
         """Remove missing files from the gallery."""
@@ -267,9 +254,10 @@ class _Run:
 
     def _keep(self, record: Record) -> None:
         self._finished.append(record)
+        self.progress.finish(record)
         photos = sum(isinstance(each, Spotted) for each in self._finished)
         # The first photograph can be searched at once.
-        wanted = self._batch if self._progress_so_far.words else 1
+        wanted = self._batch if self._holds_words else 1
         if photos >= wanted or len(self._finished) >= _MAX_RECORDS:
             self._commit_finished()
 
@@ -289,7 +277,7 @@ class _Run:
                 yield file
             else:
                 self._counts["unchanged"] += isinstance(known, Linked)
-                self._advance(1, 0)
+                self.progress.pass_over(1)
 
     def _read(self, file: PhotoFile) -> _Read | Failed:
         try:
@@ -386,11 +374,3 @@ class _Run:
             self._counts.update(moved=1, new=-1)
         else:
             self._counts["removed"] += 1
-
-    def _advance(self, files: int, words: int) -> None:
-        self._progress_so_far = Progress(
-            self._progress_so_far.done + files,
-            self._progress_so_far.total,
-            self._progress_so_far.words + words,
-        )
-        self._progress(self._progress_so_far)

@@ -73,13 +73,16 @@ def span(date: str) -> tuple[datetime, datetime]:
             raise ValueError("unknown format")
         year, month, day = (int(part) if part else None for part in found.groups())
         first = datetime(year or 0, month or 1, day or 1)
+    except ValueError as error:
+        raise UsageError(
+            f"{date!r} is not a valid date ({error}): give a year, a month or a day, as in 2024, 2024-05 or"
+            " 2024-05-17"
+        ) from error
+    try:
         if day:
             return first, first + timedelta(days=1)
         if month:
             return first, (first + timedelta(days=31)).replace(day=1)
         return first, first.replace(year=first.year + 1)
-    except (ValueError, OverflowError) as error:
-        raise UsageError(
-            f"{date!r} is not a valid date ({error}): give a year, a month or a day, as in 2024, 2024-05 or"
-            " 2024-05-17"
-        ) from error
+    except (ValueError, OverflowError):  # after the year 9999 there is no next one
+        return first, datetime.max

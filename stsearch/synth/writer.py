@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -62,13 +62,19 @@ class _Picture:
     """One rendering, encoded."""
 
     jpeg: bytes
-    record: str  # a line of annotations.jsonl, or a transcript
-    words: int = 0
-    legible: int = 0
+    record: str  # a line of annotations.jsonl or labels.tsv
+    words: tuple[str, ...] = ()  # transcripts of the readable ones
+    illegible: int = 0
+
+
+Progress = Callable[[int, str, Sequence[str]], None]
 
 
 def write_dataset(
-    assets: SynthAssets, out: Path, options: DatasetOptions, progress: Callable[[], None] = lambda: None
+    assets: SynthAssets,
+    out: Path,
+    options: DatasetOptions,
+    progress: Progress = lambda done, path, words: None,
 ) -> DatasetSummary:
     """Render ``images/*.jpg`` with ``annotations.jsonl``, and ``words/*.jpg`` with ``labels.tsv``.
 
@@ -76,35 +82,43 @@ def write_dataset(
 
     Args:
         assets: what to render with.
-        out: folder, made if missing; files of the same names are replaced.
+        out: folder, made if missing; what an earlier call rendered there is replaced, all of it.
         options: how many of what.
-        progress: called after each picture.
+        progress: called after each picture, with how many there are, the path of this one in ``out``, and the
+            readable words on it.
 
     Raises:
         WriteError: the disk is full or the folder cannot be written.
         DataError: a font or background cannot be read.
     """
-    words = legible = 0
+    words = legible = done = 0
     try:
-        if options.scenes:
-            (out / "images").mkdir(parents=True, exist_ok=True)
-            with (out / "annotations.jsonl").open("w", encoding="utf-8", newline="\n") as lines:
-                for number, picture in enumerate(_render(assets, options, _draw_scene, options.scenes)):
-                    (out / "images" / f"scene_{number:06d}.jpg").write_bytes(picture.jpeg)
+        for kind, count in ((_SCENES, options.scenes), (_CROPS, options.crops)):
+            if not count:
+                continue
+            (out / kind.folder).mkdir(parents=True, exist_ok=True)
+            with (out / kind.labels).open("w", encoding="utf-8", newline="\n") as lines:
+                for number, picture in enumerate(_render(assets, options, kind.draw, count)):
+                    path = kind.path(number)
+                    (out / path).write_bytes(picture.jpeg)
                     lines.write(picture.record + "\n")
-                    words, legible = words + picture.words, legible + picture.legible
-                    progress()
-        if options.crops:
-            (out / "words").mkdir(parents=True, exist_ok=True)
-            with (out / "words" / "labels.tsv").open("w", encoding="utf-8", newline="\n") as lines:
-                for number, picture in enumerate(_render(assets, options, _draw_crop, options.crops)):
-                    name = f"word_{number:06d}.jpg"
-                    (out / "words" / name).write_bytes(picture.jpeg)
-                    lines.write(f"{name}\t{picture.record}\n")
-                    progress()
+                    done += 1
+                    if kind is _SCENES:
+                        words += len(picture.words) + picture.illegible
+                        legible += len(picture.words)
+                    progress(done, path, picture.words)
+            _remove_from(out, kind, count)
     except OSError as error:
         raise WriteError(f"cannot write renderings to {out}: {error}") from error
     return DatasetSummary(options.scenes, words, legible, options.crops)
+
+
+def _remove_from(out: Path, kind: _Kind, count: int) -> None:
+    """Delete the pictures from number ``count`` on: an earlier call rendered more."""
+    for path in out.glob(f"{kind.folder}/{kind.stem}_*.jpg"):
+        number = path.stem.removeprefix(f"{kind.stem}_")
+        if number.isdecimal() and int(number) >= count:
+            path.unlink()
 
 
 def scene_record(image: str, scene: Scene) -> str:
@@ -154,10 +168,9 @@ def _draw_in_worker(draw: _Draw, number: int) -> _Picture:
 
 def _draw_scene(renderer: Renderer, options: DatasetOptions, number: int) -> _Picture:
     scene = renderer.scene(number, (options.size, options.size), options.difficulty)
-    record = scene_record(f"images/scene_{number:06d}.jpg", scene)
-    return _Picture(
-        _encode_jpeg(scene.image), record, len(scene.words), sum(word.legible for word in scene.words)
-    )
+    readable = tuple(word.transcript for word in scene.words if word.legible)
+    record = scene_record(_SCENES.path(number), scene)
+    return _Picture(_encode_jpeg(scene.image), record, readable, len(scene.words) - len(readable))
 
 
 def _draw_crop(renderer: Renderer, options: DatasetOptions, number: int) -> _Picture:
@@ -173,7 +186,26 @@ def _draw_crop(renderer: Renderer, options: DatasetOptions, number: int) -> _Pic
         x0, y0 = np.maximum(word.polygon.min(0) - margin, 0).astype(int)
         x1, y1 = np.ceil(word.polygon.max(0) + margin).astype(int)
         image = np.ascontiguousarray(image[y0 : max(y1, y0 + 2), x0 : max(x1, x0 + 2)])
-    return _Picture(_encode_jpeg(image), word.transcript if word is not None else "")
+    transcript = word.transcript if word is not None else ""
+    record = f"{Path(_CROPS.path(number)).name}\t{transcript}"
+    return _Picture(_encode_jpeg(image), record, (transcript,) if transcript else ())
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of picture: where it lies in the folder of the dataset, and what draws it."""
+
+    folder: str
+    stem: str
+    labels: str
+    draw: _Draw
+
+    def path(self, number: int) -> str:
+        return f"{self.folder}/{self.stem}_{number:06d}.jpg"
+
+
+_SCENES = _Kind("images", "scene", "annotations.jsonl", _draw_scene)
+_CROPS = _Kind("words", "word", "words/labels.tsv", _draw_crop)
 
 
 def _encode_jpeg(image: Image) -> bytes:

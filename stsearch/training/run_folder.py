@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from stsearch.config import StageConfig
 from stsearch.dataclass_io import to_dict
-from stsearch.errors import DataError, WriteError
-from stsearch.models.scene_text import SceneTextModel
+from stsearch.errors import WriteError
+from stsearch.training.checkpoint import replacing_folder, write_state
+from stsearch.training.run_clock import RunClock
+from stsearch.training.stage import StageInProgress
 from stsearch.weights.card import Card, find_weights, read_card
 from stsearch.weights.io import save_model
 
@@ -43,11 +42,10 @@ def start_card(card: Card, resumed: Path | None, init: Path | None) -> tuple[Car
 class RunFolder:
     """The folder of a run: last/, best/, log.jsonl."""
 
-    def __init__(self, out: Path, card: Card, earlier_minutes: float) -> None:
+    def __init__(self, out: Path, card: Card, earlier_minutes: float, clock: RunClock) -> None:
         self.out, self.card = out, card
-        self._earlier_minutes = earlier_minutes
-        self.started = time.monotonic()
-        self.saved = self.started
+        self._earlier_minutes, self._clock = earlier_minutes, clock
+        self.saved = time.monotonic()
 
     def open(self, options: object) -> None:
         """Make the folder and begin its log, or append to it.
@@ -61,10 +59,6 @@ class RunFolder:
         except OSError as error:
             raise WriteError(f"cannot write to {self.out}: {error}") from error
 
-    def minutes(self) -> float:
-        """Return how long this run has taken."""
-        return (time.monotonic() - self.started) / 60
-
     def log(self, row: Mapping[str, Any]) -> None:  # Any: JSON
         """Add a line to log.jsonl."""
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
@@ -73,39 +67,32 @@ class RunFolder:
     def write(
         self,
         name: str,
-        model: SceneTextModel,
-        stage: StageConfig,
+        running: StageInProgress,
         done: int,
         metrics: Mapping[str, Any] | None = None,  # Any: JSON
+        progress: Mapping[str, Any] | None = None,  # Any: JSON
     ) -> None:
-        """Write ``model`` with a card that records ``done`` steps of ``stage``, and new figures."""
+        """Write the checkpoint ``name``; whatever ends the process, the one before or this one is whole.
+
+        Args:
+            name: last or best.
+            running: its averaged weights are written.
+            done: steps of its stage, for the card.
+            metrics: new figures for the card.
+            progress: of the run; with it goes what resuming needs.
+
+        Raises:
+            WriteError: the disk is full, or the folder may not be written to.
+        """
+        stage = running.config
         stages = self.card.training.get("stages", {}) | {stage.name: to_dict(stage) | {"done": done}}
-        minutes = round(self._earlier_minutes + self.minutes(), 1)
+        minutes = round(self._earlier_minutes + self._clock.elapsed_s() / 60, 1)
         training = self.card.training | {"stages": stages, "minutes": minutes}
         told = self.card.metrics | dict(metrics or {})
         card = dataclasses.replace(self.card, training=training, metrics=told)
-        self.card = save_model(self.out / name, model, card)
-
-    def save_state(self, state: Mapping[str, Any]) -> None:  # Any: tensors and numbers
-        """Write the state that resuming needs into last/."""
-        self.saved = time.monotonic()
-        part = self.out / "last" / "optimizer.pt.part"
-        try:
-            torch.save(dict(state), part)
-            part.replace(part.with_suffix(""))
-        except (OSError, RuntimeError) as error:
-            raise WriteError(f"cannot write {part}: {error}") from error
-
-    def load_state(self, device: torch.device) -> dict[str, Any]:  # Any: as above
-        """Return the state that :meth:`save_state` wrote.
-
-        Raises:
-            DataError: it is gone.
-        """
-        path = self.out / "last" / "optimizer.pt"
-        if not path.is_file():
-            raise DataError(
-                f"{path} is missing: this run cannot be resumed; start a new one with --init {path.parent}"
-            )
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        return state
+        with replacing_folder(self.out / name) as folder:
+            with running.averaged():
+                self.card = save_model(folder, running.model, card)
+            if progress is not None:
+                write_state(folder, {**progress, **running.state()})
+                self.saved = time.monotonic()

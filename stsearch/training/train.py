@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,64 +15,25 @@ from stsearch.config import Preset, StageConfig
 from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.errors import UsageError
-from stsearch.evaluation.recognition import WordReport
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.spotting.spotter import Spotter
 from stsearch.synth.renderer import load_assets
 from stsearch.training.batches import Batch, BatchDataset, TrainingData
+from stsearch.training.checkpoint import finish_replacing, read_state
 from stsearch.training.detected_outlines import add_detected_outlines
-from stsearch.training.finalize import card_metrics, measure
+from stsearch.training.finalize import card_metrics
+from stsearch.training.judge import Judge
 from stsearch.training.memory import keep_freed_memory
+from stsearch.training.options import Progress, Report, TrainOptions
 from stsearch.training.presets import load_preset, select_stages
+from stsearch.training.run_clock import RunClock, StageClock
 from stsearch.training.run_folder import RunFolder, start_card
 from stsearch.training.stage import StageInProgress
-from stsearch.training.validation import Validation, validate, validate_reading
-from stsearch.types import Sample
 from stsearch.weights.card import Card
 from stsearch.weights.clip_init import load_clip
 from stsearch.weights.io import load_model, pick_device, start_from
 
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """Options of one training run."""
-
-    out: Path  # the run's folder: last/, best/, log.jsonl
-    preset: str = "tiny"
-    config: Path | None = None  # TOML put over the preset
-    stage: str = "all"
-    init: Path | None = None  # weights to start from
-    clip_pretrained: tuple[str, ...] = ()  # openai, or files: CLIP weights to start from
-    resume: bool = False
-    data: tuple[Path, ...] = ()  # labelled photographs
-    val: tuple[Path, ...] = ()
-    val_crops: tuple[Path, ...] = ()
-    crops: tuple[Path, ...] = ()  # folders of word crops with labels.tsv
-    fonts: Path | None = None
-    backgrounds: Path | None = None
-    words: Path | None = None
-    max_minutes: float | None = None
-    steps: int | None = None  # instead of the stage's own number
-    workers: int = 2
-    device: str = "auto"
-    seed: int = 1
-    compile: bool = False  # the backbone, by torch.compile: minutes to start, for long runs on a GPU
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Progress of a run, to be shown."""
-
-    step: int
-    steps: int
-    losses: dict[str, float] = field(default_factory=dict)
-    samples_per_s: float = 0.0
-    eta_s: float = 0.0
-    message: str = ""
-
-
-Report = Callable[[Progress], None]
-REPORT_EVERY = 50  # steps
+LOG_EVERY = 50  # steps
 OUTLINES_EVERY = 100  # photographs
 NORM_BATCHES = 30  # that normalisation statistics are measured on
 
@@ -86,21 +46,36 @@ def train(options: TrainOptions, report: Report) -> Card:
         TrainingError: a loss is no longer finite.
         WriteError: a checkpoint cannot be written; what was written before is intact.
     """
-    if options.clip_pretrained and (options.resume or options.init is not None):
-        other = "--resume" if options.resume else "--init"
-        raise UsageError(f"{other} brings weights of its own: drop it, or drop --clip-pretrained")
+    options.check()
+    clock = RunClock(options.max_minutes)
     preset = load_preset(options.preset, options.config)
     stages = select_stages(preset, options.stage)
+    _check_out(options.out, options.resume)
+    report(Progress(at="reading the labelled data", eta_s=clock.left_s() if clock.is_limited else None))
     data = load_training_data(options)
     val = tuple(sample for folder in options.val for sample in read_dataset(folder))
     val_crops = tuple(item for folder in options.val_crops for item in read_words(folder))
-    run = _Run(options, preset, data, val, val_crops, report)
+    run = _Run(options, preset, data, Judge(val, val_crops, clock, report), report)
     run.start()
     for stage in stages:
         run.train_stage(dataclasses.replace(stage, steps=options.steps or stage.steps))
-        if run.out_of_time():
+        if run.is_stopped:
             break
     return run.finish()
+
+
+def _check_out(out: Path, resume: bool) -> None:
+    """Check that there is a checkpoint where one is to be resumed, and none elsewhere.
+
+    Raises:
+        UsageError: it is not so.
+    """
+    last = out / "last"
+    finish_replacing(last)
+    if resume and not (last / "card.json").is_file():
+        raise UsageError(f"there is nothing to resume in {out}, it has no checkpoint yet: drop --resume")
+    if not resume and last.exists():
+        raise UsageError(f"{last} exists: go on with --resume, or choose another --out")
 
 
 def load_training_data(options: TrainOptions) -> TrainingData:
@@ -138,29 +113,25 @@ class _Run:
         options: TrainOptions,
         preset: Preset,
         data: TrainingData,
-        val: tuple[Sample, ...],
-        val_crops: tuple[tuple[Path, str], ...],
+        judge: Judge,
         report: Report,
     ) -> None:
-        self.options, self.data, self.report = options, data, report
-        self.val, self.val_crops = val, val_crops
+        self.options, self.data, self.judge, self.report = options, data, judge, report
+        self.clock = judge.clock
         self.device = pick_device(options.device)
         self.model = self._start_model(preset).to(self.device)
         if options.compile:
             self.model.backbone.compile()
-        self.images = 0  # seen in this run
+        self.is_stopped = False  # by the clock, before the last step of a stage
         self.done: dict[str, int] = {}  # steps done, a stage
         self.best: dict[str, float] = {}  # validation figure, a stage
         card = Card(self.model.config, training=_describe(options, data))
         resumed = options.out / "last" if options.resume else None
-        self.folder = RunFolder(options.out, *start_card(card, resumed, options.init))
+        self.folder = RunFolder(options.out, *start_card(card, resumed, options.init), self.clock)
 
     def _start_model(self, preset: Preset) -> SceneTextModel:
-        last = self.options.out / "last"
         if self.options.resume:
-            return load_model(str(last), "cpu")[0]
-        if last.exists():
-            raise UsageError(f"{last} exists: go on with --resume, or choose another --out")
+            return load_model(str(self.options.out / "last"), "cpu")[0]
         torch.manual_seed(self.options.seed)
         if self.options.init is None:
             if preset.model.prompts is not None and preset.model.prompts.frozen:
@@ -170,39 +141,38 @@ class _Run:
                 load_clip(model, self.options.clip_pretrained)
             elif preset.model.prompts is not None and not all(s.text_rate for s in preset.stages):
                 message = "the text tower is random and some stages leave it so: see --clip-pretrained"
-                self.report(Progress(0, 0, message=message))
+                self.report(Progress(message=message))
             return model
         model, fresh = start_from(preset.model, str(self.options.init))
         if fresh:
             message = f"not in {self.options.init}, so random at first: {', '.join(fresh)}"
-            self.report(Progress(0, 0, message=message))
+            self.report(Progress(message=message))
         return model
 
     def start(self) -> None:
-        """Open the log, and keep the memory of freed tensors on a CPU."""
+        """Open the log, keep the memory of freed tensors on a CPU, and see how long figures take."""
         if self.device.type == "cpu":
             keep_freed_memory()
         self.folder.open(self.options)
+        self.judge.expect(self.model)
 
     def finish(self) -> Card:
-        """Measure the best checkpoint on all validation photographs; return its card with the figures."""
+        """Measure the best checkpoint on validation photographs; return its card with the figures."""
         best = self.options.out / "best"
-        if not self.val or not best.exists():
+        if not self.judge.val or not best.exists():
+            place = best if best.exists() else self.options.out / "last"
+            unmeasured = "" if best.exists() else "; without --val they were not measured"
+            self.report(Progress(message=f"The weights are in {place}{unmeasured}"))
             return self.folder.card
-        card, result = measure(best, self.options.val, self.options.val_crops, str(self.device))
-        self.report(Progress(0, 0, message=result.summary()))
+        card, result = self.judge.measure(best, self.options, str(self.device))
+        self.report(Progress(message=f"The weights are in {best}. They reach: {result.summary()}"))
         self.folder.log({"event": "final", **dataclasses.asdict(result)})
         return card
-
-    def out_of_time(self) -> bool:
-        """Return whether the run has used its minutes."""
-        limit = self.options.max_minutes
-        return limit is not None and self.folder.minutes() >= limit
 
     def train_stage(self, stage: StageConfig) -> None:
         """Train one stage from where it stands to its last step or to the end of the run's time.
 
-        An interrupt leaves a checkpoint to resume, and is raised again.
+        An interrupt leaves a checkpoint to resume once there is a step to keep, and is raised again.
         """
         running = StageInProgress(self.model, stage, self.options.seed)
         if self.options.resume:
@@ -210,32 +180,44 @@ class _Run:
         try:
             self._run_steps(running)
         except KeyboardInterrupt:
-            self._save(running)
+            if stage.name in self.done:
+                self._save(running)
+                self._say_how_to_go_on(stage)
             raise
         running.finish()
 
     def _run_steps(self, running: StageInProgress) -> None:
         stage = running.config
         first = self.done.get(stage.name, 0)
+        self._report(stage, first, "preparing its data")
         data = self._data_for(stage)
         if stage.freeze_norms and not first:
             self._measure_norms(running)
-        begun, fraction = time.monotonic(), first / stage.steps
+        self._report(stage, first, "drawing the first batch")
+        clock = StageClock(self.clock, first, stage.steps)
         running.begin_training()
+        samples = 0
         for step, batch in enumerate(self._batches(data, stage, first), start=first):
-            share = self._share(stage, step, begun, fraction)
-            losses = running.take_step(batch, step, share)
+            losses = running.take_step(batch, step, clock.share(step))
+            clock.count(step)
             self.done[stage.name] = step + 1
-            self.images += len(batch.images)
-            if step % REPORT_EVERY == 0:
-                self._report(stage, step, losses, share)
-            over = step + 1 == stage.steps or share >= 1
+            samples += len(batch.images)
+            self._report_step(stage, step, losses, samples / max(clock.elapsed_s(), 1e-6), clock.eta_s(step))
+            over = clock.is_over(step)
             if over or (step + 1) % stage.validate_every == 0:
                 self._validate(running, step)
             if over or time.monotonic() - self.folder.saved > 60 * stage.checkpoint_minutes:
                 self._save(running)
             if over:
-                return
+                break
+        self.is_stopped = self.done[stage.name] < stage.steps
+        if self.is_stopped:
+            self._say_how_to_go_on(stage)
+
+    def _say_how_to_go_on(self, stage: StageConfig) -> None:
+        done = f"{self.done[stage.name]:,} of {stage.steps:,} steps of the stage {stage.name} are done"
+        more = f"the same command with --resume goes on from {self.options.out / 'last'}"
+        self.report(Progress(message=f"{done}; {more}"))
 
     def _data_for(self, stage: StageConfig) -> TrainingData:
         if not (stage.reads_crops and stage.detected_outlines):
@@ -247,7 +229,7 @@ class _Run:
 
         def report(done: int) -> None:
             if done % OUTLINES_EVERY == 0 or done == total:
-                self.report(Progress(0, 0, message=f"outlined the words of {done} of {total} photographs"))
+                self.report(Progress(message=f"outlined the words of {done} of {total} photographs"))
 
         return TrainingData(
             self.data.assets,
@@ -274,19 +256,10 @@ class _Run:
         measured = dataclasses.replace(stage, canvases=scenes or stage.canvases, steps=NORM_BATCHES)
         running.measure_norms(self._batches(self.data, measured, 0))
 
-    def _share(self, stage: StageConfig, step: int, begun: float, fraction: float) -> float:
-        """Return the share of the stage that is over, by steps or by time, whichever is larger."""
-        by_steps = (step + 1) / stage.steps
-        if self.options.max_minutes is None:
-            return by_steps
-        # Time spent on checkpoints and validations counts: a run of M minutes ends after M minutes.
-        allowed = self.options.max_minutes * 60 - (begun - self.folder.started)
-        return max(by_steps, fraction + (1 - fraction) * (time.monotonic() - begun) / max(allowed, 1))
-
     def _validate(self, running: StageInProgress, step: int) -> None:
         stage = running.config
         with running.averaged():
-            result = self._judge(stage)
+            result = self.judge.validate(self.model, stage)
         running.begin_training()
         if result is None:
             return
@@ -297,46 +270,34 @@ class _Run:
         if result.figure > self.best.get(stage.name, -1.0):
             self.best[stage.name] = result.figure
             sets = self.options.val_crops if stage.reads_crops else self.options.val
-            self._write("best", running, card_metrics(result, sets))
-
-    def _judge(self, stage: StageConfig) -> Validation | WordReport | None:
-        """Validate the part that the stage trains; None without data for it."""
-        if stage.reads_crops:
-            return validate_reading(self.model, self.val_crops) if self.val_crops else None
-        if not self.val or stage.weights.contrastive:  # which trains neither detection nor reading
-            return None
-        return validate(self.model, self.val[:: stage.validate_stride], detect=stage.validates_detection)
+            self.folder.write("best", running, step + 1, card_metrics(result, sets))
 
     def _save(self, running: StageInProgress) -> None:
         """Write last/: averaged weights, usable as they are, and the state to resume from."""
-        self._write("last", running)
-        self.folder.save_state({"done": self.done, "best": self.best, **running.state()})
+        done = self.done[running.config.name]
+        self.folder.write("last", running, done, progress={"done": self.done, "best": self.best})
 
     def _restore(self, running: StageInProgress) -> None:
-        state = self.folder.load_state(self.device)
+        state = read_state(self.options.out / "last", self.device)
         self.done, self.best = state["done"], state["best"]
         running.restore(state)
 
-    def _write(
-        self,
-        name: str,
-        running: StageInProgress,
-        metrics: dict[str, Any] | None = None,  # Any: JSON
-    ) -> None:
-        stage = running.config
-        with running.averaged():
-            self.folder.write(name, self.model, stage, self.done[stage.name], metrics)
+    def _report(self, stage: StageConfig, step: int, what: str) -> None:
+        eta_s = self.clock.left_s() if self.clock.is_limited else None
+        self.report(Progress(step, stage.steps, eta_s=eta_s, at=f"stage {stage.name}: {what}"))
 
-    def _report(self, stage: StageConfig, step: int, losses: dict[str, float], share: float) -> None:
-        elapsed = 60 * self.folder.minutes()
+    def _report_step(
+        self, stage: StageConfig, step: int, losses: dict[str, float], rate: float, eta_s: float | None
+    ) -> None:
         rounded = {name: round(value, 4) for name, value in losses.items()}
-        rate = round(self.images / max(elapsed, 1e-6), 1)
-        row = {
-            "event": "step",
-            "stage": stage.name,
-            "step": step,
-            "seconds": round(elapsed, 1),
-            "images_per_s": rate,
-        }
-        self.folder.log(row | rounded)
-        self.report(Progress(step, stage.steps, rounded, rate, elapsed * (1 - share) / max(share, 1e-6)))
+        if step % LOG_EVERY == 0:
+            row = {
+                "event": "step",
+                "stage": stage.name,
+                "step": step,
+                "seconds": round(self.clock.elapsed_s(), 1),
+                "images_per_s": round(rate, 1),
+            }
+            self.folder.log(row | rounded)
+        at = f"stage {stage.name}"
+        self.report(Progress(step + 1, stage.steps, rounded, round(rate, 1), eta_s, at=at))

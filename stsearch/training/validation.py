@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from stsearch.errors import UsageError
 from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER
 from stsearch.evaluation.metrics import match_detections, mean_average_precision
 from stsearch.evaluation.predictions import Predictions, predict
+from stsearch.evaluation.query_rules import LABELLED_WORDS
 from stsearch.evaluation.recognition import WordReport, evaluate_words
 from stsearch.evaluation.scoring import Report, photo_scores, score
 from stsearch.geometry.polygons import word_size
@@ -22,6 +23,7 @@ from stsearch.models.scene_text import SceneTextModel
 from stsearch.search.query_encoder import QueryEncoder
 from stsearch.spotting.proposals import suppress_overlaps
 from stsearch.spotting.spotter import Spotter
+from stsearch.text.charset import normalize
 from stsearch.types import Sample
 from stsearch.weights.card import Card
 
@@ -79,17 +81,36 @@ class DetectionResults:
     recall: dict[str, float]  # by class of height
 
 
-def validate(model: SceneTextModel, samples: Sequence[Sample], detect: bool) -> Validation:
+def thin_out(samples: Sequence[Sample], stride: int) -> tuple[Sample, ...]:
+    """Return every photograph of number 0, ``stride`` and so on; at least one has a word to search for."""
+    kept = tuple(samples[::stride])
+    if any(map(_holds_query, kept)):
+        return kept
+    return (*kept, *[sample for sample in samples if _holds_query(sample)][:1])
+
+
+def _holds_query(sample: Sample) -> bool:
+    parts = (part for word in sample.words if word.legible for part in word.transcript.split())
+    return any(len(normalize(part)) >= LABELLED_WORDS.min_length for part in parts)
+
+
+def validate(
+    model: SceneTextModel,
+    samples: Sequence[Sample],
+    detect: bool,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Validation:
     """Measure ``model`` on ``samples``, with the best weights of the ranking.
 
     Args:
         model: In any state; a copy with folded batch normalisation runs.
         samples: Labelled photographs.
         detect: Whether to run detection; else only labelled words are read.
+        progress: Called with the number of photographs done.
     """
     spotter, encoder = Spotter(TorchSceneEngine(model), Card(model.config).info), make_query_encoder(model)
     result = validate_labelled(spotter, samples, encoder)
-    return add_detection(result, predict_and_tune(spotter, samples, encoder)) if detect else result
+    return add_detection(result, predict_and_tune(spotter, samples, encoder, progress)) if detect else result
 
 
 def validate_labelled(spotter: Spotter, samples: Sequence[Sample], encoder: QueryEncoder) -> Validation:
@@ -103,9 +124,14 @@ def validate_labelled(spotter: Spotter, samples: Sequence[Sample], encoder: Quer
     )
 
 
-def predict_and_tune(spotter: Spotter, samples: Sequence[Sample], encoder: QueryEncoder) -> DetectionResults:
+def predict_and_tune(
+    spotter: Spotter,
+    samples: Sequence[Sample],
+    encoder: QueryEncoder,
+    progress: Callable[[int], None] = lambda done: None,
+) -> DetectionResults:
     """Find and read the words of ``samples``, and choose the weights of the ranking on them."""
-    predictions = predict(spotter, samples)
+    predictions = predict(spotter, samples, progress)
     recall = recall_by_height(samples, predictions, spotter.info.longer_side)
     return DetectionResults(predictions, *_tune_weights(samples, predictions, encoder), recall)
 
@@ -124,12 +150,16 @@ def add_detection(result: Validation, detected: DetectionResults) -> Validation:
     )
 
 
-def validate_reading(model: SceneTextModel, items: Sequence[tuple[Path, str]]) -> WordReport:
+def validate_reading(
+    model: SceneTextModel,
+    items: Sequence[tuple[Path, str]],
+    progress: Callable[[int], None] = lambda done: None,
+) -> WordReport:
     """Measure the recognizer of ``model`` on word crops and their labels, each read once."""
     spotter = Spotter(TorchSceneEngine(model), Card(model.config).info)
     if spotter.recognizer is None:
         raise UsageError(f"model {model.config.name} has no recognizer to measure")
-    return evaluate_words(spotter.recognizer, items)
+    return evaluate_words(spotter.recognizer, items, progress)
 
 
 def make_query_encoder(model: SceneTextModel) -> QueryEncoder:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stsearch.checksums import file_sha256
 from stsearch.config import ModelConfig
-from stsearch.dataclass_io import from_dict
+from stsearch.dataclass_io import from_dict, parse_json
 from stsearch.errors import StsearchError, WeightsError
 from stsearch.types import ModelInfo
 
 CARD_FORMAT = 1
+CHECKSUM = "checksum"
+"""The key under which a card has the checksum of all else that it says."""
 MODEL_FILE, RECOGNIZER_FILE = "model.safetensors", "recognizer.safetensors"
 
 
@@ -104,18 +107,29 @@ def find_by_sha256(sha256: str, name: str) -> str:
     )
 
 
+def card_checksum(values: Mapping[str, Any]) -> str:  # Any: JSON
+    """Return the SHA-256 of what a card says, whatever its line breaks and the order of its keys."""
+    said = {name: value for name, value in values.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
 def read_card(folder: Path) -> Card:
-    """Read ``folder``/card.json.
+    """Read ``folder``/card.json, and compare it with its checksum; a card of before there was one has none.
 
     Raises:
-        WeightsError: the card is damaged, or was written by a newer version.
+        WeightsError: the card is damaged or was changed, or was written by a newer version.
     """
     path = folder / "card.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
         if values.get("format") != CARD_FORMAT:
             raise WeightsError(
                 f"{path} has format {values.get('format')!r}, this version reads {CARD_FORMAT}: upgrade"
+            )
+        if values.pop(CHECKSUM, None) not in (None, card_checksum(values)):
+            raise WeightsError(
+                f"{path} does not match its checksum: it is damaged, then install the weights again, or was"
+                f" changed; if you did so on purpose, take the line {CHECKSUM!r} out of it"
             )
         config = from_dict(ModelConfig, values.pop("config"), f"{path}: config")
         return Card(config=config, **values)

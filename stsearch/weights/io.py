@@ -23,9 +23,11 @@ from stsearch.errors import DeviceError, UsageError, WeightsError, WriteError
 from stsearch.models.recognizer import Recognizer, build_recognizer
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.weights.card import (
+    CHECKSUM,
     MODEL_FILE,
     RECOGNIZER_FILE,
     Card,
+    card_checksum,
     checked,
     find_weights,
     read_card,
@@ -162,8 +164,10 @@ def add_graphs(folder: Path, card: Card, files: Sequence[Path]) -> Card:
 
 
 def _write_card(folder: Path, card: Card) -> None:
+    values = to_dict(card)
+    values[CHECKSUM] = card_checksum(values)
     part = folder / "card.json.part"
-    part.write_text(json.dumps(to_dict(card), indent=1) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     part.replace(folder / "card.json")
 
 

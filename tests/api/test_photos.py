@@ -16,7 +16,7 @@ from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, LetterEncoder, m
 import stsearch
 from stsearch.errors import DeviceError, GalleryNotFoundError, UsageError, WeightsError
 from stsearch.gallery.gallery import Gallery
-from stsearch.indexing.indexer import Progress
+from stsearch.indexing.progress import Progress
 from stsearch.types import ModelInfo
 
 

@@ -151,6 +151,12 @@ def test_a_line_that_is_not_json_names_the_file_and_the_line(tmp_path: Path) -> 
         read_house(folder)
 
 
+def test_a_line_that_is_nested_deeply_names_the_file_and_the_line(tmp_path: Path) -> None:
+    (tmp_path / "annotations.jsonl").write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(DataError, match=r"annotations\.jsonl:1: it is nested too deeply"):
+        read_house(tmp_path)
+
+
 def test_a_photograph_that_is_missing_is_named(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "set", image="images/b.jpg")
     with pytest.raises(DataError, match=r"annotations\.jsonl:1: no photograph .*b\.jpg"):

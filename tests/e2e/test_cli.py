@@ -1,13 +1,12 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -18,8 +17,9 @@ from program import ROOT, Cli
 from stsearch import errors
 from stsearch.cli import app, signals
 from stsearch.cli import train as train_command
+from stsearch.training.options import Progress, Report, TrainOptions
 
-COMMANDS = ("index", "search", "models", "train", "eval", "synth")
+COMMANDS = ("index", "search", "models", "train", "eval", "synth", "doctor")
 HEAVY = ("cv2", "hnswlib", "open_clip", "scipy", "shapely", "torch")
 
 
@@ -47,6 +47,16 @@ def program_that_raises(error: BaseException) -> typer.Typer:
         pytest.param(errors.WriteError("no"), 15, id="write"),
         pytest.param(KeyboardInterrupt(), 130, id="Ctrl-C"),
         pytest.param(typer.Exit(1), 1, id="no match"),
+        pytest.param(ModuleNotFoundError("No module named 'torch'", name="torch.nn"), 2, id="no torch"),
+        pytest.param(ModuleNotFoundError("No module named 'tooth'", name="tooth"), 70, id="no such module"),
+        pytest.param(MemoryError(), 14, id="no memory for Python or numpy"),
+        pytest.param(OSError(errno.ENOMEM, "Cannot allocate memory"), 14, id="no memory for a mapping"),
+        pytest.param(RuntimeError("std::bad_alloc"), 14, id="no memory for OpenVINO"),
+        pytest.param(
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+            14,
+            id="no memory for torch on a CPU",
+        ),
     ],
 )
 def test_every_ending_has_its_exit_code(error: BaseException, code: int) -> None:
@@ -151,64 +161,45 @@ def test_help_imports_nothing_heavy() -> None:
     assert {*HEAVY, "numpy"} & set(done.stdout.splitlines()[-1].split()) == set()
 
 
-@dataclass(frozen=True)
-class Progress:
-    step: int
-    steps: int
-    losses: dict[str, float]
-    samples_per_s: float
-    eta_s: float
-    message: str = ""
-
-
 @pytest.fixture
-def training(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+def training(monkeypatch: pytest.MonkeyPatch) -> list[TrainOptions]:
     """Put a training loop in place that notes its options and reports one step."""
-    noted: dict[str, object] = {}
+    noted: list[TrainOptions] = []
 
-    def train(options: dict[str, object], report: Callable[[Progress], None]) -> None:
-        noted.update(options)
-        report(Progress(20, 100, {"ctc": 1.25, "similarity": 0.5}, 164.6, 75.2, "saved runs/a/last"))
+    def train(options: TrainOptions, report: Report) -> None:
+        noted.append(options)
+        losses = {"ctc": 1.25, "similarity": 0.5}
+        report(Progress(20, 100, losses, 164.6, 75.2, "saved runs/a/last", "stage words"))
 
     module = ModuleType("stsearch.training.train")
-    vars(module).update(TrainOptions=dict, train=train)
+    vars(module).update(train=train)
     monkeypatch.setitem(sys.modules, "stsearch.training.train", module)
+    monkeypatch.setattr(TrainOptions, "check", lambda options: None)
     return noted
 
 
-def test_train_hands_its_options_to_the_training_loop(training: dict[str, object]) -> None:
+def test_train_hands_its_options_to_the_training_loop(training: list[TrainOptions]) -> None:
     line = "train --out runs/a --preset cr50 --stage words --resume --data a --data b --val c --seed 7"
     line += " --compile"
     assert app.run(app.app, line.split()) == 0
-    assert training == {
-        "out": Path("runs/a"),
-        "preset": "cr50",
-        "config": None,
-        "stage": "words",
-        "init": None,
-        "clip_pretrained": (),
-        "val_crops": (),
-        "resume": True,
-        "data": (Path("a"), Path("b")),
-        "val": (Path("c"),),
-        "crops": (),
-        "fonts": None,
-        "backgrounds": None,
-        "words": None,
-        "max_minutes": None,
-        "steps": None,
-        "workers": 2,
-        "device": "auto",
-        "seed": 7,
-        "compile": True,
-    }
+    assert training == [
+        TrainOptions(
+            out=Path("runs/a"),
+            preset="cr50",
+            stage="words",
+            resume=True,
+            data=(Path("a"), Path("b")),
+            val=(Path("c"),),
+            seed=7,
+            compile=True,
+        )
+    ]
 
 
 @pytest.mark.usefixtures("training")
-def test_train_writes_plain_lines_when_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_writes_its_messages_when_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     app.run(app.app, ["train", "--out", "runs/a"])
-    shown = "step 20/100 · ctc 1.250 · similarity 0.500 · 165 samples/s · ETA 0:01:15"
-    assert capsys.readouterr() == ("", f"saved runs/a/last\n{shown}\n")
+    assert capsys.readouterr() == ("", "saved runs/a/last\n")
 
 
 @pytest.mark.usefixtures("training")
@@ -223,7 +214,17 @@ def test_train_reports_json_lines_on_stdout(capsys: pytest.CaptureFixture[str]) 
         "samples_per_s": 164.6,
         "eta_s": 75.2,
         "message": "saved runs/a/last",
+        "at": "stage words",
     }
+
+
+def test_json_lines_of_training_come_once_a_second_and_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = train_command._json_lines(iter([0.0, 0.0, 0.5, 1.0, 1.0, 1.1]).__next__)
+    for step in range(1, 5):
+        report(Progress(step, 4))
+    assert [json.loads(line)["step"] for line in capsys.readouterr().out.splitlines()] == [1, 3, 4]
 
 
 @pytest.mark.usefixtures("training")
@@ -235,13 +236,12 @@ def test_train_draws_a_bar_on_a_terminal(
     output, shown = capsys.readouterr()
     assert output == ""
     assert "saved runs/a/last" in shown
-    assert "20/100 ctc 1.250" in shown
+    assert "20/100 steps · 0:01:15 left · ctc 1.250 · similarity 0.500" in shown
+    assert "stage words" in shown
 
 
-def test_a_log_gets_a_line_every_30_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    clock = iter([0.0, 0.0, 29.9, 30.0, 30.0, 31.0]).__next__
-    report = train_command._lines(clock)
-    for step in range(1, 5):
-        report(Progress(step, 9, {}, 1, 1))  # type: ignore[arg-type]  # a stand-in
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.split(" ")[1] for line in lines] == ["1/9", "3/9"]
+def test_train_refuses_a_missing_folder_before_torch_is_imported() -> None:
+    code = "import sys; from stsearch.cli import app\n"
+    code += "print(app.run(app.app, ['train', '--out', 'a', '--data', 'no']), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("2 False\n", "error: --data: there is no folder no\n")

@@ -110,7 +110,7 @@ def fake_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stsearch.spotting.load.load_recognizer_runner", lambda *_: reader)
     monkeypatch.setattr(
         "stsearch.evaluation.recognition.evaluate_words",
-        lambda reader, items, augment: WordReport(len(list(items)), 0.5, 0.75, 9.0, 0.6, 0.8),
+        lambda reader, items, progress, augment: WordReport(len(list(items)), 0.5, 0.75, 9.0, 0.6, 0.8),
     )
 
 

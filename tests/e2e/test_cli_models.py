@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from gallery_fixtures import Done, Run
 from train_fixtures import write_crops, write_photographs
+from weights_fixtures import change_card
 
 from stsearch.cli import app
 from stsearch.config import ModelConfig
@@ -43,9 +44,7 @@ def with_reader(shipped: Path) -> Path:
     """Return weights with a recognizer, as far as their card says."""
     folder = shutil.copytree(shipped / "micro", shipped / "reads")
     (folder / "recognizer.safetensors").write_bytes(b"tensors")
-    card = json.loads((folder / "card.json").read_text())
-    card["recognizer_sha256"] = "26cc73f9fbf623d9a49bbf3f3d88f70195f2de68d7f25b5161f6700e6644cf44"
-    (folder / "card.json").write_text(json.dumps(card))
+    change_card(folder, recognizer_sha256="26cc73f9fbf623d9a49bbf3f3d88f70195f2de68d7f25b5161f6700e6644cf44")
     return folder
 
 
@@ -85,8 +84,7 @@ def test_the_list_in_json_lines_has_exact_numbers(run: Run, shipped: Path) -> No
 def test_weights_that_were_never_measured_are_listed_without_a_figure(
     run: Run, shipped: Path, metrics: object
 ) -> None:
-    card = shipped / "micro" / "card.json"
-    card.write_text(json.dumps({**json.loads(card.read_text()), "metrics": metrics}))
+    change_card(shipped / "micro", metrics=metrics)
     assert run().out.split("\t")[3] == "-"
 
 
@@ -100,7 +98,20 @@ def test_a_damaged_card_does_not_hide_other_weights(run: Run, shipped: Path, wit
 def test_show_prints_the_card(run: Run, shipped: Path) -> None:
     done = run("show", "micro")
     assert done.code == 0
-    assert json.loads(done.out) == json.loads((shipped / "micro" / "card.json").read_text())
+    card = json.loads((shipped / "micro" / "card.json").read_text())
+    del card["checksum"]
+    assert json.loads(done.out) == card
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("0123", "1023"), ("0.6543", "0.9543")], ids=["characters", "a figure"]
+)
+def test_verify_notices_a_changed_card(run: Run, shipped: Path, before: str, after: str) -> None:
+    card = shipped / "micro" / "card.json"
+    card.write_text(card.read_text().replace(before, after))
+    done = run("verify", "micro")
+    assert (done.code, done.out) == (13, "")
+    assert f"{card} does not match its checksum" in done.err
 
 
 @pytest.mark.usefixtures("shipped")

@@ -55,6 +55,10 @@ def test_a_path_is_admitted_by_a_glob_for_it_or_for_a_folder_it_lies_in(
         ("2023-12", "2024-01-01T00:00:00", False),
         ("2024-02-29", "2024-02-29T23:59:59", True),
         ("2024-02-29", "2024-03-01T00:00:00", False),
+        ("9999", "9999-12-31T23:59:59", True),
+        ("9999-12", "9999-12-31T23:59:59", True),
+        ("9999-12-31", "9999-12-31T23:59:59", True),
+        ("9999", "9998-12-31T23:59:59", False),
     ],
 )
 def test_since_and_until_the_same_date_admit_what_was_taken_in_it(
@@ -77,9 +81,7 @@ def test_a_file_of_an_absurd_time_is_of_the_first_moment() -> None:
     assert not PhotoFilter(since=datetime(1971, 1, 1)).admits(absurd)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "20", "2024-1", "2024-02-30", "0000", "9999", "2024-05-17T10:00", "May"]
-)
+@pytest.mark.parametrize("text", ["", "20", "2024-1", "2024-02-30", "0000", "2024-05-17T10:00", "May"])
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"is not a valid date \(.*\): give a year, a month or a day"):
         span(text)

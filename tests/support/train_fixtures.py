@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from stsearch.training.train import Progress
+from stsearch.training.options import Progress
 from stsearch.types import Scene
 
 MICRO = """

@@ -40,15 +40,38 @@ def test_two_processes_write_the_bytes_of_one(tmp_path: Path) -> None:
 
 
 def test_annotations_name_every_picture_with_its_size(tmp_path: Path) -> None:
-    calls: list[None] = []
-    summary = write_dataset(load_assets(), tmp_path, SMALL, lambda: calls.append(None))
+    summary = write_dataset(load_assets(), tmp_path, SMALL)
     records = [json.loads(line) for line in (tmp_path / "annotations.jsonl").read_text().splitlines()]
     assert [r["image"] for r in records] == [f"images/scene_00000{i}.jpg" for i in range(3)]
     assert {(r["height"], r["width"]) for r in records} == {(128, 128)}
     assert all(shape_of(tmp_path / r["image"]) == (128, 128, 3) for r in records)
     assert sum(len(r["instances"]) for r in records) == summary.words
     assert sum(i["legible"] for r in records for i in r["instances"]) == summary.legible
-    assert len(calls) == 7
+
+
+def test_progress_names_every_picture_and_the_words_that_can_be_read_on_it(tmp_path: Path) -> None:
+    told: list[tuple[int, str, tuple[str, ...]]] = []
+    options = DatasetOptions(2, 1, seed=5, size=128, difficulty=0.5)
+    write_dataset(load_assets(), tmp_path, options, lambda *step: told.append((*step[:2], tuple(step[2]))))
+    assert [(done, path) for done, path, _ in told] == [
+        (1, "images/scene_000000.jpg"),
+        (2, "images/scene_000001.jpg"),
+        (3, "words/word_000000.jpg"),
+    ]
+    records = [json.loads(line) for line in (tmp_path / "annotations.jsonl").read_text().splitlines()]
+    legible = [tuple(i["transcript"] for i in r["instances"] if i["legible"]) for r in records]
+    [label] = (tmp_path / "words" / "labels.tsv").read_text().splitlines()
+    assert [words for *_, words in told] == [*legible, (label.split("\t")[1],)]
+
+
+def test_nothing_is_left_of_a_longer_earlier_run(tmp_path: Path) -> None:
+    write_dataset(load_assets(), tmp_path / "again", SMALL)
+    (tmp_path / "again" / "images" / "scene_of_mine.jpg").write_text("not rendered")
+    shorter = DatasetOptions(1, 1, seed=5, size=128, difficulty=0.5)
+    for name in ("again", "fresh"):
+        write_dataset(load_assets(), tmp_path / name, shorter)
+    kept = {"images/scene_of_mine.jpg": b"not rendered"}
+    assert contents(tmp_path / "again") == contents(tmp_path / "fresh") | kept
 
 
 def test_word_crops_have_a_transcript_each(tmp_path: Path) -> None:

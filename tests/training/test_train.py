@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,8 +21,9 @@ from stsearch.evaluation.predictions import Predictions
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.training.batches import collate
 from stsearch.training.objective import joint_loss
+from stsearch.training.options import Progress, TrainOptions
 from stsearch.training.schedule import MovingAverage, find_batch_norms, learning_rate, measure_norms
-from stsearch.training.train import Progress, TrainOptions, load_training_data, train
+from stsearch.training.train import load_training_data, train
 from stsearch.training.validation import Validation, recall_by_height, validate
 from stsearch.types import Scene, TextInstance
 from stsearch.weights.card import read_card
@@ -30,7 +33,8 @@ STAGE = StageConfig("words", (), 10)
 
 
 def interrupt(progress: Progress) -> None:
-    raise KeyboardInterrupt
+    if progress.losses:
+        raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -95,6 +99,72 @@ def test_a_resumed_run_goes_on_to_the_same_weights(options: TrainOptions, tmp_pa
     assert read_card(parts.out / "last").sha256 == read_card(whole.out / "last").sha256
 
 
+def test_the_end_says_where_the_weights_are_and_what_they_reach(options: TrainOptions) -> None:
+    messages: list[str] = []
+    train(dataclasses.replace(options, steps=1), lambda progress: messages.append(progress.message))
+    assert messages[-1].startswith(f"The weights are in {options.out / 'best'}. They reach: validation (1 ph")
+
+
+def test_the_end_without_validation_says_where_the_weights_are(options: TrainOptions) -> None:
+    messages: list[str] = []
+    run = dataclasses.replace(options, steps=1, val=())
+    train(run, lambda progress: messages.append(progress.message))
+    assert messages[-1] == f"The weights are in {options.out / 'last'}; without --val they were not measured"
+
+
+def test_a_run_whose_minutes_are_over_keeps_a_step_and_says_how_to_go_on(options: TrainOptions) -> None:
+    messages: list[str] = []
+    run = dataclasses.replace(options, stage="all", max_minutes=0.0)
+    train(run, lambda progress: messages.append(progress.message))
+    assert read_card(options.out / "last").training["stages"]["words"]["done"] == 1
+    assert any(
+        line.startswith("1 of 3 steps of the stage words are done; the same command with --resume")
+        for line in messages
+    )
+
+
+def test_every_step_is_reported_and_what_comes_before_the_first(options: TrainOptions) -> None:
+    told: list[tuple[int, str]] = []
+    train(
+        dataclasses.replace(options, max_minutes=60.0),
+        lambda progress: told.append((progress.step, progress.at)) if progress.at else None,
+    )
+    assert told[:4] == [
+        (0, "reading the labelled data"),
+        (0, "trying how long validation takes"),
+        (0, "stage words: preparing its data"),
+        (0, "stage words: drawing the first batch"),
+    ]
+    assert [step for step, at in told if at == "stage words"] == [1, 2, 3]
+    assert (0, "validating on 0 of 1 photographs") in told
+
+
+def test_a_run_with_minutes_knows_the_time_left_from_the_beginning(options: TrainOptions) -> None:
+    left: list[float | None] = []
+    train(dataclasses.replace(options, max_minutes=60.0), lambda progress: left.append(progress.eta_s))
+    assert left[0] == pytest.approx(3600, abs=60)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"data": (Path("no/photos"),)}, "--data: there is no folder no/photos", id="data"),
+        pytest.param({"val": (Path("no:weak"),)}, "--val: there is no folder no", id="weak labels"),
+        pytest.param({"crops": (Path("no"),)}, "--crops: there is no folder no", id="crops"),
+        pytest.param({"val_crops": (Path(),)}, r"--val-crops: there is no labels.tsv in \.", id="labels"),
+        pytest.param({"fonts": Path("no")}, "--fonts: there is no folder no", id="fonts"),
+        pytest.param({"words": Path("no.tsv")}, r"--words: there is no file no\.tsv", id="words"),
+        pytest.param({"config": Path("no.toml")}, r"--config: there is no file no\.toml", id="config"),
+    ],
+)
+def test_what_is_missing_is_refused_before_anything_is_made(
+    options: TrainOptions, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        train(dataclasses.replace(options, **changes), silent)
+    assert not options.out.exists()
+
+
 def test_partial_and_weak_labels_are_trained_on_as_their_folders_are_named(
     options: TrainOptions, labelled_folder: Path
 ) -> None:
@@ -112,6 +182,35 @@ def test_a_run_is_not_overwritten(options: TrainOptions) -> None:
     (options.out / "last").mkdir(parents=True)
     with pytest.raises(UsageError, match="--resume"):
         train(options, silent)
+
+
+def test_a_checkpoint_killed_between_two_renames_is_resumed(options: TrainOptions) -> None:
+    run = dataclasses.replace(options, steps=1, val=())
+    train(run, silent)
+    (options.out / "last").rename(options.out / ".last.old")
+    shutil.copytree(options.out / ".last.old", options.out / ".last.new")
+    with pytest.raises(UsageError, match="--resume"):
+        train(run, silent)
+    train(dataclasses.replace(run, steps=2, resume=True), silent)
+    assert read_card(options.out / "last").training["stages"]["words"]["done"] == 2
+
+
+def test_there_is_nothing_to_resume_in_an_empty_folder(options: TrainOptions) -> None:
+    options.out.mkdir()
+    with pytest.raises(UsageError, match="nothing to resume"):
+        train(dataclasses.replace(options, resume=True), silent)
+
+
+def test_an_interrupt_before_the_first_step_leaves_no_checkpoint(
+    options: TrainOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press_ctrl_c(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stsearch.training.stage.StageInProgress.take_step", press_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        train(options, silent)
+    assert [path.name for path in options.out.iterdir()] == ["log.jsonl"]
 
 
 def test_resuming_without_the_optimizer_says_how_to_go_on(options: TrainOptions) -> None:

@@ -12,8 +12,9 @@ from stsearch.config import ModelConfig
 from stsearch.errors import UsageError
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.training.batches import Batch, BatchDataset
+from stsearch.training.options import TrainOptions
 from stsearch.training.presets import load_preset, select_stages
-from stsearch.training.train import TrainOptions, load_training_data, train
+from stsearch.training.train import load_training_data, train
 from stsearch.types import Scene
 from stsearch.weights.card import Card
 from stsearch.weights.io import load_model, save_model

@@ -22,8 +22,9 @@ from stsearch.models.text_encoder import tokenize
 from stsearch.training.batches import collate
 from stsearch.training.losses import contrastive_loss
 from stsearch.training.objective import joint_loss
+from stsearch.training.options import Progress, TrainOptions
 from stsearch.training.presets import load_preset
-from stsearch.training.train import Progress, TrainOptions, train
+from stsearch.training.train import train
 from stsearch.types import Scene, WordLabel
 from stsearch.weights.card import read_card
 from stsearch.weights.io import load_model, save_model

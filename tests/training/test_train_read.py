@@ -19,8 +19,9 @@ from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.spotting.load import load_recognizer_runner, load_spotter
 from stsearch.training.crops import CropBatch
 from stsearch.training.objective import total_loss
+from stsearch.training.options import TrainOptions
 from stsearch.training.schedule import parameter_groups
-from stsearch.training.train import TrainOptions, train
+from stsearch.training.train import train
 from stsearch.types import Scene
 from stsearch.weights.card import read_card
 from stsearch.weights.io import load_model

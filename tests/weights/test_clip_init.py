@@ -20,7 +20,8 @@ from stsearch.errors import UsageError, WeightsError
 from stsearch.models.prompts import TextPrompt
 from stsearch.models.scene_text import SceneTextModel, build_model, freeze_prompts
 from stsearch.models.text_encoder import ClipTextEncoder, tokenize
-from stsearch.training.train import TrainOptions, train
+from stsearch.training.options import TrainOptions
+from stsearch.training.train import train
 from stsearch.weights.clip_init import load_clip
 
 NAME = "micro-clip"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from weights_fixtures import change_card
 
 from stsearch.config import ModelConfig
 from stsearch.errors import DeviceError, WeightsError, WriteError
@@ -61,9 +62,28 @@ def test_missing_tensors_are_named(saved: Path) -> None:
         load_query_encoder(str(saved))
 
 
-def change_card(folder: Path, **values: object) -> None:
-    path = folder / "card.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+def test_a_card_that_was_changed_is_noticed(saved: Path) -> None:
+    path = saved / "card.json"
+    said = json.loads(path.read_text())
+    characters = said["config"]["embedder"]["characters"]
+    said["config"]["embedder"]["characters"] = characters[::-1]
+    path.write_text(json.dumps(said))
+    with pytest.raises(WeightsError, match="does not match its checksum"):
+        load_query_encoder(str(saved))
+
+
+def test_a_card_from_before_there_was_a_checksum_is_read(saved: Path) -> None:
+    path = saved / "card.json"
+    said = json.loads(path.read_text())
+    del said["checksum"]
+    path.write_text(json.dumps(said))
+    assert read_card(saved).known_failures == ["mirrors"]
+
+
+def test_the_order_of_a_card_does_not_matter_to_its_checksum(saved: Path) -> None:
+    path = saved / "card.json"
+    path.write_text(json.dumps(dict(reversed(json.loads(path.read_text()).items()))))
+    assert read_card(saved).known_failures == ["mirrors"]
 
 
 def test_a_newer_card_is_refused(saved: Path) -> None:
@@ -81,6 +101,14 @@ def test_a_card_with_an_unknown_setting_is_refused(saved: Path) -> None:
 def test_a_card_that_is_no_json_is_refused(saved: Path) -> None:
     (saved / "card.json").write_text("{")
     with pytest.raises(WeightsError, match=r"card\.json is damaged"):
+        read_card(saved)
+
+
+@pytest.mark.parametrize("depth", [100, 500, 100_000])
+def test_a_card_that_is_nested_deeply_is_damaged(saved: Path, depth: int) -> None:
+    path = saved / "card.json"
+    path.write_text(path.read_text().replace('"training": {}', f'"training": {"[" * depth}{"]" * depth}'))
+    with pytest.raises(WeightsError, match="nested too deeply"):
         read_card(saved)
 
 
