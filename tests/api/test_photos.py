@@ -55,6 +55,15 @@ def test_a_folder_is_indexed_and_searched_in_a_few_lines(tmp_path: Path, letters
     assert (photos.report.new, steps[-1].done) == (1, 1)
 
 
+def test_where_nothing_matches_the_answer_says_what_does(signs: Path) -> None:
+    with stsearch.open(signs) as photos:
+        found = photos.find("cofee", exact=True)
+        assert found.hits == photos.search("cofee", exact=True) == []
+        assert [hit.transcript for hit in found.nearly] == ["Coffee"]
+        (advice, *_others) = [each for each in found.advice if each.fuzzy]
+        assert photos.search(advice.query, fuzzy=advice.fuzzy)[0].transcript == "Coffee"
+
+
 def test_the_manifest_says_what_found_the_words(tmp_path: Path, letters: None) -> None:
     (tmp_path / "a.png").write_bytes(photo_bytes("exit"))
     stsearch.index(tmp_path).close()

@@ -13,10 +13,13 @@ from train_fixtures import write_crops, write_photographs
 from stsearch.errors import UsageError
 from stsearch.evaluation.benchmark import GroundTruth
 from stsearch.evaluation.catalogue import BENCHMARKS
-from stsearch.evaluation.scoring import score
+from stsearch.evaluation.predictions import Predictions
+from stsearch.evaluation.scoring import Report, score
 from stsearch.models.recognizer import Recognizer
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.search.calibration import match_probability
+from stsearch.search.query_encoder import QueryEncoder
+from stsearch.training import finalize
 from stsearch.training.finalize import calibrate, measure
 from stsearch.types import Sample, Scene
 from stsearch.weights.card import Card
@@ -50,15 +53,20 @@ def test_the_card_holds_the_figures_of_all_sets_together_and_of_each(
 
 
 @pytest.mark.slow
-def test_weights_measured_again_are_calibrated_alike(
-    micro_model: SceneTextModel, word_scene: Scene, tmp_path: Path
+def test_weights_measured_again_are_calibrated_by_their_raw_scores(
+    micro_model: SceneTextModel, word_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "weights"
-    save_model(folder, micro_model, Card(micro_model.config))
-    photographs = write_photographs(tmp_path / "one", word_scene, 3)
-    first, _ = measure(folder, [photographs], device="cpu")
-    again, _ = measure(folder, [photographs], device="cpu")
-    assert first.config.calibration == again.config.calibration
+    fitted: list[QueryEncoder] = []
+
+    def watched(truth: GroundTruth, predictions: Predictions, encoder: QueryEncoder) -> Report:
+        fitted.append(encoder)
+        return score(truth, predictions, encoder)
+
+    monkeypatch.setattr(finalize, "score", watched)
+    micro_model.config = dataclasses.replace(micro_model.config, calibration=((0.0, 0.5), (0.0, 0.5)))
+    save_model(tmp_path / "weights", micro_model, Card(micro_model.config))
+    measure(tmp_path / "weights", [write_photographs(tmp_path / "one", word_scene, 3)], device="cpu")
+    assert {encoder.info.calibration for encoder in fitted} == {()}
 
 
 def test_sets_of_one_name_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
