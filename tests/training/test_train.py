@@ -17,15 +17,14 @@ from train_fixtures import MICRO, silent
 from stsearch.config import LossWeights, ModelConfig, StageConfig
 from stsearch.datasets.labelled_folder import read_dataset
 from stsearch.errors import DataError, TrainingError, UsageError, WriteError
-from stsearch.evaluation.predictions import Predictions
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.training.batches import collate
 from stsearch.training.objective import joint_loss
 from stsearch.training.options import Progress, TrainOptions
 from stsearch.training.schedule import MovingAverage, find_batch_norms, learning_rate, measure_norms
 from stsearch.training.train import load_training_data, train
-from stsearch.training.validation import Validation, recall_by_height, validate
-from stsearch.types import Scene, TextInstance
+from stsearch.training.validation import validate
+from stsearch.types import Scene
 from stsearch.weights.card import read_card
 from stsearch.weights.io import load_model
 
@@ -313,21 +312,6 @@ def test_validation_without_detection_reads_labelled_words_only(
     assert (result.photos, result.queries, result.labelled_map) == (1, 1, 1.0)
     assert result.figure == result.labelled_map
     assert "labelled words" in result.summary()
-
-
-def test_recall_is_told_apart_by_the_height_of_words(labelled_folder: Path) -> None:
-    [sample] = read_dataset(labelled_folder)
-    word = sample.words[0]  # 32 pixels high, 64 where the photograph is read at twice its size
-    found = TextInstance(word.polygon, 1.0, "hello", 1.0, np.zeros(8, np.float32))
-    seen = Predictions({sample.image: [found]}, "", 0.0)
-    missed = Predictions({sample.image: []}, "", 0.0)
-    assert recall_by_height([sample], seen, 128) == {"32-64": 1.0}
-    assert recall_by_height([sample], missed, 256) == {"64-128": 0.0}
-
-
-def test_a_class_of_words_that_is_mostly_missed_is_a_weakness() -> None:
-    result = Validation(1, 1, 0.5, 0.5, recall_by_height={"8-16": 0.2, "16-32": 0.9})
-    assert result.weaknesses == ["words 8-16 px high: only 20% detected"]
 
 
 def test_the_model_of_a_preset_is_what_its_file_says(options: TrainOptions) -> None:
