@@ -11,8 +11,8 @@ The public names load on first use, so ``import stsearch`` costs nothing and doe
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # importing typing would take most of the time until Ctrl-C is answered quietly
 if TYPE_CHECKING:
     from stsearch.api.jobs import evaluate, evaluate_words, index, train
     from stsearch.api.model import ImageQuery, Model, available_models, load

@@ -24,7 +24,7 @@ QUIET_S = 30.0
 """A log file gets a line this often: enough to see life, too few to drown the messages."""
 
 _WINDOW_S = 60.0  # that the rate is measured over
-_BAR_WIDTH = 24
+_BAR_WIDTH, _MIN_BAR_WIDTH = 24, 6
 _WORDS_KEPT = 40
 
 
@@ -133,9 +133,11 @@ class ProgressDisplay:
         from rich.text import Text
 
         step = self._step
-        bar = ProgressBar(step.total or None, step.done, width=_BAR_WIDTH, pulse=not step.total)
+        counts = Text(self._counts(), no_wrap=True, overflow="ellipsis")
+        width = min(max(options.max_width - counts.cell_len - 1, _MIN_BAR_WIDTH), _BAR_WIDTH)
+        bar = ProgressBar(step.total or None, step.done, width=width, pulse=not step.total)
         row = Table.grid(padding=(0, 1))
-        row.add_row(bar, Text(self._counts(), no_wrap=True, overflow="ellipsis"))
+        row.add_row(bar, counts)
         yield row
         below = Text(output.printable(step.at), style="dim", no_wrap=True, overflow="ellipsis")
         below.truncate(options.max_width // 2)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from types import FrameType
-from typing import NoReturn
+
+TYPE_CHECKING = False  # as in the package: what is imported here delays the answer to the first Ctrl-C
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import NoReturn
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
@@ -55,6 +57,7 @@ def _is_importing(module: object) -> bool:
 
 def leave(code: int) -> NoReturn:
     """End the process without waiting for threads, under which the interpreter would abort."""
-    with suppress(Exception):  # the signal may have come while it was written to
+    try:
         sys.stderr.flush()
-    os._exit(code)
+    finally:  # the signal may have come while it was written to
+        os._exit(code)

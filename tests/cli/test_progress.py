@@ -113,6 +113,13 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert all(cell_len(line) <= width for line in lines)
 
 
+def test_a_narrow_terminal_shortens_the_bar_before_the_counts() -> None:
+    clock = Clock()
+    display = ProgressDisplay("photos", clock=clock)
+    run(display, clock, [(1.0, Step(1, 300)), (3.0, Step(2, 300))])
+    assert drawn(display, 54)[0].endswith(" 2/300 photos · 2.0 s each · 0:09:56 left")
+
+
 def test_the_last_words_scroll_by_with_the_newest_at_the_right() -> None:
     display = ProgressDisplay("photos", clock=Clock())
     display.show(Step(1, 2, at="a.jpg", read=["COFFEE", "OPEN"]))

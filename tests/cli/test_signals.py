@@ -37,3 +37,9 @@ def test_a_signal_during_an_import_ends_the_process_at_once(
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import slow_module"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == code
+
+
+def test_little_is_imported_before_ctrl_c_is_answered_quietly() -> None:
+    code = "import sys, stsearch.cli.signals; print({'contextlib', 'typing'} & set(sys.modules))"
+    command = [sys.executable, "-S", "-c", code]  # without what site-packages imports
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
