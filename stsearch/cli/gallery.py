@@ -108,7 +108,7 @@ def _folder(index: Path | None) -> Path:
     """Return the folder of the gallery that is meant."""
     from stsearch.gallery import registry
 
-    return registry.choose(index, Path.cwd(), registry.data_home(os.environ))
+    return registry.choose(index, Path.cwd(), registry.data_home(os.environ), output.note)
 
 
 def _facts(gallery: Gallery) -> dict[str, object]:

@@ -124,7 +124,7 @@ class Manifest:
             raise GalleryNotFoundError(
                 f"no gallery in {folder}; make one with: stsearch index FOLDER"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise GalleryDamagedError(
                 f"{path} is damaged ({error}); remake it with: stsearch rebuild --index {folder}"
             ) from error
