@@ -29,6 +29,7 @@ from stsearch.gallery.records import (
     Record,
     Spotted,
     array_faults,
+    is_inside,
     row_checksum,
 )
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
@@ -50,8 +51,8 @@ class Catalog:
         WriteError: the disk is full or the file may not be written to (also from every method).
     """
 
-    def __init__(self, path: Path, create: bool = False) -> None:
-        self._database = Database(path, MIGRATIONS, COLUMNS, create)
+    def __init__(self, path: Path, create: bool = False, reads_only: bool = False) -> None:
+        self._database = Database(path, MIGRATIONS, COLUMNS, create, reads_only)
         self.format = len(MIGRATIONS)
 
     def close(self) -> None:
@@ -79,7 +80,7 @@ class Catalog:
 
     def paths(self) -> list[str]:
         """Return the path of every file, readable or not."""
-        return [os.fsdecode(path) for path, *_ in sorted(self._database.all("images"))]
+        return [self._path(path) for path, *_ in sorted(self._database.all("images"))]
 
     def holds(self, sha256: str) -> bool:
         """Return whether a content with this checksum has been read."""
@@ -91,12 +92,14 @@ class Catalog:
 
     def dated_photos(self) -> list[DatedPhoto]:
         """Return every photograph that was read, by path."""
-        with self._database.snapshot():
-            taken = {row[0]: row[4] for row in self._database.all("contents")}
-            rows = sorted(row for row in self._database.all("images") if row[4] is not None)
+        contents, images = self._database.consistently(
+            lambda: (self._database.all("contents"), self._database.all("images"))
+        )
+        taken = {row[0]: row[4] for row in contents}
         return [
-            DatedPhoto(PhotoFile(os.fsdecode(path), *stat), content, taken.get(content))
-            for path, *stat, _, content, _ in rows
+            DatedPhoto(PhotoFile(self._path(path), *stat), content, taken.get(content))
+            for path, *stat, _, content, _ in sorted(images)
+            if content is not None
         ]
 
     def remove(self, paths: Iterable[str]) -> None:
@@ -111,7 +114,7 @@ class Catalog:
     def failures(self) -> list[Failed]:
         """Return the files that could not be read, by path."""
         rows = sorted(row for row in self._database.all("images") if row[3] == "failed")
-        return [Failed(PhotoFile(os.fsdecode(path), *stat), reason) for path, *stat, _, _, reason in rows]
+        return [Failed(PhotoFile(self._path(path), *stat), reason) for path, *stat, _, _, reason in rows]
 
     def counts(self) -> Counts:
         """Return the numbers of photographs, failed files and instances."""
@@ -125,28 +128,27 @@ class Catalog:
         """Return the number of instances, without reading them."""
         return self._database.total("instances")[0]
 
-    def version(self) -> int:
-        """Return a number that changes when another process has written to the catalog."""
-        [[number]] = self._database.rows("PRAGMA data_version")
-        return int(number)
+    def version(self) -> object:
+        """Return what changes when another process has written to the catalog."""
+        return self._database.version()
 
     def paths_of(self, contents: Iterable[int]) -> dict[int, list[str]]:
         """Return the paths of each of ``contents``; a content that is gone has no entry."""
         wanted = list(contents)
-        with self._database.snapshot():
+
+        def read() -> dict[int, list[str]]:
             files: dict[int, int] = dict(
                 self._database.rows_among("SELECT id, files FROM contents WHERE id IN ({})", wanted)
             )
-            rows = sorted(self._database.among("images", "content_id", wanted))
-        paths: dict[int, list[str]] = {content: [] for content in files}
-        for path, *_, content, _ in rows:
-            paths.setdefault(content, []).append(os.fsdecode(path))
-        for content, names in paths.items():
-            if len(names) != files.get(content):
-                raise self._database.damaged(
-                    f"content {content} has {len(names)} files, not {files.get(content)}"
-                )
-        return paths
+            paths: dict[int, list[str]] = {content: [] for content in files}
+            for path, *_, content, _ in sorted(self._database.among("images", "content_id", wanted)):
+                paths.setdefault(content, []).append(self._path(path))
+            for content, names in paths.items():
+                if len(names) != files.get(content):
+                    raise self.damaged(f"content {content} has {len(names)} files, not {files.get(content)}")
+            return paths
+
+        return self._database.consistently(read)
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
         """Return the details of each of the instances ``ids``; a removed one has no entry."""
@@ -169,11 +171,14 @@ class Catalog:
 
     def instance_ids(self, after: int = 0) -> NDArray[np.int64]:
         """Return the ids of all instances above ``after``, ascending."""
-        with self._database.snapshot():
+
+        def read() -> NDArray[np.int64]:
             ids = self._ids("SELECT id FROM instances WHERE id > {} ORDER BY id", [after])
             if after == 0 and len(ids) != self.words():
-                raise self._database.damaged(f"it has {len(ids)} instances, not {self.words()}")
-        return ids
+                raise self.damaged(f"it has {len(ids)} instances, not {self.words()}")
+            return ids
+
+        return self._database.consistently(read)
 
     def ids_reading(self, words: Iterable[str]) -> NDArray[np.int64]:
         """Return the ids of the instances whose folded transcript is one of ``words``."""
@@ -234,7 +239,7 @@ class Catalog:
         """
         try:
             with self._database.snapshot():
-                yield from self._database.file_faults()
+                yield from self._database.faults()
                 for table in COLUMNS:
                     for row in self._database.examined(table):
                         yield from [row] if isinstance(row, str) else self._array_faults(table, row, dim)
@@ -304,6 +309,13 @@ class Catalog:
             ],
         )
         return content
+
+    def _path(self, stored: bytes) -> str:
+        """Return the path of a file, which lies in the folder of photographs and nowhere else."""
+        path = os.fsdecode(stored)
+        if not is_inside(path):
+            raise self.damaged(f"the path {path!r} leads out of the folder of photographs")
+        return path
 
     def _unpack(self, posteriors: bytes) -> bytes:
         try:

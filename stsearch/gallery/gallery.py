@@ -82,7 +82,7 @@ class Gallery:
         self._all_instances: InstanceTable | None = None
         self._details = DetailCache(catalog)
         self._store: _OpenStore | None = None
-        self._version_read = -1  # version of the catalog when instances were read last
+        self._version_read: object = None  # version of the catalog when instances were read last
 
     @classmethod
     def open(cls, path: Path | str, notify: Notify = _ignore) -> Self:
@@ -100,7 +100,7 @@ class Gallery:
         inside = given / registry.FOLDER_NAME
         folder = inside if registry.is_gallery(inside) else given
         manifest = Manifest.read(folder)  # first: an old catalog would be migrated beside a newer manifest
-        return cls(folder, manifest, Catalog(folder / registry.CATALOG_NAME), notify)
+        return cls(folder, manifest, Catalog(folder / registry.CATALOG_NAME, reads_only=True), notify)
 
     @classmethod
     def create(

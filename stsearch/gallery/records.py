@@ -143,6 +143,15 @@ class Counts:
     words: int
 
 
+def is_inside(path: str) -> bool:
+    """Return whether a relative path names something inside the folder it starts from.
+
+    >>> is_inside("a/b.jpg"), is_inside("a/../../b.jpg"), is_inside("/etc/passwd")
+    (True, False, False)
+    """
+    return bool(path) and not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
+
+
 def row_checksum(*values: object) -> int:
     """Return the CRC-32 of the values of a row, their types and lengths included.
 
