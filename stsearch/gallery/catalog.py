@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,17 @@ from stsearch.gallery.records import (
     Spotted,
     array_faults,
     is_inside,
+    read_outline,
     row_checksum,
+    unpack_posteriors,
 )
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
 from stsearch.text.charset import normalize
 from stsearch.types import Polygon
 
 __all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
+
+Read = TypeVar("Read")
 
 
 class Catalog:
@@ -154,10 +158,10 @@ class Catalog:
         """Return the details of each of the instances ``ids``; a removed one has no entry."""
         return {
             row[0]: Detail(
-                self._polygon(row[2]),
+                self._checked(read_outline, row[2]),
                 row[3],
                 tuple(byte / 255 for byte in row[8]),
-                self._unpack(row[9]),
+                self._checked(unpack_posteriors, row[9]),
             )
             for row in self._database.among("instances", "id", ids)
         }
@@ -166,7 +170,7 @@ class Catalog:
         """Return outline and transcript of all instances of each of ``contents``, most confident first."""
         found: dict[int, list[tuple[Polygon, str]]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):  # as they were added
-            found.setdefault(row[1], []).append((self._polygon(row[2]), row[4]))
+            found.setdefault(row[1], []).append((self._checked(read_outline, row[2]), row[4]))
         return found
 
     def instance_ids(self, after: int = 0) -> NDArray[np.int64]:
@@ -198,14 +202,12 @@ class Catalog:
         instances, contents, transcripts, confidences, vectors = (
             zip(*rows, strict=True) if rows else ((),) * 5
         )
-        stored = self._array(b"".join(vectors), np.float16, (len(rows), dim)).astype(np.float32)
-        lengths = np.linalg.norm(stored, axis=1, keepdims=True)  # rounding to float16 changed them a little
         return InstanceTable(
             np.asarray(instances, np.int64),
             np.asarray(contents, np.int64),
             tuple(transcripts),
             np.asarray(confidences, np.float32),
-            stored / np.maximum(lengths, 1e-6),
+            self._vectors(vectors, dim),
         )
 
     def manifest_copy(self) -> str | None:
@@ -242,7 +244,7 @@ class Catalog:
                 yield from self._database.faults()
                 for table in COLUMNS:
                     for row in self._database.examined(table):
-                        yield from [row] if isinstance(row, str) else self._array_faults(table, row, dim)
+                        yield from [row] if isinstance(row, str) else self._forged(table, row, dim)
                 for (content,) in self._database.rows(
                     "SELECT id FROM contents WHERE files !="
                     " (SELECT count(*) FROM images WHERE content_id = contents.id)"
@@ -252,11 +254,14 @@ class Catalog:
         except GalleryDamagedError as error:
             yield str(error)
 
-    def _array_faults(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
+    def _forged(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
+        """Yield a sentence for each value of a row that is wrong though its checksum holds."""
         if table == "instances":
             number, _, polygon, _, transcript, _, _, vector, characters, posteriors = row
             for fault in array_faults(polygon, transcript, vector, characters, posteriors, dim):
                 yield f"instance {number}: {fault}"
+        if table == "images" and not is_inside(os.fsdecode(row[0])):
+            yield f"the path {os.fsdecode(row[0])!r} leads out of the folder of photographs"
 
     def _add_one(self, record: Record) -> None:
         content = reason = None
@@ -317,19 +322,19 @@ class Catalog:
             raise self.damaged(f"the path {path!r} leads out of the folder of photographs")
         return path
 
-    def _unpack(self, posteriors: bytes) -> bytes:
+    def _checked(self, read: Callable[[bytes], Read], stored: bytes) -> Read:
+        """Return what ``read`` makes of ``stored``; a ValueError of it is damage."""
         try:
-            return zlib.decompress(posteriors) if posteriors else b""
-        except zlib.error as error:
-            raise self._database.damaged("stored CTC posteriors cannot be unpacked") from error
-
-    def _polygon(self, blob: bytes) -> Polygon:
-        return self._array(blob, np.float32, (-1, 2)).astype(np.float32)
-
-    def _array(
-        self, blob: bytes, kind: type[np.floating[Any]], shape: tuple[int, int]
-    ) -> NDArray[np.floating[Any]]:
-        try:
-            return np.frombuffer(blob, kind).reshape(shape)
+            return read(stored)
         except ValueError as error:
-            raise self._database.damaged("a stored array has another length") from error
+            raise self.damaged(str(error)) from error
+
+    def _vectors(self, stored: Sequence[bytes], dim: int) -> NDArray[np.float32]:
+        """Return (N, dim) float32, unit rows; rounding to float16 changed their lengths a little."""
+        if any(len(each) != 2 * dim for each in stored):
+            raise self.damaged("a stored array has another length")
+        vectors = np.frombuffer(b"".join(stored), np.float16).reshape(len(stored), dim).astype(np.float32)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(lengths).all():
+            raise self.damaged("a vector is not finite")
+        return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +29,8 @@ from stsearch.gallery.records import row_checksum
 __all__ = ["Database", "Row"]
 
 _CHUNK = 500  # values in one IN (...); SQLite allows at least 999
+
+_TYPES = {"INTEGER": int, "REAL": float, "TEXT": str, "BLOB": bytes}  # SQLite takes any value anywhere
 
 _UNCERTAIN = (GalleryDamagedError, GalleryUnreadableError, WriteError)
 """What reading without locks may end with because another process is writing: believed under a lock alone."""
@@ -70,6 +73,7 @@ class Database:
         self._with_locks: Connection | None = None
         self._now: Connection | None = None  # the one that a consistent reading goes through
         self._unknown_versions = 0
+        self._types: dict[str, set[tuple[type, ...]]] = {}  # of the values of a row, by table
         if create:
             _make_file(path)
         try:
@@ -156,9 +160,9 @@ class Database:
 
         def read() -> list[Row]:
             rows = self.rows_among(statement, wanted)
-            for *row, checksum in rows:
-                if row_checksum(*row) != checksum:
-                    raise self.damaged(_mismatch(table, row))
+            for row in rows:
+                if fault := self._fault(table, row):
+                    raise self.damaged(fault)
             return [row[:-1] for row in rows]
 
         return self.consistently(read)
@@ -167,13 +171,13 @@ class Database:
         """Yield the rows of a whole table without their checksums; for a damaged one, a sentence."""
         count = total = 0
         # NOT INDEXED: a damaged index omits rows
-        for *row, checksum in self._stream(f"SELECT {self._tables[table]} FROM {table} NOT INDEXED"):
+        for row in self._stream(f"SELECT {self._tables[table]} FROM {table} NOT INDEXED"):
             count += 1
-            if row_checksum(*row) == checksum:
-                total += checksum
-                yield tuple(row)
+            if fault := self._fault(table, row):
+                yield fault
             else:
-                yield _mismatch(table, row)
+                total += row[-1]
+                yield row[:-1]
         if (count, total) != self.total(table):
             yield f"{table} has {count} rows, and not those that were written"
 
@@ -237,6 +241,24 @@ class Database:
 
     def _stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         return (self._now or self._locking).rows(statement, values)
+
+    def _fault(self, table: str, row: Row) -> str | None:
+        """Return in one sentence what is wrong with a row of ``table``, the checksum last; None: nothing."""
+        if table not in self._types:
+            self._types[table] = self._types_of(table)
+        if tuple(map(type, row)) not in self._types[table]:
+            return f"row {row[0]!r} of {table} holds values of other types"
+        if row_checksum(*row[:-1]) != row[-1]:
+            return f"row {row[0]!r} of {table} does not match its checksum"
+        return None
+
+    def _types_of(self, table: str) -> set[tuple[type, ...]]:
+        """Return the types that the values of a row of ``table`` may have together."""
+        declared = {
+            name: [_TYPES[kind], *([] if is_required or is_key else [type(None)])]
+            for _, name, kind, is_required, _, is_key in self.rows(f"PRAGMA table_info({table})")
+        }
+        return set(product(*(declared[column] for column in self._tables[table].split(", "))))
 
     def _read_through(self, connection: Connection, read: Callable[[], Result]) -> Result:
         self._now = connection
@@ -345,7 +367,3 @@ def _make_file(path: Path) -> None:
         return
     except OSError as error:
         raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def _mismatch(table: str, row: Sequence[object]) -> str:
-    return f"row {row[0]!r} of {table} does not match its checksum"
