@@ -33,6 +33,16 @@ def replacing(path: Path) -> Iterator[Path]:
             beside.unlink(missing_ok=True)
 
 
+def remove_parts(path: Path) -> None:
+    """Delete what killed processes began to write for ``path``, whose name may be a pattern.
+
+    Only for the one who may write to it now.
+    """
+    with suppress(OSError):
+        for part in path.parent.glob(f".{path.name}.*"):
+            part.unlink()
+
+
 def make_private_folder(folder: Path) -> None:
     """Make ``folder``, and its parents, readable by their user alone; one that is there stays as it is.
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from stsearch.errors import GalleryDamagedError
 from stsearch.gallery.database import Database, Row
+from stsearch.gallery.manifest import Manifest
 from stsearch.gallery.records import (
     Counts,
     DatedPhoto,
@@ -40,7 +41,10 @@ from stsearch.types import Polygon
 
 __all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
 
+Stored = TypeVar("Stored")
 Read = TypeVar("Read")
+
+_FORGETTING, _VECTOR_TAGS = "forgetting", "vector tags"  # names of states
 
 
 class Catalog:
@@ -106,14 +110,21 @@ class Catalog:
             if content is not None
         ]
 
-    def remove(self, paths: Iterable[str]) -> None:
-        """Forget the files at ``paths``, and every content that no file has any more with its instances."""
+    def remove(self, paths: Iterable[str], forget: bool = False) -> None:
+        """Remove the files at ``paths``, and every content that no file has any more with its instances.
+
+        Args:
+            paths: as ``paths`` returned them.
+            forget: remember that no byte of them may stay, until ``set_forgotten``.
+        """
         with self._database.transaction():
             encoded = ((os.fsencode(path),) for path in paths)
             self._database.execute_all("DELETE FROM images WHERE path = ?", encoded)
             self._database.execute(
                 "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM images WHERE content_id = contents.id)"
             )
+            if forget:
+                self._set_state(_FORGETTING, "not done yet")
 
     def failures(self) -> list[Failed]:
         """Return the files that could not be read, by path."""
@@ -210,24 +221,56 @@ class Catalog:
             self._vectors(vectors, dim),
         )
 
-    def manifest_copy(self) -> str | None:
-        """Return the text that ``set_manifest_copy`` stored last, None when there is none."""
+    def manifest_copy(self) -> Manifest | None:
+        """Return the part of the manifest that ``set_manifest_copy`` stored last, None when there is none."""
         for body, checksum in self._database.rows("SELECT body, checksum FROM manifest_copy"):
             if row_checksum(body) != checksum:
                 raise self._database.damaged("its copy of the manifest does not match its checksum")
-            return str(body)
+            return self._checked(Manifest.from_copy, str(body))
         return None
 
-    def set_manifest_copy(self, body: str) -> None:
-        """Store the part of the manifest that it can be remade from."""
-        if body != self.manifest_copy():
-            with self._database.transaction():
-                self._database.execute("DELETE FROM manifest_copy")
-                self._database.execute("INSERT INTO manifest_copy VALUES (?, ?)", (body, row_checksum(body)))
+    def set_manifest_copy(self, manifest: Manifest) -> None:
+        """Store the part of ``manifest`` that it can be remade from."""
+        body = manifest.copy_for_catalog()
+        with self._database.transaction():
+            self._database.execute("DELETE FROM manifest_copy")
+            self._database.execute("INSERT INTO manifest_copy VALUES (?, ?)", (body, row_checksum(body)))
+
+    @property
+    def is_forgetting(self) -> bool:
+        """Whether bytes of what was to be forgotten may still be in a file: it was interrupted."""
+        return self._state(_FORGETTING) is not None
 
     def wipe(self) -> None:
         """Rewrite the file, so that no byte of a removed record is left in it."""
         self._database.execute("VACUUM")
+
+    def set_forgotten(self) -> None:
+        """Remember that nothing is left of what was to be forgotten."""
+        with self._database.transaction():
+            self._set_state(_FORGETTING, None)
+
+    def vector_tags(self) -> list[str]:
+        """Return the tags of the vector files that were made from this catalog and may be in use.
+
+        A catalog that was restored from a backup has other tags than the vector file beside it.
+        """
+        return (self._state(_VECTOR_TAGS) or "").split(" ")
+
+    def set_vector_tags(self, tags: Iterable[str]) -> None:
+        """Replace the tags of the vector files that belong to this catalog."""
+        with self._database.transaction():
+            self._set_state(_VECTOR_TAGS, " ".join(tags))
+
+    def _state(self, name: str) -> str | None:
+        for _, value in self._database.among("state", "name", [name]):
+            return str(value)
+        return None
+
+    def _set_state(self, name: str, value: str | None) -> None:
+        self._database.execute("DELETE FROM state WHERE name = ?", (name,))
+        if value is not None:
+            self._database.insert("state", [(name, value)])
 
     def damaged(self, what: str) -> GalleryDamagedError:
         """Return the error that names the file, the damage, and the remedy."""
@@ -322,7 +365,7 @@ class Catalog:
             raise self.damaged(f"the path {path!r} leads out of the folder of photographs")
         return path
 
-    def _checked(self, read: Callable[[bytes], Read], stored: bytes) -> Read:
+    def _checked(self, read: Callable[[Stored], Read], stored: Stored) -> Read:
         """Return what ``read`` makes of ``stored``; a ValueError of it is damage."""
         try:
             return read(stored)

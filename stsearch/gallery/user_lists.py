@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stsearch.errors import GalleryDamagedError, GalleryUnreadableError
-from stsearch.gallery.atomic_files import Lock, make_private_folder, replacing
+from stsearch.gallery.atomic_files import Lock, make_private_folder, remove_parts, replacing
 
 Entries = list[Any]  # Any: JSON
 
@@ -45,6 +45,7 @@ def change_list(path: Path, kind: type, change: Callable[[Entries], Entries]) ->
     make_private_folder(path.parent)
     lock = Lock(path.with_suffix(".lock"), wait=True)
     try:
+        remove_parts(path)
         before = read_list(path, kind)
         after = change(before)
         if after != before:

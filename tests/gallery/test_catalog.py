@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gallery_fixtures import DIM, embed, instance, spotted
+from gallery_fixtures import DIM, MODEL, embed, instance, spotted
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stsearch.errors import GalleryDamagedError, GalleryLockedError
 from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.manifest import Manifest
 from stsearch.gallery.records import Counts, Failed, Linked, PhotoFile, Spotted, is_inside
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
 
@@ -93,7 +94,7 @@ def corrupt(catalog: Catalog, statement: str) -> None:
 )
 def test_what_changed_behind_the_checksums_is_found(catalog: Catalog, statement: str, finding: str) -> None:
     catalog.add([spotted("a.jpg", "exit", "taxi")])
-    catalog.set_manifest_copy("one")
+    catalog.set_manifest_copy(Manifest("..", MODEL))
     assert list(catalog.faults(DIM)) == []
     corrupt(catalog, statement)
     assert finding in "; ".join(catalog.faults(DIM))
