@@ -245,6 +245,10 @@ class Catalog:
         """Rewrite the file, so that no byte of a removed record is left in it."""
         self._database.execute("VACUUM")
 
+    def reindex(self) -> None:
+        """Remake everything that is looked up by from the tables themselves."""
+        self._database.execute("REINDEX")
+
     def set_forgotten(self) -> None:
         """Remember that nothing is left of what was to be forgotten."""
         with self._database.transaction():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -205,12 +206,15 @@ class Gallery:
         """
         known = self.catalog.paths()
         chosen = {name for path in paths for name in self._files_below(path, known)}
+        saved: HnswStore | None = None
+        with suppress(MissingHnswlibError):
+            saved = self._load_store()
         self._set_store(None)  # first: a kill in between must not leave their vectors
         vector_file.remove_others(self.folder, None)
         self.catalog.remove(chosen, forget=True)
         self._all_instances = None
         self._details.clear()
-        self.finish()
+        self._finish(lambda: saved)
         return len(chosen)
 
     def finish(self, anew: bool = False) -> None:
@@ -220,13 +224,20 @@ class Gallery:
         is undamaged, it stays as it is.
 
         Args:
-            anew: make the file from the catalog alone, not from the saved one, in any case.
+            anew: make the file, and the indexes of the catalog, from the tables of the catalog alone.
         """
+        if anew:
+            self.catalog.reindex()
+            self._finish(lambda: None, anew=True)
+        else:
+            self._finish(self._load_store)
+
+    def _finish(self, load: Callable[[], HnswStore | None], anew: bool = False) -> None:
         if is_forgetting := self.catalog.is_forgetting:
             self.catalog.wipe()
         ids = self.catalog.instance_ids()
         if anew or not self._is_saved(ids):
-            store = self._save_store(ids, anew)
+            store = self._save_store(ids, load)
             self._set_store(store)
             self.catalog.set_vector_tags([store.tag] if store else [])
         vector_file.remove_others(self.folder, self._manifest.store)
@@ -323,12 +334,11 @@ class Gallery:
     def _fault(self) -> str | None:
         return vector_file.fault(self.folder, self._manifest, self.catalog)
 
-    def _save_store(self, ids: NDArray[np.int64], anew: bool) -> StoreRecord | None:
+    def _save_store(self, ids: NDArray[np.int64], load: Callable[[], HnswStore | None]) -> StoreRecord | None:
         if len(ids) == 0:
             return None
         try:
-            saved = None if anew else self._load_store()
-            return vector_file.write(self.folder, self._manifest, self.catalog, ids, saved)
+            return vector_file.write(self.folder, self._manifest, self.catalog, ids, load())
         except MissingHnswlibError as error:
             self._notify(f"no vector file is written, and searching {EXACT_LIMIT:,} words is slow: {error}")
             return None

@@ -102,6 +102,26 @@ def graph_fault(path: Path, dim: int) -> str | None:
     return _layers_fault(content, header)
 
 
+def erase(path: Path, dim: int, ids: Numbers) -> None:
+    """Overwrite the vectors of the removed nodes ``ids`` in an undamaged file.
+
+    Such a node stays as a bridge between others. It gets the vector of one that it has a link to, so that it
+    leads where it led before.
+    """
+    content: Bytes = np.memmap(path, np.uint8, "r+")
+    header = _Header(*_HEADER.unpack(content[: _HEADER.size].tobytes()))
+    records = header.records(content)
+    removed = np.isin(records["id"], ids)
+    if not removed.any() or removed.all():
+        return
+    rows, others = np.flatnonzero(removed), np.flatnonzero(~removed)
+    linked = records["linked"][rows].astype(np.int64)
+    is_used = np.arange(linked.shape[1]) < records["links"][rows, None]
+    stays = is_used & ~removed[np.where(is_used, linked, 0)]
+    nearest = np.where(stays.any(axis=1), linked[np.arange(len(rows)), stays.argmax(axis=1)], others[0])
+    records["vector"][rows] = records["vector"][nearest]
+
+
 def _records_fault(records: NDArray[Any], header: _Header) -> str | None:
     if not np.isfinite(records["vector"]).all():
         return "a vector in it is not finite"

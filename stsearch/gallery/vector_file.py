@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stsearch.checksums import file_sha256
 from stsearch.gallery.atomic_files import remove_parts, replacing
 from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.graph_file import erase
 from stsearch.gallery.manifest import Manifest, StoreRecord
 from stsearch.gallery.vector_store import (
     FlatStore,
@@ -162,6 +163,7 @@ def write(
     catalog.set_vector_tags([*catalog.vector_tags(), tag])
     with replacing(path) as beside:
         store.save(beside)
+        erase(beside, model.dim, removed)
         sha256 = file_sha256(beside)
     last_id = int(ids[-1])
     return StoreRecord(path.name, sha256, model.dim, len(ids), last_id, model.sha256, generation, tag=tag)

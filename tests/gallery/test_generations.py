@@ -6,10 +6,12 @@ import contextlib
 import dataclasses
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from gallery_fixtures import MODEL, OTHER_MODEL, embed, make_gallery, spotted
 
@@ -21,6 +23,7 @@ from stsearch.gallery.database import Database
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.manifest import Manifest
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
+from stsearch.gallery.vector_store import HnswStore
 from stsearch.gallery.verify import verify
 
 WORDS = ("coffee", "bakery", "exit", "hotel", "bar", "taxi")
@@ -136,6 +139,33 @@ def test_forgetting_that_stops_is_completed_by_the_next_run(
             gallery.forget([folder.parent / "hotel.jpg"])
     with Gallery.create(folder, folder.parent, MODEL) as gallery:
         gallery.finish()
+    assert findings(folder) == []
+
+
+def test_forgetting_builds_no_graph_anew_and_leaves_no_vector(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = HnswStore.load(folder / "vectors-1.hnsw", MODEL.dim)._index.get_items([4])[0]
+    monkeypatch.setattr(HnswStore, "add", full_disk)  # of nothing
+    monkeypatch.setattr(vector_file, "fill", lambda store, *_: store)
+    with Gallery.edit(folder) as gallery:
+        gallery.forget([folder.parent / "hotel.jpg"])
+        assert gallery.manifest.store is not None
+        path = folder / gallery.manifest.store.file
+    assert np.asarray(forgotten, np.float32).tobytes() not in path.read_bytes()
+    assert findings(folder) == []
+
+
+def test_damaged_indexes_of_the_catalog_are_remade_by_rebuild(folder: Path) -> None:
+    path = folder / "catalog.sqlite3"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        [(page,)] = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'instances_folded'")
+    content = bytearray(path.read_bytes())
+    content[page * 4096 - 200 : page * 4096] = bytes(200)
+    path.write_bytes(content)
+    assert findings(folder) != []
+    with Gallery.edit(folder, restore=True) as gallery:
+        gallery.finish(anew=True)
     assert findings(folder) == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stsearch.gallery.graph_file import graph_fault
+from stsearch.gallery.graph_file import erase, graph_fault
 from stsearch.gallery.vector_store import HnswStore
 
 DIM, COUNT = 8, 400
@@ -114,3 +114,28 @@ def test_a_graph_with_any_bytes_overwritten_is_refused_or_searched_without_a_cra
         path.write_bytes(content)
         if graph_fault(path, DIM) is None:
             HnswStore.load(path, DIM).search(query, 10)
+
+
+def test_the_vector_of_a_removed_node_is_overwritten_and_the_others_are_found_as_before(path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(COUNT, DIM)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    store = HnswStore.load(path, DIM)
+    removed = np.arange(7, 107)
+    store.remove(removed)
+    store.save(path)
+    before = store.search(vectors[100:], 10)
+    places = [HEADER + RECORD * row + 132 for row in range(100)]
+    stored = [path.read_bytes()[at : at + 4 * DIM] for at in places]
+    erase(path, DIM, removed)
+    assert not any(vector in path.read_bytes() for vector in stored)
+    assert graph_fault(path, DIM) is None
+    after = HnswStore.load(path, DIM).search(vectors[100:], 10)
+    shared = [len(np.intersect1d(a.ids, b.ids)) / 10 for a, b in zip(after, before, strict=True)]
+    assert np.mean(shared) > 0.99
+    assert not np.isin([each.ids for each in after], removed).any()
+
+
+def test_erasing_nothing_changes_nothing(path: Path) -> None:
+    before = path.read_bytes()
+    erase(path, DIM, np.array([9_999]))
+    assert path.read_bytes() == before
