@@ -34,6 +34,10 @@ EXACT_LIMIT = 50_000
 """Up to so many words every one is compared with the query, which takes 0.1 s on one core; the vector file,
 written from the first word on, is searched beyond."""
 
+QUICK_LIMIT = 2_000
+"""Forgetting makes the graph of so many words anew, in less than a second; in a larger one, which would take
+up to a minute, it overwrites the vectors."""
+
 Notify = Callable[[str], None]
 
 
@@ -207,8 +211,9 @@ class Gallery:
         known = self.catalog.paths()
         chosen = {name for path in paths for name in self._files_below(path, known)}
         saved: HnswStore | None = None
-        with suppress(MissingHnswlibError):
-            saved = self._load_store()
+        if self.catalog.words() > QUICK_LIMIT:
+            with suppress(MissingHnswlibError):
+                saved = self._load_store()
         self._set_store(None)  # first: a kill in between must not leave their vectors
         vector_file.remove_others(self.folder, None)
         self.catalog.remove(chosen, forget=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stsearch.errors import (
+    GalleryDamagedError,
     GalleryNotFoundError,
     GalleryUnreadableError,
     GalleryUntrustedError,
@@ -113,6 +114,19 @@ def register(folder: Path, home: Path) -> None:
         GalleryUnreadableError: the list cannot be read.
     """
     change_list(home / _LIST_NAME, str, lambda names: sorted({*names, os.fspath(folder)}))
+
+
+def mend(folder: Path, home: Path) -> None:
+    """Begin a new list in ``home``, with a gallery folder, where the list is damaged; that is kept beside it.
+
+    Raises:
+        WriteError: the list cannot be written.
+        GalleryUnreadableError: the list cannot be read.
+    """
+    try:
+        _read_list(home)
+    except GalleryDamagedError:
+        change_list(home / _LIST_NAME, str, lambda _: [os.fspath(folder)], replace_damaged=True)
 
 
 def registered(home: Path, notify: Notify) -> list[Path]:

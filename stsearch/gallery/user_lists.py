@@ -31,12 +31,20 @@ def read_list(path: Path, kind: type) -> Entries:
         raise GalleryUnreadableError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise GalleryDamagedError(
-            f"{path} is damaged ({error}); delete it, and index again to list a folder"
+            f"{path} is damaged ({error}); begin a new one with: stsearch rebuild --index FOLDER"
         ) from error
 
 
-def change_list(path: Path, kind: type, change: Callable[[Entries], Entries]) -> None:
+def change_list(
+    path: Path, kind: type, change: Callable[[Entries], Entries], replace_damaged: bool = False
+) -> None:
     """Replace the entries of the list at ``path`` by what ``change`` makes of them.
+
+    Args:
+        path: of the list.
+        kind: of its entries.
+        change: takes and returns all of them.
+        replace_damaged: begin a new list where it is damaged, and keep that one beside it.
 
     Raises:
         GalleryDamagedError, GalleryUnreadableError: as :func:`read_list`.
@@ -46,7 +54,13 @@ def change_list(path: Path, kind: type, change: Callable[[Entries], Entries]) ->
     lock = Lock(path.with_suffix(".lock"), wait=True)
     try:
         remove_parts(path)
-        before = read_list(path, kind)
+        try:
+            before = read_list(path, kind)
+        except GalleryDamagedError:
+            if not replace_damaged:
+                raise
+            path.replace(path.with_suffix(".damaged"))
+            before = []
         after = change(before)
         if after != before:
             with replacing(path) as beside:

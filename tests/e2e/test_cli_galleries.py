@@ -42,3 +42,28 @@ def test_a_gallery_of_another_user_is_used_after_trust(
     done = run("galleries", "trust", listed / "b")
     assert (done.code, done.err) == (0, f"Trusted: {listed / 'b' / '.stsearch'}.\n")
     assert "b.jpg" in run("search", "coffee").out
+
+
+def test_a_damaged_list_ends_a_search_with_12_and_rebuild_begins_a_new_one(run: Run, listed: Path) -> None:
+    names = registry.data_home(os.environ) / "galleries.json"
+    names.write_text("[" * 100_000 + "]" * 100_000)
+    done = run("search", "coffee")
+    assert done.code == 12
+    assert "stsearch rebuild --index FOLDER" in done.err
+    assert run("rebuild", "--index", listed / "b").code == 0
+    assert "b.jpg" in run("search", "coffee").out
+    assert names.with_suffix(".damaged").exists()
+
+
+def test_rebuild_mends_a_manifest_of_deeply_nested_lists(run: Run, listed: Path) -> None:
+    manifest = listed / "a" / ".stsearch" / "manifest.json"
+    manifest.write_text("[" * 100_000 + "]" * 100_000)
+    assert run("status", "--index", listed / "a").code == 12
+    assert run("rebuild", "--index", listed / "a").code == 0
+    assert run("verify", "--deep", "--index", listed / "a").code == 0
+
+
+def test_damage_is_told_with_a_copy_and_rebuild_before_deleting(run: Run, listed: Path) -> None:
+    (listed / "a" / ".stsearch" / "vectors-1.hnsw").write_bytes(b"")
+    told = run("verify", "--index", listed / "a").err
+    assert told.index("Keep a copy") < told.index("stsearch rebuild") < told.index("delete")

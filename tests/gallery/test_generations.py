@@ -142,9 +142,10 @@ def test_forgetting_that_stops_is_completed_by_the_next_run(
     assert findings(folder) == []
 
 
-def test_forgetting_builds_no_graph_anew_and_leaves_no_vector(
+def test_forgetting_builds_no_large_graph_anew_and_leaves_no_vector(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(gallery_module, "QUICK_LIMIT", 4)
     forgotten = HnswStore.load(folder / "vectors-1.hnsw", MODEL.dim)._index.get_items([4])[0]
     monkeypatch.setattr(HnswStore, "add", full_disk)  # of nothing
     monkeypatch.setattr(vector_file, "fill", lambda store, *_: store)
