@@ -31,6 +31,7 @@ from stsearch.gallery.records import (
     Spotted,
     array_faults,
     is_inside,
+    read_moment,
     read_outline,
     row_checksum,
     unpack_posteriors,
@@ -103,7 +104,7 @@ class Catalog:
         contents, images = self._database.consistently(
             lambda: (self._database.all("contents"), self._database.all("images"))
         )
-        taken = {row[0]: row[4] for row in contents}
+        taken = {row[0]: row[4] and self._checked(read_moment, row[4]) for row in contents}
         return [
             DatedPhoto(PhotoFile(self._path(path), *stat), content, taken.get(content))
             for path, *stat, _, content, _ in sorted(images)

@@ -68,6 +68,7 @@ class Database:
         self._path = path
         self._migrations = migrations
         self._tables = tables
+        self._reads_only = reads_only
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._without_locks: Connection | None = None
         self._with_locks: Connection | None = None
@@ -79,7 +80,7 @@ class Database:
         try:
             if reads_only and self._opens_without_locks():
                 return
-            self._with_locks = self._open(create, reads_only)
+            self._with_locks = self._open(create)
             if reads_only and self._copy is None:  # it was brought up to date
                 self._opens_without_locks()
         except BaseException:
@@ -113,7 +114,7 @@ class Database:
 
     def consistently(self, read: Callable[[], Result]) -> Result:
         """Return what ``read`` returns when all its statements see the same state of the file."""
-        if self._now is not None:
+        if self._now is not None or not self._reads_only:  # nobody writes beside a writer
             return read()
         if self._without_locks is not None and (before := self._version()) is not None:
             with suppress(
@@ -236,7 +237,7 @@ class Database:
     def _locking(self) -> Connection:
         """The connection that takes SQLite's locks; a reader opens it when it first needs it."""
         if self._with_locks is None:
-            self._with_locks = self._open(create=False, reads_only=True)
+            self._with_locks = self._open(create=False)
         return self._with_locks
 
     def _stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
@@ -291,12 +292,12 @@ class Database:
                     connection.close()
         return False
 
-    def _open(self, create: bool, reads_only: bool) -> Connection:
+    def _open(self, create: bool) -> Connection:
         """Open the file, brought to the newest format; what may not be written to is read through a copy."""
         try:
             return self._connect(self._path, create)
         except WriteError as error:
-            if not reads_only:
+            if not self._reads_only:
                 raise
             return self._connect(self._make_copy(error), create)
 
@@ -342,7 +343,7 @@ class Database:
             copy = Path(self._copy.name, self._path.name)
             shutil.copyfile(self._path, copy)
             with suppress(FileNotFoundError):
-                shutil.copyfile(_journal_of(self._path), _journal_of(copy))
+                shutil.copyfile(_journal_of(self._path), _journal_of(copy), follow_symlinks=False)
         except OSError as error:
             raise GalleryUnreadableError(
                 f"{reason}; it has to be brought up to date before it is read, and cannot be copied"

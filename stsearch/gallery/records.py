@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import compress
 
 import numpy as np
@@ -200,6 +201,17 @@ def array_faults(
         unpack_posteriors(ctc_posteriors)
     except ValueError as error:
         yield str(error)
+
+
+def read_moment(stored: str) -> str:
+    """Return when a photograph was taken, given as it is stored.
+
+    Raises:
+        ValueError: it is no moment by the clock of a camera.
+    """
+    if datetime.fromisoformat(stored).tzinfo is not None:
+        raise ValueError(f"{stored!r} is not by the clock of a camera")
+    return stored
 
 
 def read_outline(stored: bytes) -> Polygon:

@@ -6,6 +6,7 @@ Nothing is lost with the file: it is made anew from the catalog.
 from __future__ import annotations
 
 import secrets
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,11 +69,19 @@ def fault(folder: Path, manifest: Manifest, catalog: Catalog) -> str | None:
             return misfit
         if record.tag not in catalog.vector_tags():
             return "it belongs to another state of the catalog: one of them was restored or copied alone"
+        status = (folder / record.file).lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _max_size(manifest, catalog):
+            return "it is a link, or larger than the words explain"
         if file_sha256(folder / record.file) != record.sha256:
             return "it does not match its checksum"
     except OSError as error:
         return error.strerror or str(error)
     return None
+
+
+def _max_size(manifest: Manifest, catalog: Catalog) -> int:
+    """Return so many bytes as no vector file of the gallery has: one of 200 GB takes an hour to read."""
+    return (2 * catalog.words() + 1_000) * (4 * manifest.model.dim + 1_000)
 
 
 def remark(manifest: Manifest, words: int) -> str | None:

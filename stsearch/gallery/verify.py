@@ -57,7 +57,7 @@ def verify(folder: Path, deep: bool = False, notify: Notify = lambda _: None) ->
             yield Finding(folder / manifest_module.FILE_NAME, str(error))
         place = folder / registry.CATALOG_NAME
         try:
-            with closing(Catalog(place)) as catalog:
+            with closing(Catalog(place, reads_only=True)) as catalog:
                 yield from _catalog_findings(catalog, manifest, place)
                 if manifest is not None:
                     yield from _store_findings(catalog, manifest, folder, deep, notify)

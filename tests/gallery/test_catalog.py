@@ -325,3 +325,10 @@ def test_a_forged_row_with_its_own_checksum_is_damage(catalog: Catalog, column: 
 def read_all(catalog: Catalog) -> None:
     catalog.instances(DIM)
     catalog.details_of([1])
+
+
+@pytest.mark.parametrize("taken", ["yesterday", "2023-05-01T12:00:00+02:00"])
+def test_a_moment_that_no_camera_wrote_is_damage(catalog: Catalog, taken: str) -> None:
+    catalog.add([dataclasses.replace(spotted("a.jpg"), taken=taken)])
+    with pytest.raises(GalleryDamagedError):
+        catalog.dated_photos()

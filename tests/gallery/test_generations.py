@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -105,6 +106,11 @@ def test_what_a_writer_replaced_since_a_gallery_was_opened_is_opened_again(folde
     assert told == []
 
 
+def enlarge(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 40)
+
+
 def full_disk(*_: object, **__: object) -> None:
     raise WriteError("cannot write: the disk is full")
 
@@ -193,6 +199,19 @@ def test_a_manifest_names_no_file_but_a_vector_file_of_its_own(folder: Path, nam
     dataclasses.replace(manifest, store=dataclasses.replace(manifest.store, file=name)).write(folder)
     with pytest.raises(GalleryDamagedError, match="is no name of a vector file"):
         Gallery.open(folder)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda path: path.symlink_to("/dev/zero"), lambda path: enlarge(path)],
+    ids=["link", "a terabyte of holes"],
+)
+def test_a_vector_file_that_is_none_or_enormous_is_not_read(
+    folder: Path, make: Callable[[Path], object]
+) -> None:
+    (folder / "vectors-1.hnsw").unlink()
+    make(folder / "vectors-1.hnsw")
+    assert findings(folder) == ["it is a link, or larger than the words explain"]
 
 
 @pytest.mark.parametrize(
