@@ -40,6 +40,12 @@ class GalleryNotFoundError(StsearchError):
     exit_code = 10
 
 
+class GalleryUntrustedError(StsearchError):
+    """The gallery there belongs to another user, and nobody said that it may be used."""
+
+    exit_code = 10
+
+
 class GalleryLockedError(StsearchError):
     """Another process is writing to the gallery."""
 
@@ -54,6 +60,12 @@ class GalleryDamagedError(StsearchError):
 
 class NewerFormatError(GalleryDamagedError):
     """A gallery file was written by a newer version; it is not damaged, and is left unchanged."""
+
+
+class GalleryUnreadableError(StsearchError):
+    """A gallery cannot be reached or read: no permission, a disk or share that does not answer."""
+
+    exit_code = 12
 
 
 class WeightsError(StsearchError):

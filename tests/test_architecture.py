@@ -27,7 +27,7 @@ LIBRARY_HOMES = {
     "pickle": [],
     "rich": ["stsearch.cli"],
     "safetensors": ["stsearch.weights"],
-    "sqlite3": ["stsearch.gallery.database"],
+    "sqlite3": ["stsearch.gallery.connection"],
     "typer": ["stsearch.cli"],
 }
 CALL_HOMES = {

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from stsearch.api.model import Model, check_device, load
 from stsearch.api.photos import Photos, warn
 from stsearch.api.progress import shown
-from stsearch.errors import UsageError
-from stsearch.gallery import registry
+from stsearch.errors import GalleryLockedError, GalleryUnreadableError, UsageError, WriteError
+from stsearch.gallery import registry, trust
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.images import MAX_MEGAPIXELS
 from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, Progress, index_photos
@@ -82,6 +82,7 @@ def index(
 
     Raises:
         GalleryLockedError: another process is writing to the gallery.
+        GalleryDamagedError, GalleryUnreadableError, GalleryUntrustedError: as :func:`open`.
         WeightsError, DeviceError: as :func:`load`; WeightsError also where other weights made the gallery.
         WriteError: the gallery cannot be written to.
     """
@@ -111,10 +112,25 @@ def index(
         return networks.spotter.for_indexing()
 
     bar = shown(progress, "photo", _state)
+    is_new = not registry.is_gallery(place)
     with Gallery.create(place, photos, info, notify) as writable, bar as callback:
-        registry.register(place, registry.data_home(os.environ))
+        _list(place, is_new, notify)
         report = index_photos(writable, LazySpotter(info, load_networks), options, callback)
     return Photos([Gallery.open(place, notify)], name, notify, report)
+
+
+def _list(place: Path, is_new: bool, notify: Notify) -> None:
+    """List a gallery for searching; where that cannot be written down, the gallery is none the worse.
+
+    A share may give its files to another user: the gallery that was made there is trusted.
+    """
+    home = registry.data_home(os.environ)
+    try:
+        registry.register(place, home)
+        if is_new:
+            trust.trust(place, home)
+    except (WriteError, GalleryLockedError, GalleryUnreadableError) as error:
+        notify(f"{place} is not listed among your galleries, so name it when you search: {error}")
 
 
 def _relative(paths: Sequence[Path | str], photos: Path) -> tuple[str, ...]:
@@ -126,11 +142,17 @@ def _state(now: Progress) -> tuple[int, int, str]:
 
 
 def gallery_folder(photos: Path | str, gallery: Path | str | None = None) -> Path:
-    """Return the folder in which :func:`index` keeps the gallery of the folder ``photos``."""
-    photos = Path(photos)
-    if gallery is None or Path(gallery).resolve() == photos.resolve():
-        return registry.place_for(photos, registry.data_home(os.environ))
-    return Path(gallery).resolve()
+    """Return the folder in which :func:`index` keeps the gallery of the folder ``photos``.
+
+    Raises:
+        GalleryUnreadableError, GalleryUntrustedError: as :func:`stsearch.open`.
+    """
+    photos, home = Path(photos), registry.data_home(os.environ)
+    inside = gallery is None or Path(gallery).resolve() == photos.resolve()
+    place = registry.place_for(photos, home) if inside else Path(gallery or photos).resolve()
+    if registry.is_gallery(place):
+        trust.check_owner(place, home)
+    return place
 
 
 def train(options: TrainOptions, progress: bool | Callable[[TrainProgress], None] = False) -> Card:

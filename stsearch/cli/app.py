@@ -14,6 +14,7 @@ import typer
 from stsearch import __version__
 from stsearch.cli import output, signals
 from stsearch.cli.eval import evaluate
+from stsearch.cli.galleries import galleries
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
 from stsearch.cli.models import models
@@ -44,6 +45,7 @@ for name, command, example in (
     ("synth", synth, "stsearch synth --out scenes --scenes 100 --seed 1 --sheet sheet.png"),
 ):
     app.command(name, epilog=f"Example: {example}")(command)
+app.add_typer(galleries, name="galleries", epilog="Example: stsearch galleries trust /srv/photos")
 app.add_typer(models, name="models", epilog="Example: stsearch models verify tiny")
 
 

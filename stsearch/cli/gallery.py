@@ -72,19 +72,24 @@ def verify(
             print(f"{output.shown_path(finding.file)}: {output.printable(finding.what)}")
     if not whole:
         output.note(
-            "A damaged vector file or manifest is remade with: stsearch rebuild;"
-            f" for a damaged catalog delete {output.shown_path(folder)} and index again."
+            f"Keep a copy of {output.shown_path(folder)}; then remake what is damaged with: stsearch rebuild."
+            " Where that does not help, the catalog itself is damaged: delete the folder and index again."
         )
         raise typer.Exit(DAMAGED)
     output.note(f"No damage in {output.shown_path(folder)}.")
 
 
 def rebuild(index: IndexPath = None) -> None:
-    """Remake the vector file and the manifest from the catalog, without reading a photo."""
+    """Remake the vector file and the manifest from the catalog, without reading a photo.
+
+    A damaged list of your galleries is begun anew with this one.
+    """
+    from stsearch.gallery import registry
     from stsearch.gallery.gallery import Gallery
 
     with Gallery.edit(_folder(index), output.note, restore=True) as gallery:
         gallery.finish(anew=True)
+        registry.mend(gallery.folder, registry.data_home(os.environ))
         words = output.counted(gallery.catalog.words(), "reading")
         output.note(f"Remade {output.shown_path(gallery.folder)}: {words}.")
 
@@ -108,7 +113,7 @@ def _folder(index: Path | None) -> Path:
     """Return the folder of the gallery that is meant."""
     from stsearch.gallery import registry
 
-    return registry.choose(index, Path.cwd(), registry.data_home(os.environ))
+    return registry.choose(index, Path.cwd(), registry.data_home(os.environ), output.note)
 
 
 def _facts(gallery: Gallery) -> dict[str, object]:

@@ -16,7 +16,7 @@ import typer
 from stsearch.cli import output
 from stsearch.cli.completion import weights
 from stsearch.cli.pictures import Wanted
-from stsearch.errors import ImageError, UsageError
+from stsearch.errors import GalleryDamagedError, ImageError, UsageError
 
 if TYPE_CHECKING:
     from stsearch.api.model import ImageQuery
@@ -137,6 +137,8 @@ def search(
         output.note(f"{_summary(hits, max(len(asked), 1), style)} · {took}")
     if pictures.make(hits):
         raise typer.Exit(ImageError.exit_code)
+    if code := _code_of_damage(photos):
+        raise typer.Exit(code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +227,15 @@ def _answer(
             subject = f"{output.printable(query.text)}: No match" if style.names_query else "No match"
             _say_why_none(photos, query, options, subject)
     if not found:
-        raise typer.Exit(NO_MATCH)
+        raise typer.Exit(_code_of_damage(photos) or NO_MATCH)
     return found
+
+
+def _code_of_damage(photos: Photos) -> int:
+    """Return the exit code for galleries that were passed over because they are damaged, 0 without any."""
+    return max(
+        (error.exit_code for error in photos.passed_over if isinstance(error, GalleryDamagedError)), default=0
+    )
 
 
 def _say_why_none(photos: Photos, query: Query | ImageQuery, options: _Options, subject: str) -> None:

@@ -20,7 +20,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.touch(mode=0o600)
+        beside.unlink(missing_ok=True)  # of a killed process with this number, or a link laid out for us
+        beside.touch(mode=0o600, exist_ok=False)
         yield beside
         _sync(beside)
         beside.replace(path)
@@ -32,14 +33,24 @@ def replacing(path: Path) -> Iterator[Path]:
             beside.unlink(missing_ok=True)
 
 
+def remove_parts(path: Path) -> None:
+    """Delete what killed processes began to write for ``path``, whose name may be a pattern.
+
+    Only for the one who may write to it now.
+    """
+    with suppress(OSError):
+        for part in path.parent.glob(f".{path.name}.*"):
+            part.unlink()
+
+
 def make_private_folder(folder: Path) -> None:
     """Make ``folder``, and its parents, readable by their user alone; one that is there stays as it is.
 
     Raises:
         WriteError: it cannot be made.
     """
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
         for each in reversed(missing):
             each.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(exist_ok=True)  # an error when it is a file
@@ -50,18 +61,22 @@ def make_private_folder(folder: Path) -> None:
 class Lock:
     """A lock that one process at a time can hold; it ends with the process, however that ends.
 
+    Args:
+        path: of the file that is locked; made when it is not there.
+        wait: until another process lets it go, instead of raising.
+
     Raises:
         GalleryLockedError: another process holds it.
         WriteError: the lock file cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
-        try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, path: Path, wait: bool = False) -> None:
+        try:  # through no link: it could create a file anywhere
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
             os.close(self._descriptor)
             raise GalleryLockedError(

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.errors import GalleryDamagedError
 from stsearch.gallery.database import Database, Row
+from stsearch.gallery.manifest import Manifest
 from stsearch.gallery.records import (
     Counts,
     DatedPhoto,
@@ -29,13 +30,22 @@ from stsearch.gallery.records import (
     Record,
     Spotted,
     array_faults,
+    is_inside,
+    read_moment,
+    read_outline,
     row_checksum,
+    unpack_posteriors,
 )
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
 from stsearch.text.charset import normalize
 from stsearch.types import Polygon
 
 __all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
+
+Stored = TypeVar("Stored")
+Read = TypeVar("Read")
+
+_FORGETTING, _VECTOR_TAGS = "forgetting", "vector tags"  # names of states
 
 
 class Catalog:
@@ -50,8 +60,8 @@ class Catalog:
         WriteError: the disk is full or the file may not be written to (also from every method).
     """
 
-    def __init__(self, path: Path, create: bool = False) -> None:
-        self._database = Database(path, MIGRATIONS, COLUMNS, create)
+    def __init__(self, path: Path, create: bool = False, reads_only: bool = False) -> None:
+        self._database = Database(path, MIGRATIONS, COLUMNS, create, reads_only)
         self.format = len(MIGRATIONS)
 
     def close(self) -> None:
@@ -79,7 +89,7 @@ class Catalog:
 
     def paths(self) -> list[str]:
         """Return the path of every file, readable or not."""
-        return [os.fsdecode(path) for path, *_ in sorted(self._database.all("images"))]
+        return [self._path(path) for path, *_ in sorted(self._database.all("images"))]
 
     def holds(self, sha256: str) -> bool:
         """Return whether a content with this checksum has been read."""
@@ -91,27 +101,36 @@ class Catalog:
 
     def dated_photos(self) -> list[DatedPhoto]:
         """Return every photograph that was read, by path."""
-        with self._database.snapshot():
-            taken = {row[0]: row[4] for row in self._database.all("contents")}
-            rows = sorted(row for row in self._database.all("images") if row[4] is not None)
+        contents, images = self._database.consistently(
+            lambda: (self._database.all("contents"), self._database.all("images"))
+        )
+        taken = {row[0]: row[4] and self._checked(read_moment, row[4]) for row in contents}
         return [
-            DatedPhoto(PhotoFile(os.fsdecode(path), *stat), content, taken.get(content))
-            for path, *stat, _, content, _ in rows
+            DatedPhoto(PhotoFile(self._path(path), *stat), content, taken.get(content))
+            for path, *stat, _, content, _ in sorted(images)
+            if content is not None
         ]
 
-    def remove(self, paths: Iterable[str]) -> None:
-        """Forget the files at ``paths``, and every content that no file has any more with its instances."""
+    def remove(self, paths: Iterable[str], forget: bool = False) -> None:
+        """Remove the files at ``paths``, and every content that no file has any more with its instances.
+
+        Args:
+            paths: as ``paths`` returned them.
+            forget: remember that no byte of them may stay, until ``set_forgotten``.
+        """
         with self._database.transaction():
             encoded = ((os.fsencode(path),) for path in paths)
             self._database.execute_all("DELETE FROM images WHERE path = ?", encoded)
             self._database.execute(
                 "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM images WHERE content_id = contents.id)"
             )
+            if forget:
+                self._set_state(_FORGETTING, "not done yet")
 
     def failures(self) -> list[Failed]:
         """Return the files that could not be read, by path."""
         rows = sorted(row for row in self._database.all("images") if row[3] == "failed")
-        return [Failed(PhotoFile(os.fsdecode(path), *stat), reason) for path, *stat, _, _, reason in rows]
+        return [Failed(PhotoFile(self._path(path), *stat), reason) for path, *stat, _, _, reason in rows]
 
     def counts(self) -> Counts:
         """Return the numbers of photographs, failed files and instances."""
@@ -125,37 +144,36 @@ class Catalog:
         """Return the number of instances, without reading them."""
         return self._database.total("instances")[0]
 
-    def version(self) -> int:
-        """Return a number that changes when another process has written to the catalog."""
-        [[number]] = self._database.rows("PRAGMA data_version")
-        return int(number)
+    def version(self) -> object:
+        """Return what changes when another process has written to the catalog."""
+        return self._database.version()
 
     def paths_of(self, contents: Iterable[int]) -> dict[int, list[str]]:
         """Return the paths of each of ``contents``; a content that is gone has no entry."""
         wanted = list(contents)
-        with self._database.snapshot():
+
+        def read() -> dict[int, list[str]]:
             files: dict[int, int] = dict(
                 self._database.rows_among("SELECT id, files FROM contents WHERE id IN ({})", wanted)
             )
-            rows = sorted(self._database.among("images", "content_id", wanted))
-        paths: dict[int, list[str]] = {content: [] for content in files}
-        for path, *_, content, _ in rows:
-            paths.setdefault(content, []).append(os.fsdecode(path))
-        for content, names in paths.items():
-            if len(names) != files.get(content):
-                raise self._database.damaged(
-                    f"content {content} has {len(names)} files, not {files.get(content)}"
-                )
-        return paths
+            paths: dict[int, list[str]] = {content: [] for content in files}
+            for path, *_, content, _ in sorted(self._database.among("images", "content_id", wanted)):
+                paths.setdefault(content, []).append(self._path(path))
+            for content, names in paths.items():
+                if len(names) != files.get(content):
+                    raise self.damaged(f"content {content} has {len(names)} files, not {files.get(content)}")
+            return paths
+
+        return self._database.consistently(read)
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
         """Return the details of each of the instances ``ids``; a removed one has no entry."""
         return {
             row[0]: Detail(
-                self._polygon(row[2]),
+                self._checked(read_outline, row[2]),
                 row[3],
                 tuple(byte / 255 for byte in row[8]),
-                self._unpack(row[9]),
+                self._checked(unpack_posteriors, row[9]),
             )
             for row in self._database.among("instances", "id", ids)
         }
@@ -164,16 +182,19 @@ class Catalog:
         """Return outline and transcript of all instances of each of ``contents``, most confident first."""
         found: dict[int, list[tuple[Polygon, str]]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):  # as they were added
-            found.setdefault(row[1], []).append((self._polygon(row[2]), row[4]))
+            found.setdefault(row[1], []).append((self._checked(read_outline, row[2]), row[4]))
         return found
 
     def instance_ids(self, after: int = 0) -> NDArray[np.int64]:
         """Return the ids of all instances above ``after``, ascending."""
-        with self._database.snapshot():
+
+        def read() -> NDArray[np.int64]:
             ids = self._ids("SELECT id FROM instances WHERE id > {} ORDER BY id", [after])
             if after == 0 and len(ids) != self.words():
-                raise self._database.damaged(f"it has {len(ids)} instances, not {self.words()}")
-        return ids
+                raise self.damaged(f"it has {len(ids)} instances, not {self.words()}")
+            return ids
+
+        return self._database.consistently(read)
 
     def ids_reading(self, words: Iterable[str]) -> NDArray[np.int64]:
         """Return the ids of the instances whose folded transcript is one of ``words``."""
@@ -193,34 +214,68 @@ class Catalog:
         instances, contents, transcripts, confidences, vectors = (
             zip(*rows, strict=True) if rows else ((),) * 5
         )
-        stored = self._array(b"".join(vectors), np.float16, (len(rows), dim)).astype(np.float32)
-        lengths = np.linalg.norm(stored, axis=1, keepdims=True)  # rounding to float16 changed them a little
         return InstanceTable(
             np.asarray(instances, np.int64),
             np.asarray(contents, np.int64),
             tuple(transcripts),
             np.asarray(confidences, np.float32),
-            stored / np.maximum(lengths, 1e-6),
+            self._vectors(vectors, dim),
         )
 
-    def manifest_copy(self) -> str | None:
-        """Return the text that ``set_manifest_copy`` stored last, None when there is none."""
+    def manifest_copy(self) -> Manifest | None:
+        """Return the part of the manifest that ``set_manifest_copy`` stored last, None when there is none."""
         for body, checksum in self._database.rows("SELECT body, checksum FROM manifest_copy"):
             if row_checksum(body) != checksum:
                 raise self._database.damaged("its copy of the manifest does not match its checksum")
-            return str(body)
+            return self._checked(Manifest.from_copy, str(body))
         return None
 
-    def set_manifest_copy(self, body: str) -> None:
-        """Store the part of the manifest that it can be remade from."""
-        if body != self.manifest_copy():
-            with self._database.transaction():
-                self._database.execute("DELETE FROM manifest_copy")
-                self._database.execute("INSERT INTO manifest_copy VALUES (?, ?)", (body, row_checksum(body)))
+    def set_manifest_copy(self, manifest: Manifest) -> None:
+        """Store the part of ``manifest`` that it can be remade from."""
+        body = manifest.copy_for_catalog()
+        with self._database.transaction():
+            self._database.execute("DELETE FROM manifest_copy")
+            self._database.execute("INSERT INTO manifest_copy VALUES (?, ?)", (body, row_checksum(body)))
+
+    @property
+    def is_forgetting(self) -> bool:
+        """Whether bytes of what was to be forgotten may still be in a file: it was interrupted."""
+        return self._state(_FORGETTING) is not None
 
     def wipe(self) -> None:
         """Rewrite the file, so that no byte of a removed record is left in it."""
         self._database.execute("VACUUM")
+
+    def reindex(self) -> None:
+        """Remake everything that is looked up by from the tables themselves."""
+        self._database.execute("REINDEX")
+
+    def set_forgotten(self) -> None:
+        """Remember that nothing is left of what was to be forgotten."""
+        with self._database.transaction():
+            self._set_state(_FORGETTING, None)
+
+    def vector_tags(self) -> list[str]:
+        """Return the tags of the vector files that were made from this catalog and may be in use.
+
+        A catalog that was restored from a backup has other tags than the vector file beside it.
+        """
+        return (self._state(_VECTOR_TAGS) or "").split(" ")
+
+    def set_vector_tags(self, tags: Iterable[str]) -> None:
+        """Replace the tags of the vector files that belong to this catalog."""
+        with self._database.transaction():
+            self._set_state(_VECTOR_TAGS, " ".join(tags))
+
+    def _state(self, name: str) -> str | None:
+        for _, value in self._database.among("state", "name", [name]):
+            return str(value)
+        return None
+
+    def _set_state(self, name: str, value: str | None) -> None:
+        self._database.execute("DELETE FROM state WHERE name = ?", (name,))
+        if value is not None:
+            self._database.insert("state", [(name, value)])
 
     def damaged(self, what: str) -> GalleryDamagedError:
         """Return the error that names the file, the damage, and the remedy."""
@@ -234,10 +289,10 @@ class Catalog:
         """
         try:
             with self._database.snapshot():
-                yield from self._database.file_faults()
+                yield from self._database.faults()
                 for table in COLUMNS:
                     for row in self._database.examined(table):
-                        yield from [row] if isinstance(row, str) else self._array_faults(table, row, dim)
+                        yield from [row] if isinstance(row, str) else self._forged(table, row, dim)
                 for (content,) in self._database.rows(
                     "SELECT id FROM contents WHERE files !="
                     " (SELECT count(*) FROM images WHERE content_id = contents.id)"
@@ -247,11 +302,14 @@ class Catalog:
         except GalleryDamagedError as error:
             yield str(error)
 
-    def _array_faults(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
+    def _forged(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
+        """Yield a sentence for each value of a row that is wrong though its checksum holds."""
         if table == "instances":
             number, _, polygon, _, transcript, _, _, vector, characters, posteriors = row
             for fault in array_faults(polygon, transcript, vector, characters, posteriors, dim):
                 yield f"instance {number}: {fault}"
+        if table == "images" and not is_inside(os.fsdecode(row[0])):
+            yield f"the path {os.fsdecode(row[0])!r} leads out of the folder of photographs"
 
     def _add_one(self, record: Record) -> None:
         content = reason = None
@@ -305,19 +363,26 @@ class Catalog:
         )
         return content
 
-    def _unpack(self, posteriors: bytes) -> bytes:
-        try:
-            return zlib.decompress(posteriors) if posteriors else b""
-        except zlib.error as error:
-            raise self._database.damaged("stored CTC posteriors cannot be unpacked") from error
+    def _path(self, stored: bytes) -> str:
+        """Return the path of a file, which lies in the folder of photographs and nowhere else."""
+        path = os.fsdecode(stored)
+        if not is_inside(path):
+            raise self.damaged(f"the path {path!r} leads out of the folder of photographs")
+        return path
 
-    def _polygon(self, blob: bytes) -> Polygon:
-        return self._array(blob, np.float32, (-1, 2)).astype(np.float32)
-
-    def _array(
-        self, blob: bytes, kind: type[np.floating[Any]], shape: tuple[int, int]
-    ) -> NDArray[np.floating[Any]]:
+    def _checked(self, read: Callable[[Stored], Read], stored: Stored) -> Read:
+        """Return what ``read`` makes of ``stored``; a ValueError of it is damage."""
         try:
-            return np.frombuffer(blob, kind).reshape(shape)
+            return read(stored)
         except ValueError as error:
-            raise self._database.damaged("a stored array has another length") from error
+            raise self.damaged(str(error)) from error
+
+    def _vectors(self, stored: Sequence[bytes], dim: int) -> NDArray[np.float32]:
+        """Return (N, dim) float32, unit rows; rounding to float16 changed their lengths a little."""
+        if any(len(each) != 2 * dim for each in stored):
+            raise self.damaged("a stored array has another length")
+        vectors = np.frombuffer(b"".join(stored), np.float16).reshape(len(stored), dim).astype(np.float32)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(lengths).all():
+            raise self.damaged("a vector is not finite")
+        return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)

@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import compress
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from stsearch.types import Polygon, TextInstance
 
 _MAX_NS = (1 << 63) - 1  # SQLite's integers have 64 bits
+_MAX_COORDINATE = 1e7  # pixels; no photograph that can be decoded is so long
+_MAX_POSTERIORS = 1 << 17  # bytes: 3,500 frames, where a long word has a hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,15 @@ class Counts:
     words: int
 
 
+def is_inside(path: str) -> bool:
+    """Return whether a relative path names something inside the folder it starts from.
+
+    >>> is_inside("a/b.jpg"), is_inside("a/../../b.jpg"), is_inside("/etc/passwd")
+    (True, False, False)
+    """
+    return bool(path) and not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
+
+
 def row_checksum(*values: object) -> int:
     """Return the CRC-32 of the values of a row, their types and lengths included.
 
@@ -175,8 +187,10 @@ def array_faults(
         ctc_posteriors: compressed, or nothing at all.
         dim: length of an embedding, None when it is not known.
     """
-    if len(polygon) % 8 or len(polygon) < 24 or not np.isfinite(np.frombuffer(polygon, np.float32)).all():
-        yield "its outline is not one of three or more finite points"
+    try:
+        read_outline(polygon)
+    except ValueError as error:
+        yield str(error)
     if dim is not None and len(vector) != 2 * dim:
         yield f"its vector has {len(vector)} bytes, not {2 * dim}"
     elif not abs(float(np.linalg.norm(np.frombuffer(vector, np.float16).astype(np.float32))) - 1) < 0.01:
@@ -184,7 +198,49 @@ def array_faults(
     if len(characters) not in (0, len(transcript)):
         yield f"it has {len(characters)} confidences for {len(transcript)} characters"
     try:
-        if ctc_posteriors and not zlib.decompress(ctc_posteriors):
-            yield "its CTC posteriors are empty"
-    except zlib.error:
-        yield "its CTC posteriors cannot be unpacked"
+        unpack_posteriors(ctc_posteriors)
+    except ValueError as error:
+        yield str(error)
+
+
+def read_moment(stored: str) -> str:
+    """Return when a photograph was taken, given as it is stored.
+
+    Raises:
+        ValueError: it is no moment by the clock of a camera.
+    """
+    if datetime.fromisoformat(stored).tzinfo is not None:
+        raise ValueError(f"{stored!r} is not by the clock of a camera")
+    return stored
+
+
+def read_outline(stored: bytes) -> Polygon:
+    """Return the outline (P, 2) float32 of an instance, given as it is stored.
+
+    Raises:
+        ValueError: it is none of three or more points that a photograph can have.
+    """
+    values = np.frombuffer(stored, np.float32) if len(stored) % 8 == 0 else np.empty(0, np.float32)
+    if len(values) < 6 or not (np.abs(values) <= _MAX_COORDINATE).all():  # NaN is not either
+        raise ValueError("its outline is not one of three or more finite points")
+    return values.reshape(-1, 2).copy()
+
+
+def unpack_posteriors(stored: bytes) -> bytes:
+    """Return the CTC posteriors of an instance, given as they are stored: compressed, or nothing at all.
+
+    Raises:
+        ValueError: they cannot be unpacked, are empty, or are longer than those of any word.
+    """
+    if not stored:
+        return b""
+    unpacker = zlib.decompressobj()
+    try:
+        unpacked = unpacker.decompress(stored, _MAX_POSTERIORS)
+    except zlib.error as error:
+        raise ValueError("its CTC posteriors cannot be unpacked") from error
+    if not unpacker.eof:
+        raise ValueError("its CTC posteriors are cut off, or longer than those of any word")
+    if not unpacked:
+        raise ValueError("its CTC posteriors are empty")
+    return unpacked

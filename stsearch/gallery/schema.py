@@ -72,6 +72,15 @@ MIGRATIONS = (
     END;
     """
     + "".join(_TOTALS.format(table) for table in ("contents", "images", "instances")),
+    """
+    PRAGMA application_id = 0x73747372; -- "stsr"
+    CREATE TABLE state (               -- what is true of the whole gallery, by name
+        name TEXT PRIMARY KEY NOT NULL,
+        value TEXT NOT NULL,
+        checksum INTEGER NOT NULL
+    );
+    """
+    + _TOTALS.format("state"),
 )
 """One script a format; a catalog of format n has run the first n of them."""
 
@@ -82,5 +91,6 @@ COLUMNS = {
         "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, ctc_posteriors,"
         " checksum"
     ),
+    "state": "name, value, checksum",
 }
 """The columns of each table that its checksums cover, in their order, and the checksum last."""
