@@ -236,7 +236,7 @@ def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) 
     home = registry.data_home(os.environ)
     places = [registry.find(Path(folder), home) for folder in folders]
     if not folders:
-        nearest = registry.nearest(Path.cwd())
+        nearest = registry.nearest(Path.cwd(), home)
         places = [nearest] if nearest else registry.registered(home)
     if not places:
         raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, UsageError
@@ -41,14 +42,32 @@ def find(path: Path, home: Path) -> Path:
     for folder in (path.resolve(), place_for(path, home)):
         if is_gallery(folder):
             return folder
+    if (elsewhere := _listed_by_photos(home).get(path.resolve())) is not None:
+        return elsewhere
     raise GalleryNotFoundError(f"no gallery in {path}; make one with: stsearch index {path}")
 
 
-def nearest(start: Path) -> Path | None:
-    """Return the gallery folder inside ``start`` or the closest of its parents that has one."""
+def nearest(start: Path, home: Path) -> Path | None:
+    """Return the gallery folder of ``start``, or of the closest of its parents that has one.
+
+    It lies inside that folder, or elsewhere and is listed in ``home``: that of a read-only folder does.
+    """
     resolved = start.resolve()
-    folders = (parent / FOLDER_NAME for parent in (resolved, *resolved.parents))
-    return next((folder for folder in folders if is_gallery(folder)), None)
+    elsewhere = _listed_by_photos(home)
+    for folder in (resolved, *resolved.parents):
+        if is_gallery(folder / FOLDER_NAME):
+            return folder / FOLDER_NAME
+        if folder in elsewhere:
+            return elsewhere[folder]
+    return None
+
+
+def of_path(path: Path, home: Path) -> Path | None:
+    """Return the gallery folder that ``path`` is, or that of the folder it lies in; None without one."""
+    if is_gallery(path.resolve()):
+        return path.resolve()
+    start = path.parent if path.is_symlink() else path  # a link is a file of the folder that it lies in
+    return nearest(start, home)
 
 
 def choose(index: Path | None, here: Path, home: Path) -> Path:
@@ -60,7 +79,7 @@ def choose(index: Path | None, here: Path, home: Path) -> Path:
     """
     if index is not None:
         return find(index, home)
-    if (inside := nearest(here)) is not None:
+    if (inside := nearest(here, home)) is not None:
         return inside
     match registered(home):
         case []:
@@ -79,12 +98,21 @@ def register(folder: Path, home: Path) -> None:
         WriteError: the list cannot be written.
         GalleryDamagedError: the list is damaged.
     """
-    known = _read_list(home)
+    known = listed(home)
     if folder not in known:
-        make_private_folder(home)
-        with replacing(home / _LIST_NAME) as beside:
-            names = sorted(os.fspath(each) for each in (*known, folder))
-            beside.write_text(json.dumps({"format": 1, "galleries": names}, indent=2), encoding="ascii")
+        _write_list([*known, folder], home)
+
+
+def unregister(folder: Path, home: Path) -> None:
+    """Take a gallery folder off the list in ``home``; its files stay.
+
+    Raises:
+        WriteError: the list cannot be written.
+        GalleryDamagedError: the list is damaged.
+    """
+    known = listed(home)
+    if folder in known:
+        _write_list([each for each in known if each != folder], home)
 
 
 def registered(home: Path) -> list[Path]:
@@ -93,7 +121,7 @@ def registered(home: Path) -> list[Path]:
     Raises:
         GalleryDamagedError: the list is damaged.
     """
-    return [folder for folder in _read_list(home) if is_gallery(folder)]
+    return [folder for folder in listed(home) if is_gallery(folder)]
 
 
 def is_gallery(folder: Path) -> bool:
@@ -101,7 +129,12 @@ def is_gallery(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (manifest.FILE_NAME, CATALOG_NAME))
 
 
-def _read_list(home: Path) -> list[Path]:
+def listed(home: Path) -> list[Path]:
+    """Return every gallery folder on the list, whether or not it is there now.
+
+    Raises:
+        GalleryDamagedError: the list is damaged.
+    """
     path = home / _LIST_NAME
     try:
         return [Path(name) for name in json.loads(path.read_text(encoding="ascii"))["galleries"]]
@@ -111,3 +144,20 @@ def _read_list(home: Path) -> list[Path]:
         raise GalleryDamagedError(
             f"{path} is damaged ({error}); delete it, and index again to list a folder"
         ) from error
+
+
+def _write_list(folders: Iterable[Path], home: Path) -> None:
+    make_private_folder(home)
+    with replacing(home / _LIST_NAME) as beside:
+        names = sorted(map(os.fspath, folders))
+        beside.write_text(json.dumps({"format": 1, "galleries": names}, indent=2), encoding="ascii")
+
+
+def _listed_by_photos(home: Path) -> dict[Path, Path]:
+    """Return the listed galleries that are there and whole, by the folder of their photographs."""
+    found = {}
+    with suppress(GalleryDamagedError):  # of the list: where all galleries are meant, it is an error
+        for folder in registered(home):
+            with suppress(GalleryDamagedError, GalleryNotFoundError):
+                found[(folder / manifest.Manifest.read(folder).photos).resolve()] = folder
+    return found

@@ -203,8 +203,8 @@ def test_the_nearest_gallery_is_that_of_the_closest_parent(tmp_path: Path) -> No
     make_gallery(tmp_path, {}).close()
     make_gallery(tmp_path / "a", {}).close()
     (tmp_path / "a" / "b").mkdir()
-    assert registry.nearest(tmp_path / "a" / "b") == tmp_path / "a" / ".stsearch"
-    assert registry.nearest(tmp_path / "a" / "b" / "..") == tmp_path / "a" / ".stsearch"
+    assert registry.nearest(tmp_path / "a" / "b", tmp_path / "home") == tmp_path / "a" / ".stsearch"
+    assert registry.nearest(tmp_path / "a" / "b" / "..", tmp_path / "home") == tmp_path / "a" / ".stsearch"
 
 
 def test_a_path_without_a_gallery_names_the_command_that_makes_one(tmp_path: Path) -> None:
