@@ -12,6 +12,7 @@ import typer
 
 from stsearch.cli import output
 from stsearch.cli.completion import weights
+from stsearch.cli.table import Cell
 from stsearch.errors import UsageError, WeightsError
 
 models = typer.Typer(
@@ -32,13 +33,13 @@ class _Listed:
     map: float | None  # in [0, 1], on validation photographs; None when it was never measured
     reads: bool  # with a recognizer
 
-    def cells(self) -> dict[str, str]:
+    def cells(self) -> dict[str, Cell]:
         return {
-            "name": output.printable(self.name),
-            "parameters": f"{self.parameters / 1e6:.1f} M",
-            "file": f"{self.bytes / 1e6:.1f} MB",
-            "mAP": "-" if self.map is None else f"{100 * self.map:.1f}",
-            "recognizer": "yes" if self.reads else "no",
+            "name": Cell(output.printable(self.name), "bold"),
+            "parameters": Cell(f"{self.parameters / 1e6:.1f} M", is_number=True),
+            "file": Cell(f"{self.bytes / 1e6:.1f} MB", is_number=True),
+            "mAP": Cell("-" if self.map is None else f"{100 * self.map:.1f}", is_number=True),
+            "recognizer": Cell("yes" if self.reads else "no"),
         }
 
 
@@ -167,13 +168,13 @@ def measure(
     print(f"{output.shown_path(folder / 'card.json')} holds these figures")
 
 
-def _photo_figures(set_name: str, figures: Mapping[str, float]) -> dict[str, str]:
+def _photo_figures(set_name: str, figures: Mapping[str, float]) -> dict[str, Cell]:
     ratios = ("map", "precision", "recall", "hmean", "spotted")
     return {
-        "photographs": output.printable(set_name),
-        "photos": str(figures["photos"]),
-        "queries": str(figures["queries"]),
-        **{name: f"{100 * figures[name]:.1f}" for name in ratios},
+        "photographs": Cell(output.printable(set_name), "bold"),
+        "photos": Cell(str(figures["photos"]), is_number=True),
+        "queries": Cell(str(figures["queries"]), is_number=True),
+        **{name: Cell(f"{100 * figures[name]:.1f}", is_number=True) for name in ratios},
     }
 
 

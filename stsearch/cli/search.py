@@ -67,6 +67,7 @@ Model = Annotated[
     Option(help="Weights that made the gallery: a folder; default: as it says.", autocompletion=weights),
 ]
 Explain = Annotated[bool, Option("--explain", help="Show why each hit was found.")]
+Boxes = Annotated[bool, Option("--boxes", help="Show in the table too where each word stands.")]
 Preview = Annotated[bool, Option("--preview", help="Show the words as cut out; on a terminal only.")]
 Json = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 Paths = Annotated[bool, Option("--paths", "-l", help="Print the paths of the photos alone.")]
@@ -94,6 +95,7 @@ def search(
     index: IndexPath = None,
     model: Model = None,
     explain: Explain = False,
+    boxes: Boxes = False,
     preview: Preview = False,
     as_json: Json = False,
     paths: Paths = False,
@@ -129,7 +131,7 @@ def search(
         pictures.check(gallery.photos for gallery in photos.galleries)
         limits = options.limits(photos) if explain else None
         style = output.Style(
-            as_json, only_paths, b"\0" if nul else b"\n", limits, queries is not None, preview
+            as_json, only_paths, b"\0" if nul else b"\n", limits, queries is not None, preview, boxes
         )
         hits = _answer([_image_query(photos, like)] if like else asked, photos, options, style)
     if not (style.paths or style.json):

@@ -239,9 +239,21 @@ def test_a_table_explains_each_row(run: Run, monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     (tmp_path / "list").write_text("bar\n", encoding="utf-8")
-    header, row, *_ = run("--queries", "list", "--explain").out.splitlines()
-    assert header.split() == ["#", "query", "score", "photo", "word", "box", "(x,y,w,h)", "why"]
-    assert "bar: read BAR" in row
+    monkeypatch.setenv("COLUMNS", "80")
+    assert [line.rstrip() for line in run("--queries", "list", "--explain").out.splitlines()[:5]] == [
+        "#  query  word  score  photo",
+        "1  bar    BAR    1.00  bar.jpg",
+        "   bar: read as BAR (every letter is sure)",
+        "     same letters · similarity 1.00",
+        "   shown from 0.60; read with confidence 0.80",
+    ]
+
+
+def test_a_table_says_where_words_stand_only_when_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert run("roma", "--exact").out.splitlines()[1].split() == ["1", "Roma", "1.00", "bar.jpg"]
+    assert run("roma", "--exact", "--boxes").out.splitlines()[1].split()[-1] == "40,0,40,20"
 
 
 def test_a_photo_without_the_word_is_shown_without_a_box(run: Run) -> None:
