@@ -14,6 +14,7 @@ import typer
 from stsearch import __version__
 from stsearch.cli import output, signals
 from stsearch.cli.eval import evaluate
+from stsearch.cli.galleries import galleries
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
 from stsearch.cli.models import models
@@ -21,6 +22,7 @@ from stsearch.cli.search import search
 from stsearch.cli.signals import INTERRUPTED, TERMINATED
 from stsearch.cli.synth import synth
 from stsearch.cli.train import train
+from stsearch.cli.words import words
 from stsearch.errors import StsearchError
 
 BUG = StsearchError.exit_code
@@ -35,15 +37,17 @@ app = typer.Typer(
 for name, command, example in (
     ("index", index, "stsearch index ./photos"),
     ("search", search, 'stsearch search "coffee"'),
-    ("status", status, "stsearch status --failed"),
-    ("verify", verify, "stsearch verify --deep"),
-    ("rebuild", rebuild, "stsearch rebuild --index ./photos"),
+    ("words", words, "stsearch words ./photos/holiday.jpg"),
+    ("status", status, "stsearch status ./photos --failed"),
+    ("verify", verify, "stsearch verify ./photos --deep"),
+    ("rebuild", rebuild, "stsearch rebuild ./photos"),
     ("forget", forget, "stsearch forget ./photos/private"),
     ("train", train, "stsearch train --preset tiny --out runs/tiny --max-minutes 30"),
     ("eval", evaluate, "stsearch eval --data ./labelled-photos"),
     ("synth", synth, "stsearch synth --out scenes --scenes 100 --seed 1 --sheet sheet.png"),
 ):
     app.command(name, epilog=f"Example: {example}")(command)
+app.add_typer(galleries, name="galleries", epilog="Example: stsearch galleries find /mnt/photos")
 app.add_typer(models, name="models", epilog="Example: stsearch models verify tiny")
 
 
