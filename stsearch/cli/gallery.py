@@ -193,7 +193,7 @@ class _State:
         if self.counts.failed:
             files = output.counted(self.counts.failed, "file")
             yield "not read", f"{files}: stsearch status {folder} --failed"
-        yield "gallery", f"{output.shown_path(gallery.folder)}, {self.size_bytes / 1e6:.1f} MB"
+        yield "gallery", f"{output.shown_path(gallery.folder)}, {output.sized(self.size_bytes)}"
         yield "weights", f"{manifest.model.name} (sha256 {manifest.model.sha256[:12]}…)"
         if manifest.engine:
             yield "device", manifest.engine

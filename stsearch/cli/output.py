@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stsearch.cli.table import Cell, Row, print_table
+from stsearch.text.printable import printable as printable  # every message goes through it
 
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from stsearch.types import Polygon
 
 _SURE = 0.9  # confidence of a letter from which it needs no mention
-_COLOURS = ((0.8, "green"), (0.5, "yellow"), (0.0, "red"))
-"""Colours of probabilities, each from a value on."""
+_GRADES = ((0.8, "good"), (0.5, "fair"), (0.0, "poor"))  # of probabilities, each from a value on
+_COLOURS = {"good": "green", "fair": "yellow", "poor": "red"}
 
 JSON_SCHEMA = 1
 """Rises when a JSON line changes in a way that breaks its readers."""
@@ -33,15 +34,6 @@ def note(message: str) -> None:
     print("\n".join(map(printable, message.splitlines())), file=sys.stderr)
 
 
-def printable(text: str) -> str:
-    r"""Return ``text`` with everything a terminal could act on, or not show, escaped.
-
-    >>> printable("a\x1b[31m.jpg")
-    'a\\x1b[31m.jpg'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun.
 
@@ -49,6 +41,15 @@ def counted(number: int, noun: str) -> str:
     ('1 photo', '2 photos')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def sized(size_bytes: int) -> str:
+    """Return the size of a file in the unit that suits it.
+
+    >>> sized(900), sized(34_567), sized(2_400_000)
+    ('1 kB', '35 kB', '2.4 MB')
+    """
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.0f} kB"
 
 
 def counted_words(count: WordCount) -> str:
@@ -201,8 +202,12 @@ def _row(hit: Hit, rank: int, style: Style) -> Row:
 
 def score_cell(score: float) -> Cell:
     """Return a score or a confidence in [0, 1], coloured by how far it can be relied on."""
-    colour = next(colour for least, colour in _COLOURS if score >= least)
-    return Cell(f"{score:.2f}", colour, is_number=True)
+    return Cell(f"{score:.2f}", _COLOURS[grade(score)], is_number=True)
+
+
+def grade(score: float) -> str:
+    """Return how far a score or a confidence in [0, 1] can be relied on: good, fair or poor."""
+    return next(name for least, name in _GRADES if score >= least)
 
 
 def _cells(hit: Hit, style: Style) -> list[str]:

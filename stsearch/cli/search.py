@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -78,6 +79,7 @@ Save = Annotated[
 Sheet = Annotated[
     Path | None, Option(metavar="FILE.html", help="Write one page that shows all hits, to open in a browser.")
 ]
+Opens = Annotated[bool, Option("--open", help="Open that page, or a passing one, in a browser.")]
 
 
 def search(
@@ -102,6 +104,7 @@ def search(
     nul: Nul = False,
     save: Save = None,
     sheet: Sheet = None,
+    opens: Opens = False,
 ) -> None:
     """Find photos by the words in them, the best match first.
 
@@ -127,7 +130,7 @@ def search(
     )
     with ExitStack() as stack:
         photos = _open(index, model, stack)
-        pictures = Wanted(save, sheet)
+        pictures = Wanted(save, sheet, opens)
         pictures.check(gallery.photos for gallery in photos.galleries)
         limits = options.limits(photos) if explain else None
         style = output.Style(
@@ -137,7 +140,7 @@ def search(
     if not (style.paths or style.json):
         took = f"{1000 * (time.perf_counter() - began):.0f} ms"
         output.note(f"{_summary(hits, max(len(asked), 1), style)} · {took}")
-    if pictures.make(hits):
+    if pictures.make(hits, datetime.now()):
         raise typer.Exit(ImageError.exit_code)
 
 
