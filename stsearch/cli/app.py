@@ -18,6 +18,7 @@ from stsearch.cli.galleries import galleries
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
 from stsearch.cli.models import models
+from stsearch.cli.program import Program, explain
 from stsearch.cli.search import search
 from stsearch.cli.signals import INTERRUPTED, TERMINATED
 from stsearch.cli.synth import synth
@@ -28,7 +29,7 @@ from stsearch.errors import StsearchError
 BUG = StsearchError.exit_code
 PIPE_CLOSED = 128 + 13  # what a shell shows for a program that SIGPIPE ended
 
-app = typer.Typer(
+app = Program(
     name="stsearch",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -72,13 +73,14 @@ def stsearch(
 
 def run(program: typer.Typer, arguments: Sequence[str]) -> int:
     """Run ``program`` and return its exit code; whatever goes wrong becomes one line on stderr."""
+    output.hush(False)
     try:
         code = program(arguments, prog_name="stsearch", standalone_mode=False)
         sys.stdout.flush()
     except StsearchError as error:
         return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _fail(f"{error.format_message()} (stsearch --help lists what there is)", error.exit_code)
+        return _fail(explain(error), error.exit_code)
     except KeyboardInterrupt:
         return INTERRUPTED
     except (BrokenPipeError, SystemExit) as end:
@@ -93,7 +95,7 @@ def run(program: typer.Typer, arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    output.note(f"error: {message}")
+    output.complain(f"error: {message}")
     return code
 
 

@@ -66,7 +66,7 @@ def _read(hit: Hit) -> Image | None:
     try:
         return read_image(hit.path)
     except ImageError as error:
-        output.note(f"cannot show {output.printable(str(error))}")
+        output.complain(f"cannot show {output.printable(str(error))}")
         return None
 
 

@@ -14,10 +14,11 @@ import typer
 
 from stsearch.cli import output
 from stsearch.cli.gallery import AsJson
+from stsearch.cli.program import Program
 from stsearch.cli.table import Cell
 from stsearch.errors import StsearchError, UsageError
 
-galleries = typer.Typer(help="List the galleries there are, find those that moved, take some off the list.")
+galleries = Program(help="List the galleries there are, find those that moved, take some off the list.")
 
 _HERE, _MISSING = "here", "missing"
 
@@ -50,7 +51,7 @@ class _Listed:
 
 
 @galleries.callback(invoke_without_command=True)
-def list_galleries(context: typer.Context, as_json: AsJson = False) -> None:
+def list_galleries(context: typer.Context, as_json: AsJson = False, quiet: output.Quiet = False) -> None:
     """List the galleries there are, find those that moved, take some off the list.
 
     A search from outside of every indexed folder goes through all of them.
@@ -78,6 +79,7 @@ def list_galleries(context: typer.Context, as_json: AsJson = False) -> None:
 @galleries.command("find", epilog="Example: stsearch galleries find /mnt/photos")
 def find(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Where to look, and below.")],
+    quiet: output.Quiet = False,
 ) -> None:
     """Look for galleries in a folder and below, and list those that are not yet: moved or copied ones."""
     from stsearch.gallery import registry
@@ -98,6 +100,7 @@ def forget(
         list[Path] | None, typer.Argument(help="Galleries, or the folders of their photos.")
     ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="All that are not there any more.")] = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Take galleries off the list. Nothing is deleted: indexing the folder lists its gallery again."""
     from stsearch.gallery import registry

@@ -38,6 +38,7 @@ def status(
     index: IndexPath = None,
     failed: Annotated[bool, Option("--failed", help="List the files that could not be read.")] = False,
     as_json: AsJson = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Show what a gallery holds, when it was brought up to date, and what could not be read."""
     from stsearch.gallery.gallery import Gallery
@@ -67,6 +68,7 @@ def verify(
         bool, Option("--deep", help="Also search the vector file and read the photos again.")
     ] = False,
     as_json: AsJson = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Check every byte of a gallery that matters. Exit code 1: damage was found."""
     from stsearch.gallery.verify import verify as find
@@ -89,7 +91,7 @@ def verify(
     output.note(f"No damage in {output.shown_path(place)}.")
 
 
-def rebuild(folder: Folder = None, index: IndexPath = None) -> None:
+def rebuild(folder: Folder = None, index: IndexPath = None, quiet: output.Quiet = False) -> None:
     """Remake the vector file and the manifest from the catalog, without reading a photo."""
     from stsearch.api.words import count_words
     from stsearch.gallery.gallery import Gallery
@@ -103,6 +105,7 @@ def rebuild(folder: Folder = None, index: IndexPath = None) -> None:
 def forget(
     paths: Annotated[list[Path], typer.Argument(help="Photos or folders, relative to this folder.")],
     index: IndexPath = None,
+    quiet: output.Quiet = False,
 ) -> None:
     """Take photos and their words out of the gallery, without a trace in its files.
 

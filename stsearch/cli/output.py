@@ -10,7 +10,9 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from stsearch.cli.table import Cell, Row, print_table
 from stsearch.text.printable import printable as printable  # every message goes through it
@@ -29,8 +31,30 @@ JSON_SCHEMA = 1
 """Rises when a JSON line changes in a way that breaks its readers."""
 
 
+class _Speech:
+    """Whether the command at work says more than what went wrong."""
+
+    is_quiet = False
+
+
+def hush(quiet: bool) -> bool:
+    """Say errors only from now on, or say everything again; return which."""
+    _Speech.is_quiet = quiet
+    return quiet
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.", callback=hush)]
+"""The option of every command that says more than its results; a command only has to take it."""
+
+
 def note(message: str) -> None:
-    """Tell the user something on stderr; what a terminal could act on, such as in a name, is escaped."""
+    """Tell the user something on stderr, unless errors only are wanted."""
+    if not _Speech.is_quiet:
+        complain(message)
+
+
+def complain(message: str) -> None:
+    """Tell the user on stderr what went wrong, with everything that a terminal could act on escaped."""
     print("\n".join(map(printable, message.splitlines())), file=sys.stderr)
 
 

@@ -83,7 +83,7 @@ class Wanted:
                 image = read_image(path)
             except ImageError as error:
                 failed += 1
-                output.note(f"cannot show {output.printable(str(error))}")
+                output.complain(f"cannot show {output.printable(str(error))}")
             if self.copies and image is not None:
                 _save_copy(self.copies, number, path, found, image)
                 saved += 1

@@ -72,7 +72,7 @@ Boxes = Annotated[bool, Option("--boxes", help="Show in the table too where each
 Preview = Annotated[bool, Option("--preview", help="Show the words as cut out; on a terminal only.")]
 Json = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 Paths = Annotated[bool, Option("--paths", "-l", help="Print the paths of the photos alone.")]
-Nul = Annotated[bool, Option("--nul", "-0", help="Print paths, each followed by a NUL byte.")]
+Null = Annotated[bool, Option("--null", "-0", help="Print paths, each followed by a NUL byte.")]
 Save = Annotated[
     Path | None, Option(metavar="DIR", help="Put copies of the photos there, the words outlined.")
 ]
@@ -101,10 +101,11 @@ def search(
     preview: Preview = False,
     as_json: Json = False,
     paths: Paths = False,
-    nul: Nul = False,
+    null: Null = False,
     save: Save = None,
     sheet: Sheet = None,
     opens: Opens = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Find photos by the words in them, the best match first.
 
@@ -124,7 +125,9 @@ def search(
     """
     began = time.perf_counter()
     asked = _parse(query, queries, like)
-    only_paths = paths or nul
+    only_paths = paths or null
+    if only_paths and as_json:
+        raise UsageError("-l and -0 print paths alone, --json prints all there is: give one of them")
     options = _Options(
         top, "photo" if only_paths else group, min_score, exact, fuzzy, path, since, until, explain
     )
@@ -134,7 +137,7 @@ def search(
         pictures.check(gallery.photos for gallery in photos.galleries)
         limits = options.limits(photos) if explain else None
         style = output.Style(
-            as_json, only_paths, b"\0" if nul else b"\n", limits, queries is not None, preview, boxes
+            as_json, only_paths, b"\0" if null else b"\n", limits, queries is not None, preview, boxes
         )
         hits = _answer([_image_query(photos, like)] if like else asked, photos, options, style)
     if not (style.paths or style.json):

@@ -28,6 +28,7 @@ def words(
     top: Annotated[int | None, typer.Option("--top", "-n", min=1, help="Show at most so many.")] = None,
     index: IndexPath = None,
     as_json: AsJson = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """List the words that were read: how often, how surely, and where.
 
