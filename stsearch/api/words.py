@@ -55,8 +55,9 @@ def words_of(gallery: Gallery, files: Container[str] | None = None) -> Iterator[
     for some in _batches(photos):
         found = _words_by_content(gallery, [content for _, content in some])
         for name, content in some:
+            path = root / name
             for each in found.get(content, ()):
-                yield Word(root / name, each.transcript, each.confidence, each.polygon)
+                yield Word(path, each.transcript, each.confidence, each.polygon)
 
 
 def count_words(gallery: Gallery) -> WordCount:
@@ -74,7 +75,7 @@ def count_words(gallery: Gallery) -> WordCount:
 
 
 def _words_by_content(gallery: Gallery, contents: Sequence[int]) -> dict[int, list[TextInstance]]:
-    found = gallery.catalog.text_instances_of(dict.fromkeys(contents), gallery.model.dim)
+    found = gallery.catalog.text_instances_of(dict.fromkeys(contents))
     return {
         content: [each for each in suppress_overlaps(instances) if each.transcript]
         for content, instances in found.items()

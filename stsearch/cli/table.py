@@ -6,6 +6,7 @@ everything goes whole.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,10 +124,15 @@ def _text(cell: Cell, width: int, console: Console) -> Text:
         shown = shorten_path(cell.text, width)
     space = " " * (width - cell_len(shown))
     style = Style.parse(cell.style)
-    if cell.file is not None and console.is_terminal:
+    if cell.file is not None and _follows_links(console):
         style += Style(link=cell.file.as_uri())
     text = Text(shown, style)
     return Text(space) + text if cell.is_number else text + Text(space)
+
+
+def _follows_links(console: Console) -> bool:
+    """Return whether links may be sent: the text console of Linux would show them as text."""
+    return console.is_terminal and os.environ.get("TERM") != "linux"
 
 
 def _print_note(note: str, console: Console) -> None:

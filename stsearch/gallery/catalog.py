@@ -167,17 +167,15 @@ class Catalog:
             found.setdefault(row[1], []).append((self._polygon(row[2]), row[4]))
         return found
 
-    def text_instances_of(self, contents: Iterable[int], dim: int) -> dict[int, list[TextInstance]]:
+    def text_instances_of(self, contents: Iterable[int]) -> dict[int, list[TextInstance]]:
         """Return all instances of each of ``contents`` without their CTC posteriors, as they were added.
 
-        Args:
-            contents: which photographs; one without instances has no entry.
-            dim: length of an embedding.
+        A content without instances has no entry.
         """
         found: dict[int, list[TextInstance]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):
             _, content, polygon, score, transcript, _, confidence, vector, characters, _ = row
-            [embedding] = self._array(vector, np.float16, (1, dim)).astype(np.float32)
+            [embedding] = self._array(vector, np.float16, (1, -1)).astype(np.float32)
             shares = tuple(byte / 255 for byte in characters)
             found.setdefault(content, []).append(
                 TextInstance(self._polygon(polygon), score, transcript, confidence, embedding, shares)

@@ -67,6 +67,15 @@ def test_on_a_terminal_a_path_leads_to_its_file(
     assert "IMG_2231.jpg\x1b]8;;\x1b\\" in out
 
 
+def test_a_console_that_cannot_follow_links_gets_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    print_table([ROW])
+    assert "file://" not in capsys.readouterr().out
+
+
 def test_nothing_is_printed_of_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
     print_table([])
     assert capsys.readouterr().out == ""
