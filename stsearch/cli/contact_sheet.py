@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from stsearch import __version__
 from stsearch.cli import output
-from stsearch.gallery.atomic_files import replacing
+from stsearch.cli.text_file import write_text
 from stsearch.pages import render
 from stsearch.pages.drawing import close_up, cut_word, outline_words, shrink
 from stsearch.pages.picture import Picture
@@ -101,8 +101,7 @@ class ContactSheet:
             ],
             version=__version__,
         )
-        with replacing(self._file, mode=0o666) as beside:
-            beside.write_text(page, encoding="utf-8")
+        write_text(self._file, page)
 
 
 def _card(name: str, link: str, path: Path, hits: Sequence[Hit], image: Image | None) -> _Card:

@@ -13,8 +13,8 @@ import typer
 
 from stsearch.cli import completion
 from stsearch.cli.eval_words import STR, WORDS, evaluate_words
-from stsearch.cli.output import note
-from stsearch.errors import ImageError, UsageError, WriteError
+from stsearch.cli.output import note, shown_path
+from stsearch.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from stsearch.evaluation.scoring import Report
@@ -133,15 +133,14 @@ def _show_progress(progress: Progress) -> None:
 
 
 def _write(report: Report, markdown: Path | None, html: Path | None) -> None:
+    from stsearch.cli.text_file import write_text
     from stsearch.evaluation.reports.html import to_html
     from stsearch.evaluation.reports.markdown import to_markdown
 
     for path, render in ((markdown, to_markdown), (html, to_html)):
         if path is not None:
-            try:
-                path.write_text(render(report), encoding="utf-8")
-            except OSError as error:
-                raise WriteError(f"cannot write {path}: {error}") from error
+            write_text(path, render(report))
+            note(f"Wrote {shown_path(path.absolute())}")
 
 
 def _as_row(report: Report) -> dict[str, object]:
