@@ -44,7 +44,7 @@ class _Listed:
     def cells(self) -> dict[str, Cell]:
         """Return it for people."""
         return {
-            "folder": Cell(output.shown_path(self.folder), "bold", file=self.folder),
+            "folder": Cell(output.printable(str(self.folder)), "bold", file=self.folder),
             "photos": Cell("-" if self.photographs is None else str(self.photographs), is_number=True),
             "state": Cell(output.printable(self.state), "" if self.state == _HERE else "yellow"),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -189,14 +190,13 @@ class _State:
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield it for people, each figure with its name."""
         gallery, manifest = self.gallery, self.gallery.manifest
-        folder = output.shown_path(gallery.photos)
-        yield "photographs", f"{self.counts.photos:,} in {folder}"
+        yield "photographs", f"{self.counts.photos:,} in {gallery.photos}"
         yield "words", output.counted_words(self.words)
         yield "last run", f"{self.last_run:%-d %B %Y, %H:%M}" if self.last_run else "not known"
         if self.counts.failed:
             files = output.counted(self.counts.failed, "file")
-            yield "not read", f"{files}: stsearch status {folder} --failed"
-        yield "gallery", f"{output.shown_path(gallery.folder)}, {output.sized(self.size_bytes)}"
+            yield "not read", f"{files}: stsearch status {shlex.quote(os.fspath(gallery.photos))} --failed"
+        yield "gallery", f"{gallery.folder}, {output.sized(self.size_bytes)}"
         yield "weights", f"{manifest.model.name} (sha256 {manifest.model.sha256[:12]}…)"
         if manifest.engine:
             yield "device", manifest.engine

@@ -97,7 +97,7 @@ def test_status_prints_json_lines(run: Run, photos: Path) -> None:
 
 def test_the_nearest_gallery_is_meant(run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(photos)
-    assert "photographs  2 in ." in run("status").out
+    assert f"photographs  2 in {photos}\n" in run("status").out
 
 
 @pytest.mark.parametrize("named", ["photos", "photos/in", "photos/in/door.jpg", "photos/.stsearch"])
