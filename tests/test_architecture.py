@@ -23,6 +23,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 # Who alone may import or call what; a name stands for a module and everything below it.
 LIBRARY_HOMES = {
     "hnswlib": ["stsearch.gallery.vector_store"],
+    "jinja2": ["stsearch.pages"],
     "pathspec": ["stsearch.indexing.walk"],
     "pickle": [],
     "rich": ["stsearch.cli"],

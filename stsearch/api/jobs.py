@@ -12,7 +12,7 @@ from stsearch.api.model import Model, check_device, load
 from stsearch.api.photos import Photos, warn
 from stsearch.api.progress import shown
 from stsearch.errors import GalleryLockedError, GalleryUnreadableError, UsageError, WriteError
-from stsearch.gallery import registry, trust
+from stsearch.gallery import last_run, registry, trust
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.images import MAX_MEGAPIXELS
 from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, Progress, index_photos
@@ -108,7 +108,7 @@ def index(
     def load_networks() -> PhotoSpotter:
         networks = load(model, device, read, engine) if isinstance(model, str) else model
         loaded(networks)
-        writable.note_engine(networks.spotter.precision)
+        writable.note_engine(f"{networks.spotter.device}, {networks.spotter.precision}")
         return networks.spotter.for_indexing()
 
     bar = shown(progress, "photo", _state)
@@ -116,6 +116,7 @@ def index(
     with Gallery.create(place, photos, info, notify) as writable, bar as callback:
         _list(place, is_new, notify)
         report = index_photos(writable, LazySpotter(info, load_networks), options, callback)
+        last_run.note(place)
     return Photos([Gallery.open(place, notify)], name, notify, report)
 
 

@@ -264,9 +264,8 @@ def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) 
             passed over with a note, unless there is no other.
     """
     home = registry.data_home(os.environ)
-    if folders:
-        places = [registry.find(Path(folder), home) for folder in folders]
-    else:
+    places = [registry.find(Path(folder), home) for folder in folders]
+    if not folders:
         nearest = registry.nearest(Path.cwd(), home, notify)
         places = [nearest] if nearest else registry.registered(home, notify)
     if not places:

@@ -18,16 +18,18 @@ from stsearch.cli.galleries import galleries
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
 from stsearch.cli.models import models
+from stsearch.cli.program import Program, explain
 from stsearch.cli.search import search
 from stsearch.cli.signals import INTERRUPTED, TERMINATED
 from stsearch.cli.synth import synth
 from stsearch.cli.train import train
+from stsearch.cli.words import words
 from stsearch.errors import StsearchError
 
 BUG = StsearchError.exit_code
 PIPE_CLOSED = 128 + 13  # what a shell shows for a program that SIGPIPE ended
 
-app = typer.Typer(
+app = Program(
     name="stsearch",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -36,16 +38,17 @@ app = typer.Typer(
 for name, command, example in (
     ("index", index, "stsearch index ./photos"),
     ("search", search, 'stsearch search "coffee"'),
-    ("status", status, "stsearch status --failed"),
-    ("verify", verify, "stsearch verify --deep"),
-    ("rebuild", rebuild, "stsearch rebuild --index ./photos"),
+    ("words", words, "stsearch words ./photos/holiday.jpg"),
+    ("status", status, "stsearch status ./photos --failed"),
+    ("verify", verify, "stsearch verify ./photos --deep"),
+    ("rebuild", rebuild, "stsearch rebuild ./photos"),
     ("forget", forget, "stsearch forget ./photos/private"),
     ("train", train, "stsearch train --preset tiny --out runs/tiny --max-minutes 30"),
     ("eval", evaluate, "stsearch eval --data ./labelled-photos"),
     ("synth", synth, "stsearch synth --out scenes --scenes 100 --seed 1 --sheet sheet.png"),
 ):
     app.command(name, epilog=f"Example: {example}")(command)
-app.add_typer(galleries, name="galleries", epilog="Example: stsearch galleries trust /srv/photos")
+app.add_typer(galleries, name="galleries", epilog="Example: stsearch galleries find /mnt/photos")
 app.add_typer(models, name="models", epilog="Example: stsearch models verify tiny")
 
 
@@ -70,13 +73,14 @@ def stsearch(
 
 def run(program: typer.Typer, arguments: Sequence[str]) -> int:
     """Run ``program`` and return its exit code; whatever goes wrong becomes one line on stderr."""
+    output.hush(False)
     try:
         code = program(arguments, prog_name="stsearch", standalone_mode=False)
         sys.stdout.flush()
     except StsearchError as error:
         return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _fail(f"{error.format_message()} (stsearch --help lists what there is)", error.exit_code)
+        return _fail(explain(error), error.exit_code)
     except KeyboardInterrupt:
         return INTERRUPTED
     except (BrokenPipeError, SystemExit) as end:
@@ -91,7 +95,7 @@ def run(program: typer.Typer, arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    output.note(f"error: {message}")
+    output.complain(f"error: {message}")
     return code
 
 

@@ -217,6 +217,8 @@ def _print_preview(folder: Path, index: Path | None, rules: WalkRules, as_json: 
 
 
 def _print_summary(gallery: Gallery, report: IndexReport) -> None:
+    from stsearch.api.words import count_words
+
     counts = gallery.catalog.counts()
     changes = (
         f"{getattr(report, name)} {name}" for name in ("new", "changed", "moved", "removed", "unchanged")
@@ -224,7 +226,7 @@ def _print_summary(gallery: Gallery, report: IndexReport) -> None:
     size = sum(file.stat().st_size for file in gallery.folder.iterdir()) / 1e6
     print(", ".join(changes))
     print(
-        f"Done: {output.counted(counts.photos, 'photo')}, {output.counted(counts.words, 'reading')},"
+        f"Done: {output.counted(counts.photos, 'photo')}, {output.counted_words(count_words(gallery))},"
         f" {size:.1f} MB gallery, {report.seconds:.1f} s."
     )
 

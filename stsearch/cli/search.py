@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -67,16 +68,18 @@ Model = Annotated[
     Option(help="Weights that made the gallery: a folder; default: as it says.", autocompletion=weights),
 ]
 Explain = Annotated[bool, Option("--explain", help="Show why each hit was found.")]
+Boxes = Annotated[bool, Option("--boxes", help="Show in the table too where each word stands.")]
 Preview = Annotated[bool, Option("--preview", help="Show the words as cut out; on a terminal only.")]
 Json = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 Paths = Annotated[bool, Option("--paths", "-l", help="Print the paths of the photos alone.")]
-Nul = Annotated[bool, Option("--nul", "-0", help="Print paths, each followed by a NUL byte.")]
+Null = Annotated[bool, Option("--null", "-0", help="Print paths, each followed by a NUL byte.")]
 Save = Annotated[
     Path | None, Option(metavar="DIR", help="Put copies of the photos there, the words outlined.")
 ]
 Sheet = Annotated[
     Path | None, Option(metavar="FILE.html", help="Write one page that shows all hits, to open in a browser.")
 ]
+Opens = Annotated[bool, Option("--open", help="Open that page, or a passing one, in a browser.")]
 
 
 def search(
@@ -94,12 +97,15 @@ def search(
     index: IndexPath = None,
     model: Model = None,
     explain: Explain = False,
+    boxes: Boxes = False,
     preview: Preview = False,
     as_json: Json = False,
     paths: Paths = False,
-    nul: Nul = False,
+    null: Null = False,
     save: Save = None,
     sheet: Sheet = None,
+    opens: Opens = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Find photos by the words in them, the best match first.
 
@@ -119,23 +125,25 @@ def search(
     """
     began = time.perf_counter()
     asked = _parse(query, queries, like)
-    only_paths = paths or nul
+    only_paths = paths or null
+    if only_paths and as_json:
+        raise UsageError("-l and -0 print paths alone, --json prints all there is: give one of them")
     options = _Options(
         top, "photo" if only_paths else group, min_score, exact, fuzzy, path, since, until, explain
     )
     with ExitStack() as stack:
         photos = _open(index, model, stack)
-        pictures = Wanted(save, sheet)
+        pictures = Wanted(save, sheet, opens)
         pictures.check(gallery.photos for gallery in photos.galleries)
         limits = options.limits(photos) if explain else None
         style = output.Style(
-            as_json, only_paths, b"\0" if nul else b"\n", limits, queries is not None, preview
+            as_json, only_paths, b"\0" if null else b"\n", limits, queries is not None, preview, boxes
         )
         hits = _answer([_image_query(photos, like)] if like else asked, photos, options, style)
     if not (style.paths or style.json):
         took = f"{1000 * (time.perf_counter() - began):.0f} ms"
         output.note(f"{_summary(hits, max(len(asked), 1), style)} · {took}")
-    if pictures.make(hits):
+    if pictures.make(hits, datetime.now()):
         raise typer.Exit(ImageError.exit_code)
     if code := _code_of_damage(photos):
         raise typer.Exit(code)

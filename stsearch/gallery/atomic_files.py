@@ -12,8 +12,12 @@ from stsearch.errors import GalleryLockedError, WriteError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
     """Yield a path to write to; afterwards it replaces ``path`` at once and durably, or not at all.
+
+    Args:
+        path: of the file.
+        mode: its permissions, less those that the user's umask takes away; by default the user's alone.
 
     Raises:
         WriteError: the disk is full, or the folder may not be written to.
@@ -21,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.unlink(missing_ok=True)  # of a killed process with this number, or a link laid out for us
-        beside.touch(mode=0o600, exist_ok=False)
+        beside.touch(mode=mode, exist_ok=False)
         yield beside
         _sync(beside)
         beside.replace(path)

@@ -38,7 +38,7 @@ from stsearch.gallery.records import (
 )
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
 from stsearch.text.charset import normalize
-from stsearch.types import Polygon
+from stsearch.types import Polygon, TextInstance
 
 __all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
 
@@ -183,6 +183,23 @@ class Catalog:
         found: dict[int, list[tuple[Polygon, str]]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):  # as they were added
             found.setdefault(row[1], []).append((self._checked(read_outline, row[2]), row[4]))
+        return found
+
+    def text_instances_of(self, contents: Iterable[int]) -> dict[int, list[TextInstance]]:
+        """Return all instances of each of ``contents`` without their CTC posteriors, as they were added.
+
+        A content without instances has no entry.
+        """
+        found: dict[int, list[TextInstance]] = {}
+        for row in sorted(self._database.among("instances", "content_id", contents)):
+            _, content, polygon, score, transcript, _, confidence, vector, characters, _ = row
+            [embedding] = self._vectors([vector], len(vector) // 2)
+            shares = tuple(byte / 255 for byte in characters)
+            found.setdefault(content, []).append(
+                TextInstance(
+                    self._checked(read_outline, polygon), score, transcript, confidence, embedding, shares
+                )
+            )
         return found
 
     def instance_ids(self, after: int = 0) -> NDArray[np.int64]:

@@ -209,7 +209,7 @@ class Gallery:
             UsageError: one of ``paths`` is not in the gallery; then nothing is forgotten.
         """
         known = self.catalog.paths()
-        chosen = {name for path in paths for name in self._files_below(path, known)}
+        chosen = {name for path in paths for name in self.files_below(path, known)}
         saved: HnswStore | None = None
         if self.catalog.words() > QUICK_LIMIT:
             with suppress(MissingHnswlibError):
@@ -308,13 +308,8 @@ class Gallery:
         """Return outline and transcript of all instances in each of ``contents``, most confident first."""
         return self.catalog.readings_of(contents)
 
-    def _expect(self, is_so: bool, otherwise: str) -> None:
-        """Raise the error of a damaged catalog unless ``is_so``, or another process has written meanwhile."""
-        if not is_so and self.catalog.version() == self._version_read:
-            raise self.catalog.damaged(otherwise)
-
-    def _files_below(self, path: Path, known: Iterable[str]) -> list[str]:
-        """Return the files among ``known`` that ``path`` names: itself, or all in a folder."""
+    def files_below(self, path: Path, known: Iterable[str]) -> list[str]:
+        """Return those of ``known`` that ``path`` is, or that lie in it; UsageError where none do."""
         place, root = path.resolve(), self.photos
         if place.is_relative_to(root):
             name = os.fspath(place.relative_to(root))
@@ -322,6 +317,11 @@ class Gallery:
             if chosen or self.catalog.is_forgetting:  # forgotten by the call that this one completes
                 return chosen
         raise UsageError(f"{path} is not in the gallery {self.folder}")
+
+    def _expect(self, is_so: bool, otherwise: str) -> None:
+        """Raise the error of a damaged catalog unless ``is_so``, or another process has written meanwhile."""
+        if not is_so and self.catalog.version() == self._version_read:
+            raise self.catalog.damaged(otherwise)
 
     def _check_photos(self, photos: Path) -> None:
         if photos != self.photos:

@@ -75,7 +75,7 @@ class Manifest:
         model: the weights that filled the gallery.
         generation: how many times the vector file was written or removed.
         store: the vector file; None without words or without hnswlib.
-        engine: precision and library that found the newest words; empty: not known.
+        engine: device, precision and library that found the newest words; empty: not known.
     """
 
     photos: str

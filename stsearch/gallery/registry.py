@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from stsearch.errors import (
@@ -22,6 +23,7 @@ Notify = Callable[[str], None]
 FOLDER_NAME = ".stsearch"
 CATALOG_NAME = "catalog.sqlite3"
 _LIST_NAME = "galleries.json"
+_UNUSABLE = (GalleryDamagedError, GalleryUnreadableError, GalleryUntrustedError)
 
 
 def data_home(environment: Mapping[str, str]) -> Path:
@@ -62,15 +64,19 @@ def locate(path: Path, home: Path) -> Path:
     for folder in (path.resolve(), place_for(path, home)):
         if is_gallery(folder):
             return folder
+    if (elsewhere := _listed_by_photos(home).get(path.resolve())) is not None:
+        return elsewhere
     raise GalleryNotFoundError(f"no gallery in {path}; make one with: stsearch index {path}")
 
 
 def nearest(start: Path, home: Path, notify: Notify) -> Path | None:
-    """Return the gallery folder inside ``start`` or the closest of its parents that has one.
+    """Return the gallery folder of ``start``, or of the closest of its parents that has one.
 
-    One that cannot be looked into, or that belongs to another user, is passed over with a note.
+    It lies inside that folder, or elsewhere and is listed in ``home``: that of a read-only folder does. One
+    that cannot be looked into, or that belongs to another user, is passed over with a note.
     """
     resolved = start.resolve()
+    elsewhere = _listed_by_photos(home)
     for parent in (resolved, *resolved.parents):
         folder = parent / FOLDER_NAME
         try:
@@ -79,7 +85,17 @@ def nearest(start: Path, home: Path, notify: Notify) -> Path | None:
                 return folder
         except (GalleryUnreadableError, GalleryUntrustedError) as error:
             notify(f"passed over: {error}")
+        if parent in elsewhere:
+            return elsewhere[parent]
     return None
+
+
+def of_path(path: Path, home: Path, notify: Notify) -> Path | None:
+    """Return the gallery folder that ``path`` is, or that of the folder it lies in; None without one."""
+    if is_gallery(path.resolve()):
+        return path.resolve()
+    start = path.parent if path.is_symlink() else path  # a link is a file of the folder that it lies in
+    return nearest(start, home, notify)
 
 
 def choose(index: Path | None, here: Path, home: Path, notify: Notify) -> Path:
@@ -116,6 +132,17 @@ def register(folder: Path, home: Path) -> None:
     change_list(home / _LIST_NAME, str, lambda names: sorted({*names, os.fspath(folder)}))
 
 
+def unregister(folder: Path, home: Path) -> None:
+    """Take a gallery folder off the list in ``home``; its files stay.
+
+    Raises:
+        WriteError: the list cannot be written.
+        GalleryDamagedError: the list is damaged.
+        GalleryUnreadableError: the list cannot be read.
+    """
+    change_list(home / _LIST_NAME, str, lambda names: sorted({*names} - {os.fspath(folder)}))
+
+
 def mend(folder: Path, home: Path) -> None:
     """Begin a new list in ``home``, with a gallery folder, where the list is damaged; that is kept beside it.
 
@@ -124,7 +151,7 @@ def mend(folder: Path, home: Path) -> None:
         GalleryUnreadableError: the list cannot be read.
     """
     try:
-        _read_list(home)
+        listed(home)
     except GalleryDamagedError:
         change_list(home / _LIST_NAME, str, lambda _: [os.fspath(folder)], replace_damaged=True)
 
@@ -140,7 +167,7 @@ def registered(home: Path, notify: Notify) -> list[Path]:
     """
     found: list[Path] = []
     passed_over: list[StsearchError] = []
-    for folder in _read_list(home):
+    for folder in listed(home):
         try:
             if is_gallery(folder):
                 trust.check_owner(folder, home)
@@ -166,5 +193,21 @@ def is_gallery(folder: Path) -> bool:
         raise GalleryUnreadableError(f"cannot look into {folder}: {error.strerror or error}") from error
 
 
-def _read_list(home: Path) -> list[Path]:
+def listed(home: Path) -> list[Path]:
+    """Return every gallery folder on the list, whether or not it is there now.
+
+    Raises:
+        GalleryDamagedError: the list is damaged.
+        GalleryUnreadableError: the list cannot be read.
+    """
     return [Path(name) for name in read_list(home / _LIST_NAME, str)]
+
+
+def _listed_by_photos(home: Path) -> dict[Path, Path]:
+    """Return the listed galleries that are there and whole, by the folder of their photographs."""
+    found = {}
+    with suppress(*_UNUSABLE):  # where all galleries are meant, it is an error
+        for folder in registered(home, lambda _: None):
+            with suppress(*_UNUSABLE, GalleryNotFoundError):
+                found[(folder / manifest.Manifest.read(folder).photos).resolve()] = folder
+    return found

@@ -59,11 +59,11 @@ def test_a_folder_is_indexed_and_searched_in_a_few_lines(tmp_path: Path, letters
     assert (photos.report.new, steps[-1].done) == (1, 1)
 
 
-def test_the_manifest_says_what_found_the_words(tmp_path: Path, letters: None) -> None:
+def test_the_manifest_says_what_found_the_words_and_where(tmp_path: Path, letters: None) -> None:
     (tmp_path / "a.png").write_bytes(photo_bytes("exit"))
     stsearch.index(tmp_path).close()
     with Gallery.open(tmp_path / ".stsearch") as gallery:
-        assert gallery.manifest.engine == ColourSpotter(MODEL).precision
+        assert gallery.manifest.engine == "cpu, none"
 
 
 def test_progress_true_shows_a_bar(tmp_path: Path, letters: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ def photos(tmp_path: Path) -> Path:
 def test_index_then_search_from_any_folder(run: Run, photos: Path) -> None:
     done = run("index", photos)
     assert done.code == 0
-    assert "2 new, 0 changed, 0 moved, 0 removed, 0 unchanged\nDone: 2 photos, 2 readings, " in done.out
+    assert "2 new, 0 changed, 0 moved, 0 removed, 0 unchanged\nDone: 2 photos, 2 words, " in done.out
     found = run("search", "Coffee")
     assert found.code == 0
     assert found.out == f"1.00\t{photos / 'cup.png'}\tcoffee\t1,2,20,8\n"
@@ -210,9 +210,8 @@ def test_on_a_terminal_hits_are_a_table(run: Run, photos: Path, monkeypatch: pyt
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     header, row = run("search", "coffee").out.splitlines()
-    assert header.split() == ["#", "score", "photo", "word", "box", "(x,y,w,h)"]
-    assert row.split()[:2] == ["1", "1.00"]
-    assert row.split()[-2:] == ["coffee", "1,2,20,8"]
+    assert header.split() == ["#", "word", "score", "photo"]
+    assert row.split()[:3] == ["1", "coffee", "1.00"]
 
 
 @pytest.mark.parametrize(
