@@ -7,6 +7,7 @@ everything goes whole.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,8 @@ def print_table(rows: Sequence[Row]) -> None:
 
     if not rows:
         return
-    console = Console(highlight=False)
+    columns, lines = shutil.get_terminal_size()  # rich takes 80 columns where TERM is dumb
+    console = Console(highlight=False, width=columns, height=lines)
     headings = list(rows[0].cells)
     widths = _fit(_natural_widths(rows), _path_columns(rows), console.width)
     titles = {name: Cell(name, "bold", is_number=rows[0].cells[name].is_number) for name in headings}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def test_no_line_is_wider_than_the_terminal(
     assert row.startswith("COFFEE   0.98  /home/")
     assert row.endswith("IMG_2231.jpg")
     assert ("…" in row) == (width < 80)
+
+
+def test_a_terminal_without_escape_sequences_is_as_wide_as_it_says(
+    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns.setattr("sys.stdout.isatty", lambda: True)
+    columns.delenv("COLUMNS")
+    columns.setattr("os.get_terminal_size", lambda *_: os.terminal_size((50, 24)))
+    print_table([ROW])
+    assert cell_len(capsys.readouterr().out.splitlines()[1]) == 50
 
 
 def test_a_word_too_long_for_the_terminal_is_cut_at_its_end(
