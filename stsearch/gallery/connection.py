@@ -28,6 +28,8 @@ BUSY_S = 10
 """Seconds to wait for the locks of other processes."""
 
 _MAX_VALUE = 1 << 20  # bytes of a value or a row; the largest that is written is a vector of 4 KB
+_MIN_SIZE = 1 << 16  # bytes; what was added in an open transaction is not all in the file
+_ROW = 24  # bytes that a row takes besides its texts and arrays, at least
 _STEPS = 100_000  # of SQLite's virtual machine between two looks at the budget: about a millisecond
 _MIN_STEPS = 2_000_000
 _STEPS_PER_BYTE = 25  # integrity_check takes most: some hundred a row, which has 40 bytes or more
@@ -95,7 +97,7 @@ class Connection:
     def __init__(self, path: Path, locks: bool = True, named: Path | None = None) -> None:
         self._path = path
         self._named = named or path
-        self._steps_left: float = 0
+        self._steps_left = 0
         self._stopped_by: BaseException | None = None
         with self.named_errors(opening=True):
             self._refuse_links()
@@ -119,15 +121,16 @@ class Connection:
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> None:
         """Run a statement that returns nothing."""
-        with self.named_errors():
-            self._steps_left = float("inf")
-            self._sqlite.execute(statement, values)
+        self.execute_all(statement, [values])
 
     def execute_all(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once for each of ``rows``."""
         with self.named_errors():
-            self._steps_left = float("inf")
-            self._sqlite.executemany(statement, rows)
+            self._allow_for_size()
+            allowed = self._steps_left
+            for values in rows:
+                self._steps_left = allowed
+                self._sqlite.execute(statement, values)
 
     def run_script(self, script: str) -> None:
         """Run the statements of ``script`` inside the transaction that is open."""
@@ -145,7 +148,7 @@ class Connection:
         with self.named_errors():
             held = self._allow_for_size()
             for row in self._sqlite.execute(statement, values):
-                held -= sum(len(value) for value in row if isinstance(value, bytes | str))
+                held -= _ROW + sum(len(value) for value in row if isinstance(value, bytes | str))
                 if held < 0:
                     raise self.damaged("it returns more than it holds")
                 yield row
@@ -247,7 +250,7 @@ class Connection:
         """Allow a statement so much work as the size of the file explains, and return the size in bytes."""
         size = self._path.stat().st_size
         self._steps_left = _MIN_STEPS + _STEPS_PER_BYTE * size
-        return size + _MAX_VALUE
+        return size + _MIN_SIZE
 
     def _refuse_links(self) -> None:
         """Raise unless the file is one, and no link to it: what is written must stay in this folder."""
