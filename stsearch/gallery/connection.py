@@ -145,7 +145,7 @@ class Connection:
 
     def rows(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield the rows of ``statement``, unverified."""
-        with self.named_errors():
+        with self.named_errors(reading=True):
             held = self._allow_for_size()
             for row in self._sqlite.execute(statement, values):
                 held -= _ROW + sum(len(value) for value in row if isinstance(value, bytes | str))
@@ -189,16 +189,17 @@ class Connection:
                 raise
 
     @contextmanager
-    def named_errors(self, opening: bool = False) -> Iterator[None]:
+    def named_errors(self, opening: bool = False, reading: bool = False) -> Iterator[None]:
         """Turn errors of SQLite into errors with a remedy.
 
         Args:
             opening: nothing is known of the file yet; an error that SQLite finds no name for is its fault.
+            reading: nothing is written; a disk that fails cannot be read.
         """
         try:
             yield
         except sqlite3.Error as error:
-            self._raise_named(error, opening)
+            self._raise_named(error, opening, reading)
         except UnicodeDecodeError as error:  # a text from a damaged page
             raise self.damaged(str(error)) from error
         except MemoryError as error:
@@ -206,9 +207,14 @@ class Connection:
                 f"there is not enough memory to read {self._named}: end other programs"
             ) from error
         except OSError as error:
-            raise WriteError(f"cannot write {self._named}: {error.strerror or error}") from error
+            raise self._no_access(error.strerror or str(error), reading) from error
 
-    def _raise_named(self, error: sqlite3.Error, opening: bool) -> None:
+    def _no_access(self, why: str, reading: bool) -> GalleryUnreadableError | WriteError:
+        if reading:
+            return GalleryUnreadableError(f"cannot read {self._named}: {why}")
+        return WriteError(f"cannot write {self._named}: {why}")
+
+    def _raise_named(self, error: sqlite3.Error, opening: bool, reading: bool) -> None:
         code = getattr(error, "sqlite_errorcode", None)
         kind = None if code is None else code & 0xFF
         if kind == sqlite3.SQLITE_INTERRUPT:
@@ -220,10 +226,9 @@ class Connection:
             raise GalleryLockedError(
                 f"another process has been using {self._named} for {BUSY_S} s; try again when it is done"
             ) from error
-        if code == sqlite3.SQLITE_IOERR_READ:
-            raise GalleryUnreadableError(f"cannot read {self._named}: {error}") from error
         if kind in _NO_ACCESS:
-            raise WriteError(f"cannot write {self._named}: {error}") from error
+            needs_writing = kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL)
+            raise self._no_access(str(error), reading and not needs_writing) from error
         is_text = code is None and isinstance(error, sqlite3.OperationalError)  # that cannot be decoded
         if kind in _DAMAGE or is_text or (opening and kind == sqlite3.SQLITE_ERROR):
             raise self.damaged(str(error)) from error
