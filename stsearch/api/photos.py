@@ -267,8 +267,7 @@ def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) 
     if folders:
         places = [registry.find(Path(folder), home) for folder in folders]
     else:
-        nearest = registry.nearest(Path.cwd(), home, notify)
-        places = [nearest] if nearest else registry.registered(home, notify)
+        places = registry.usable(Path.cwd(), home, notify)
     if not places:
         raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")
     if folders or len(places) == 1:

@@ -10,7 +10,7 @@ import typer
 
 from stsearch.cli import output
 
-galleries = typer.Typer(help="Say which galleries are used.", no_args_is_help=True)
+galleries = typer.Typer(help="Say which galleries are used.")
 
 
 @galleries.callback()
