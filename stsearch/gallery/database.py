@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
@@ -109,9 +109,15 @@ class Database:
         """Make several changes, or none of them."""
         return self._locking.transaction()
 
-    def snapshot(self) -> AbstractContextManager[None]:
-        """Let several statements see the same state of the file; holds up writers meanwhile."""
-        return self._locking.snapshot()
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let several statements see the same state of the file, while no other process may write to it."""
+        self._now = self._without_locks or self._locking
+        try:
+            with self._now.snapshot():
+                yield
+        finally:
+            self._now = None
 
     def consistently(self, read: Callable[[], Result]) -> Result:
         """Return what ``read`` returns when all its statements see the same state of the file."""
@@ -289,11 +295,13 @@ class Database:
     def _opens_without_locks(self) -> bool:
         """Open the file for reading without locks, unless it has to be changed first or is changing now."""
         with suppress(OSError, *_UNCERTAIN):
-            inode = self._path.stat().st_ino
+            status = self._path.stat()
+            if status.st_size == 0:  # SQLite would delete the journal of the process that is making it
+                return False
             connection = Connection(self._path, locks=False)
             try:
                 if self._format_of(connection, create=False) == len(self._migrations):
-                    self._without_locks, self._inode = connection, inode
+                    self._without_locks, self._inode = connection, status.st_ino
                     return True
             finally:
                 if self._without_locks is None:
