@@ -264,10 +264,10 @@ def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) 
             passed over with a note, unless there is no other.
     """
     home = registry.data_home(os.environ)
-    places = [registry.find(Path(folder), home) for folder in folders]
-    if not folders:
-        nearest = registry.nearest(Path.cwd(), home, notify)
-        places = [nearest] if nearest else registry.registered(home, notify)
+    if folders:
+        places = [registry.find(Path(folder), home) for folder in folders]
+    else:
+        places = registry.usable(Path.cwd(), home, notify)
     if not places:
         raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")
     if folders or len(places) == 1:

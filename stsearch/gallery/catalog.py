@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.errors import GalleryDamagedError
-from stsearch.gallery.database import Database, Row
+from stsearch.gallery.database import Database
 from stsearch.gallery.manifest import Manifest
 from stsearch.gallery.records import (
     Counts,
@@ -29,11 +30,12 @@ from stsearch.gallery.records import (
     PhotoFile,
     Record,
     Spotted,
-    array_faults,
     is_inside,
     read_moment,
     read_outline,
+    read_vectors,
     row_checksum,
+    row_faults,
     unpack_posteriors,
 )
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
@@ -193,7 +195,7 @@ class Catalog:
         found: dict[int, list[TextInstance]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):
             _, content, polygon, score, transcript, _, confidence, vector, characters, _ = row
-            [embedding] = self._vectors([vector], len(vector) // 2)
+            [embedding] = self._checked(partial(read_vectors, dim=len(vector) // 2), [vector])
             shares = tuple(byte / 255 for byte in characters)
             found.setdefault(content, []).append(
                 TextInstance(
@@ -236,7 +238,7 @@ class Catalog:
             np.asarray(contents, np.int64),
             tuple(transcripts),
             np.asarray(confidences, np.float32),
-            self._vectors(vectors, dim),
+            self._checked(partial(read_vectors, dim=dim), vectors),
         )
 
     def manifest_copy(self) -> Manifest | None:
@@ -309,7 +311,7 @@ class Catalog:
                 yield from self._database.faults()
                 for table in COLUMNS:
                     for row in self._database.examined(table):
-                        yield from [row] if isinstance(row, str) else self._forged(table, row, dim)
+                        yield from [row] if isinstance(row, str) else row_faults(table, row, dim)
                 for (content,) in self._database.rows(
                     "SELECT id FROM contents WHERE files !="
                     " (SELECT count(*) FROM images WHERE content_id = contents.id)"
@@ -318,15 +320,6 @@ class Catalog:
                 self.manifest_copy()
         except GalleryDamagedError as error:
             yield str(error)
-
-    def _forged(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
-        """Yield a sentence for each value of a row that is wrong though its checksum holds."""
-        if table == "instances":
-            number, _, polygon, _, transcript, _, _, vector, characters, posteriors = row
-            for fault in array_faults(polygon, transcript, vector, characters, posteriors, dim):
-                yield f"instance {number}: {fault}"
-        if table == "images" and not is_inside(os.fsdecode(row[0])):
-            yield f"the path {os.fsdecode(row[0])!r} leads out of the folder of photographs"
 
     def _add_one(self, record: Record) -> None:
         content = reason = None
@@ -393,13 +386,3 @@ class Catalog:
             return read(stored)
         except ValueError as error:
             raise self.damaged(str(error)) from error
-
-    def _vectors(self, stored: Sequence[bytes], dim: int) -> NDArray[np.float32]:
-        """Return (N, dim) float32, unit rows; rounding to float16 changed their lengths a little."""
-        if any(len(each) != 2 * dim for each in stored):
-            raise self.damaged("a stored array has another length")
-        vectors = np.frombuffer(b"".join(stored), np.float16).reshape(len(stored), dim).astype(np.float32)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        if not np.isfinite(lengths).all():
-            raise self.damaged("a vector is not finite")
-        return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)

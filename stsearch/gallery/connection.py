@@ -28,6 +28,8 @@ BUSY_S = 10
 """Seconds to wait for the locks of other processes."""
 
 _MAX_VALUE = 1 << 20  # bytes of a value or a row; the largest that is written is a vector of 4 KB
+_MIN_SIZE = 1 << 16  # bytes; what was added in an open transaction is not all in the file
+_ROW = 24  # bytes that a row takes besides its texts and arrays, at least
 _STEPS = 100_000  # of SQLite's virtual machine between two looks at the budget: about a millisecond
 _MIN_STEPS = 2_000_000
 _STEPS_PER_BYTE = 25  # integrity_check takes most: some hundred a row, which has 40 bytes or more
@@ -95,7 +97,7 @@ class Connection:
     def __init__(self, path: Path, locks: bool = True, named: Path | None = None) -> None:
         self._path = path
         self._named = named or path
-        self._steps_left: float = 0
+        self._steps_left = 0
         self._stopped_by: BaseException | None = None
         with self.named_errors(opening=True):
             self._refuse_links()
@@ -119,15 +121,16 @@ class Connection:
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> None:
         """Run a statement that returns nothing."""
-        with self.named_errors():
-            self._steps_left = float("inf")
-            self._sqlite.execute(statement, values)
+        self.execute_all(statement, [values])
 
     def execute_all(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement once for each of ``rows``."""
         with self.named_errors():
-            self._steps_left = float("inf")
-            self._sqlite.executemany(statement, rows)
+            self._allow_for_size()
+            allowed = self._steps_left
+            for values in rows:
+                self._steps_left = allowed
+                self._sqlite.execute(statement, values)
 
     def run_script(self, script: str) -> None:
         """Run the statements of ``script`` inside the transaction that is open."""
@@ -142,10 +145,10 @@ class Connection:
 
     def rows(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield the rows of ``statement``, unverified."""
-        with self.named_errors():
+        with self.named_errors(reading=True):
             held = self._allow_for_size()
             for row in self._sqlite.execute(statement, values):
-                held -= sum(len(value) for value in row if isinstance(value, bytes | str))
+                held -= _ROW + sum(len(value) for value in row if isinstance(value, bytes | str))
                 if held < 0:
                     raise self.damaged("it returns more than it holds")
                 yield row
@@ -186,16 +189,17 @@ class Connection:
                 raise
 
     @contextmanager
-    def named_errors(self, opening: bool = False) -> Iterator[None]:
+    def named_errors(self, opening: bool = False, reading: bool = False) -> Iterator[None]:
         """Turn errors of SQLite into errors with a remedy.
 
         Args:
             opening: nothing is known of the file yet; an error that SQLite finds no name for is its fault.
+            reading: nothing is written; a disk that fails cannot be read.
         """
         try:
             yield
         except sqlite3.Error as error:
-            self._raise_named(error, opening)
+            self._raise_named(error, opening, reading)
         except UnicodeDecodeError as error:  # a text from a damaged page
             raise self.damaged(str(error)) from error
         except MemoryError as error:
@@ -203,9 +207,14 @@ class Connection:
                 f"there is not enough memory to read {self._named}: end other programs"
             ) from error
         except OSError as error:
-            raise WriteError(f"cannot write {self._named}: {error.strerror or error}") from error
+            raise self._no_access(error.strerror or str(error), reading) from error
 
-    def _raise_named(self, error: sqlite3.Error, opening: bool) -> None:
+    def _no_access(self, why: str, reading: bool) -> GalleryUnreadableError | WriteError:
+        if reading:
+            return GalleryUnreadableError(f"cannot read {self._named}: {why}")
+        return WriteError(f"cannot write {self._named}: {why}")
+
+    def _raise_named(self, error: sqlite3.Error, opening: bool, reading: bool) -> None:
         code = getattr(error, "sqlite_errorcode", None)
         kind = None if code is None else code & 0xFF
         if kind == sqlite3.SQLITE_INTERRUPT:
@@ -217,10 +226,9 @@ class Connection:
             raise GalleryLockedError(
                 f"another process has been using {self._named} for {BUSY_S} s; try again when it is done"
             ) from error
-        if code == sqlite3.SQLITE_IOERR_READ:
-            raise GalleryUnreadableError(f"cannot read {self._named}: {error}") from error
         if kind in _NO_ACCESS:
-            raise WriteError(f"cannot write {self._named}: {error}") from error
+            needs_writing = kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL)
+            raise self._no_access(str(error), reading and not needs_writing) from error
         is_text = code is None and isinstance(error, sqlite3.OperationalError)  # that cannot be decoded
         if kind in _DAMAGE or is_text or (opening and kind == sqlite3.SQLITE_ERROR):
             raise self.damaged(str(error)) from error
@@ -247,7 +255,7 @@ class Connection:
         """Allow a statement so much work as the size of the file explains, and return the size in bytes."""
         size = self._path.stat().st_size
         self._steps_left = _MIN_STEPS + _STEPS_PER_BYTE * size
-        return size + _MAX_VALUE
+        return size + _MIN_SIZE
 
     def _refuse_links(self) -> None:
         """Raise unless the file is one, and no link to it: what is written must stay in this folder."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
@@ -73,6 +73,7 @@ class Database:
         self._without_locks: Connection | None = None
         self._with_locks: Connection | None = None
         self._now: Connection | None = None  # the one that a consistent reading goes through
+        self._inode = 0  # of the file that is read without locks
         self._unknown_versions = 0
         self._types: dict[str, set[tuple[type, ...]]] = {}  # of the values of a row, by table
         if create:
@@ -108,18 +109,22 @@ class Database:
         """Make several changes, or none of them."""
         return self._locking.transaction()
 
-    def snapshot(self) -> AbstractContextManager[None]:
-        """Let several statements see the same state of the file; holds up writers meanwhile."""
-        return self._locking.snapshot()
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let several statements see the same state of the file, while no other process may write to it."""
+        self._now = self._without_locks or self._locking
+        try:
+            with self._now.snapshot():
+                yield
+        finally:
+            self._now = None
 
     def consistently(self, read: Callable[[], Result]) -> Result:
         """Return what ``read`` returns when all its statements see the same state of the file."""
         if self._now is not None or not self._reads_only:  # nobody writes beside a writer
             return read()
         if self._without_locks is not None and (before := self._version()) is not None:
-            with suppress(
-                GalleryDamagedError, GalleryUnreadableError, WriteError
-            ):  # believed under a lock alone
+            with suppress(*_UNCERTAIN):
                 result = self._read_through(self._without_locks, read)
                 if self._version() == before:
                     return result
@@ -275,17 +280,28 @@ class Database:
         with suppress(OSError, *_UNCERTAIN):
             if not _journal_of(self._path).exists():
                 status = self._path.stat()
+                if status.st_ino != self._inode:  # another file has come to its place, such as a backup
+                    self._reopen()
                 [[number]] = self._without_locks.rows("PRAGMA data_version")
                 return status.st_ino, status.st_mtime_ns, status.st_size, number
         return None
 
+    def _reopen(self) -> None:
+        self.close()
+        self._without_locks = self._with_locks = None
+        if not self._opens_without_locks():
+            raise GalleryUnreadableError(f"{self._path} has been replaced")
+
     def _opens_without_locks(self) -> bool:
         """Open the file for reading without locks, unless it has to be changed first or is changing now."""
-        with suppress(*_UNCERTAIN):
+        with suppress(OSError, *_UNCERTAIN):
+            status = self._path.stat()
+            if status.st_size == 0:  # SQLite would delete the journal of the process that is making it
+                return False
             connection = Connection(self._path, locks=False)
             try:
                 if self._format_of(connection, create=False) == len(self._migrations):
-                    self._without_locks = connection
+                    self._without_locks, self._inode = connection, status.st_ino
                     return True
             finally:
                 if self._without_locks is None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,33 +175,55 @@ def row_checksum(*values: object) -> int:
     return zlib.crc32(ascii(rest).encode("ascii"), checksum)  # repr would change with Unicode
 
 
-def array_faults(
-    polygon: bytes, transcript: str, vector: bytes, characters: bytes, ctc_posteriors: bytes, dim: int | None
-) -> Iterator[str]:
-    """Yield a sentence for each wrong array of an instance whose checksum is right.
+def row_faults(table: str, row: tuple[Any, ...], dim: int | None) -> Iterator[str]:  # Any: what SQLite holds
+    """Yield a sentence for each value of a row that is wrong though its checksum is right.
 
     Args:
-        polygon: (P, 2) float32, as stored.
-        transcript: as stored.
-        vector: (dim,) float16, unit length, as stored.
-        characters: a byte each, or none at all.
-        ctc_posteriors: compressed, or nothing at all.
+        table: of the row.
+        row: its values in the order of ``schema.COLUMNS``, without the checksum.
         dim: length of an embedding, None when it is not known.
     """
-    try:
-        read_outline(polygon)
-    except ValueError as error:
-        yield str(error)
-    if dim is not None and len(vector) != 2 * dim:
-        yield f"its vector has {len(vector)} bytes, not {2 * dim}"
-    elif not abs(float(np.linalg.norm(np.frombuffer(vector, np.float16).astype(np.float32))) - 1) < 0.01:
-        yield "its vector is not of unit length"  # NaN is not either
+    if table == "images" and not is_inside(os.fsdecode(row[0])):
+        yield f"the path {os.fsdecode(row[0])!r} leads out of the folder of photographs"
+    if table == "instances":
+        number, _, polygon, _, transcript, _, _, vector, characters, posteriors = row
+        for fault in _instance_faults(polygon, transcript, vector, characters, posteriors):
+            yield f"instance {number}: {fault}"
+        if dim is not None and len(vector) != 2 * dim:
+            yield f"instance {number}: its vector has {len(vector)} bytes, not {2 * dim}"
+
+
+def _instance_faults(
+    polygon: bytes, transcript: str, vector: bytes, characters: bytes, ctc_posteriors: bytes
+) -> Iterator[str]:
+    if len(vector) % 2 or not _is_unit(np.frombuffer(vector, np.float16)):
+        yield "its vector is not of unit length"
     if len(characters) not in (0, len(transcript)):
         yield f"it has {len(characters)} confidences for {len(transcript)} characters"
-    try:
-        unpack_posteriors(ctc_posteriors)
-    except ValueError as error:
-        yield str(error)
+    for read, stored in ((read_outline, polygon), (unpack_posteriors, ctc_posteriors)):
+        try:
+            read(stored)
+        except ValueError as error:
+            yield str(error)
+
+
+def _is_unit(vector: NDArray[np.float16]) -> bool:
+    return abs(float(np.linalg.norm(vector.astype(np.float32))) - 1) < 0.01  # NaN is not either
+
+
+def read_vectors(stored: Sequence[bytes], dim: int) -> NDArray[np.float32]:
+    """Return N embeddings (N, dim) float32, unit rows, given as they are stored.
+
+    Raises:
+        ValueError: one has another length, or is not finite.
+    """
+    if any(len(each) != 2 * dim for each in stored):
+        raise ValueError("a stored array has another length")
+    vectors = np.frombuffer(b"".join(stored), np.float16).reshape(len(stored), dim).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # rounding to float16 changed them a little
+    if not np.isfinite(lengths).all():
+        raise ValueError("a vector is not finite")
+    return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
 
 
 def read_moment(stored: str) -> str:

@@ -109,9 +109,7 @@ def choose(index: Path | None, here: Path, home: Path, notify: Notify) -> Path:
     """
     if index is not None:
         return find(index, home)
-    if (inside := nearest(here, home, notify)) is not None:
-        return inside
-    match registered(home, notify):
+    match usable(here, home, notify):
         case []:
             raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")
         case [folder]:
@@ -119,6 +117,25 @@ def choose(index: Path | None, here: Path, home: Path, notify: Notify) -> Path:
         case folders:
             names = ", ".join(map(str, folders))
             raise UsageError(f"there are several galleries; name one with --index: {names}")
+
+
+def usable(here: Path, home: Path, notify: Notify) -> list[Path]:
+    """Return the gallery folder nearest to ``here``; where there is none, all that are listed.
+
+    Those that cannot be looked into, or belong to another user, are passed over with a note each.
+
+    Raises:
+        GalleryDamagedError, GalleryUnreadableError, GalleryUntrustedError: as :func:`registered`.
+    """
+    told: set[str] = set()
+
+    def tell_once(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            notify(message)
+
+    inside = nearest(here, home, tell_once)
+    return [inside] if inside else registered(home, tell_once)
 
 
 def register(folder: Path, home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -91,7 +92,6 @@ def named(code: int) -> sqlite3.Error:
     ("error", "expected"),
     [
         pytest.param(MemoryError(), DeviceError, id="too little memory"),
-        pytest.param(named(sqlite3.SQLITE_IOERR_READ), GalleryUnreadableError, id="no answer"),
         pytest.param(named(sqlite3.SQLITE_FULL), WriteError, id="a full disk"),
         pytest.param(named(sqlite3.SQLITE_ERROR), sqlite3.OperationalError, id="a bug"),
         pytest.param(sqlite3.ProgrammingError("closed"), sqlite3.ProgrammingError, id="closed already"),
@@ -108,6 +108,24 @@ def test_only_what_sqlite_calls_corrupt_is_damage(
             list(connection.rows("SELECT 1"))
         with pytest.raises(expected), connection.transaction():
             pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(named(sqlite3.SQLITE_IOERR_READ), id="as SQLite says"),
+        pytest.param(OSError(errno.ENOTCONN, "Transport endpoint is not connected"), id="as the system says"),
+    ],
+)
+def test_a_disk_that_does_not_answer_can_neither_be_read_nor_written_to(
+    connection: Connection, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as failing:
+        failing.setattr(connection, "_sqlite", Failing(error))
+        with pytest.raises(GalleryUnreadableError, match="cannot read"):
+            list(connection.rows("SELECT 1"))
+        with pytest.raises(WriteError, match="cannot write"):
+            connection.execute("DELETE FROM signs")
 
 
 def test_damage_is_told_with_a_copy_and_rebuild_before_deleting(connection: Connection) -> None:

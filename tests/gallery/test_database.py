@@ -148,6 +148,19 @@ def test_a_reader_waits_with_locks_while_another_is_writing(old: Path) -> None:
         assert signs(reader) == [(1, "exit"), (2, "taxi")]
 
 
+def test_a_reader_goes_on_with_the_file_that_replaced_the_one_it_opened(old: Path, tmp_path: Path) -> None:
+    with contextlib.closing(Database(tmp_path / "backup", [FIRST], OLD, create=True)) as backup:
+        backup.insert("signs", [(1, "hotel")])
+    with contextlib.closing(Database(old, [FIRST], OLD, reads_only=True)) as reader:
+        version = reader.version()
+        (tmp_path / "backup").replace(old)
+        assert signs(reader) == [(1, "hotel")]
+        assert reader.version() != version
+        old.write_bytes(b"no gallery")
+        with pytest.raises(GalleryDamagedError):
+            signs(reader)
+
+
 def test_damage_that_is_read_without_locks_is_found_with_them_too(old: Path) -> None:
     with contextlib.closing(sqlite3.connect(old)) as database:
         database.execute("UPDATE signs SET text = 'exid'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from stsearch.errors import GalleryDamagedError, GalleryUnreadableError, UsageEr
 from stsearch.gallery import gallery as gallery_module
 from stsearch.gallery import vector_file
 from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.connection import Connection
 from stsearch.gallery.database import Database
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.manifest import Manifest
@@ -134,6 +136,44 @@ def test_forgetting_that_stops_is_found_and_completed_by_the_same_call(
     assert all(b"hotel" not in file.read_bytes() for file in folder.iterdir())
     with Gallery.edit(folder) as gallery, pytest.raises(UsageError, match="is not in the gallery"):
         gallery.forget([hotel])
+
+
+def stop_at(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupt the ``number``-th change from now on, to a file or to the catalog, before it is made."""
+    steps = itertools.count()
+
+    def interrupt(change: Callable[..., object]) -> Callable[..., object]:
+        def interrupted(*arguments: Any, **options: Any) -> object:  # Any: those of the change
+            if next(steps) == number:
+                raise KeyboardInterrupt
+            return change(*arguments, **options)
+
+        return interrupted
+
+    monkeypatch.setattr(Connection, "execute_all", interrupt(Connection.execute_all))
+    for owner, name in ((Path, "replace"), (Path, "unlink"), (HnswStore, "save")):
+        monkeypatch.setattr(owner, name, interrupt(getattr(owner, name)))
+
+
+def test_forgetting_that_is_interrupted_at_any_step_is_completed_by_the_same_call(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in itertools.count():
+        copy = tmp_path / str(number)
+        shutil.copytree(folder, copy / ".stsearch")
+        try:
+            with monkeypatch.context() as interrupted, Gallery.edit(copy / ".stsearch") as gallery:
+                stop_at(number, interrupted)
+                gallery.forget([copy / "hotel.jpg"])
+            break  # after its last step
+        except KeyboardInterrupt:
+            known = found(copy / ".stsearch", "hotel") == ["hotel"]
+            assert known or any("forgetting was interrupted" in what for what in findings(copy / ".stsearch"))
+        with Gallery.edit(copy / ".stsearch") as gallery:
+            gallery.forget([copy / "hotel.jpg"])
+        assert findings(copy / ".stsearch") == []
+        assert all(b"hotel" not in file.read_bytes() for file in (copy / ".stsearch").iterdir())
+    assert number > 10
 
 
 def test_forgetting_that_stops_is_completed_by_the_next_run(

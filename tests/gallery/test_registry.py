@@ -90,6 +90,15 @@ def test_the_gallery_of_another_user_is_used_once_it_is_trusted(
     assert registry.registered(home, told.append) == [folder]  # b is passed over
 
 
+def test_what_is_both_near_and_listed_is_passed_over_once(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disconnect(tmp_path / "a", monkeypatch)
+    told: list[str] = []
+    assert registry.usable(tmp_path / "a", home, told.append) == [tmp_path / "b" / ".stsearch"]
+    assert len(told) == 1
+
+
 def test_trust_ends_when_a_gallery_changes_hands(
     tmp_path: Path, home: Path, stranger: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
