@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from stsearch.errors import GalleryDamagedError
 from stsearch.gallery.database import Database, Row
+from stsearch.gallery.last_run import LastRun
 from stsearch.gallery.records import (
     Counts,
     DatedPhoto,
@@ -31,6 +32,7 @@ from stsearch.gallery.records import (
     array_faults,
     row_checksum,
 )
+from stsearch.gallery.rereads import Reason, Rereads
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
 from stsearch.text.charset import normalize
 from stsearch.types import Polygon
@@ -43,6 +45,7 @@ class Catalog:
 
     Attributes:
         format: the number of migrations it has run.
+        rereads: the contents that are to be read again.
 
     Raises:
         GalleryDamagedError: it is no catalog, is damaged, or is of a newer format (also from every method).
@@ -53,6 +56,7 @@ class Catalog:
     def __init__(self, path: Path, create: bool = False) -> None:
         self._database = Database(path, MIGRATIONS, COLUMNS, create)
         self.format = len(MIGRATIONS)
+        self.rereads = Rereads(self._database)
 
     def close(self) -> None:
         """Close the file."""
@@ -182,6 +186,8 @@ class Catalog:
     def instances(self, dim: int, ids: Iterable[int] | None = None) -> InstanceTable:
         """Return the instances ``ids``, or all; ids that are gone are left out.
 
+        Embeddings of other weights, whose photographs wait for being read again, are zeros.
+
         Args:
             dim: length of an embedding.
             ids: which instances.
@@ -193,6 +199,11 @@ class Catalog:
         instances, contents, transcripts, confidences, vectors = (
             zip(*rows, strict=True) if rows else ((),) * 5
         )
+        comparable = None
+        if foreign := self.rereads.contents("weights"):
+            comparable = np.array([content not in foreign for content in contents], bool)
+            ours = zip(vectors, comparable, strict=True)
+            vectors = tuple(vector if is_ours else bytes(2 * dim) for vector, is_ours in ours)
         stored = self._array(b"".join(vectors), np.float16, (len(rows), dim)).astype(np.float32)
         lengths = np.linalg.norm(stored, axis=1, keepdims=True)  # rounding to float16 changed them a little
         return InstanceTable(
@@ -201,22 +212,46 @@ class Catalog:
             tuple(transcripts),
             np.asarray(confidences, np.float32),
             stored / np.maximum(lengths, 1e-6),
+            comparable,
         )
 
     def manifest_copy(self) -> str | None:
         """Return the text that ``set_manifest_copy`` stored last, None when there is none."""
-        for body, checksum in self._database.rows("SELECT body, checksum FROM manifest_copy"):
-            if row_checksum(body) != checksum:
-                raise self._database.damaged("its copy of the manifest does not match its checksum")
-            return str(body)
-        return None
+        return self._only_row("manifest_copy", "its copy of the manifest")
 
     def set_manifest_copy(self, body: str) -> None:
         """Store the part of the manifest that it can be remade from."""
         if body != self.manifest_copy():
             with self._database.transaction():
-                self._database.execute("DELETE FROM manifest_copy")
-                self._database.execute("INSERT INTO manifest_copy VALUES (?, ?)", (body, row_checksum(body)))
+                self._set_only_row("manifest_copy", body)
+
+    def begin_reread(self, reason: Reason, manifest_copy: str) -> None:
+        """Let every content wait for being read again, by the weights that ``manifest_copy`` names."""
+        with self._database.transaction():
+            self.rereads.add_all(reason)
+            self._set_only_row("manifest_copy", manifest_copy)
+
+    def last_run(self) -> LastRun:
+        """Return what the last indexing run saw; nothing before the first."""
+        body = self._only_row("last_run", "its record of the last run")
+        return LastRun() if body is None else LastRun.from_json(body)
+
+    def set_last_run(self, run: LastRun) -> None:
+        """Store what an indexing run saw, if that is not what the run before saw."""
+        if run != self.last_run():
+            with self._database.transaction():
+                self._set_only_row("last_run", run.to_json())
+
+    def _only_row(self, table: str, what: str) -> str | None:
+        for body, checksum in self._database.rows(f"SELECT body, checksum FROM {table}"):
+            if row_checksum(body) != checksum:
+                raise self._database.damaged(f"{what} does not match its checksum")
+            return str(body)
+        return None
+
+    def _set_only_row(self, table: str, body: str) -> None:
+        self._database.execute(f"DELETE FROM {table}")
+        self._database.execute(f"INSERT INTO {table} VALUES (?, ?)", (body, row_checksum(body)))
 
     def wipe(self) -> None:
         """Rewrite the file, so that no byte of a removed record is left in it."""
@@ -236,22 +271,26 @@ class Catalog:
             with self._database.snapshot():
                 yield from self._database.file_faults()
                 for table in COLUMNS:
+                    foreign = self.rereads.contents("weights") if table == "instances" else set()
                     for row in self._database.examined(table):
-                        yield from [row] if isinstance(row, str) else self._array_faults(table, row, dim)
+                        if isinstance(row, str):
+                            yield row
+                        elif table == "instances":
+                            yield from self._array_faults(row, None if row[1] in foreign else dim)
                 for (content,) in self._database.rows(
                     "SELECT id FROM contents WHERE files !="
                     " (SELECT count(*) FROM images WHERE content_id = contents.id)"
                 ):
                     yield f"content {content} has a wrong number of files"
                 self.manifest_copy()
+                self.last_run()
         except GalleryDamagedError as error:
             yield str(error)
 
-    def _array_faults(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
-        if table == "instances":
-            number, _, polygon, _, transcript, _, _, vector, characters, posteriors = row
-            for fault in array_faults(polygon, transcript, vector, characters, posteriors, dim):
-                yield f"instance {number}: {fault}"
+    def _array_faults(self, instance: Row, dim: int | None) -> Iterator[str]:
+        number, _, polygon, _, transcript, _, _, vector, characters, posteriors = instance
+        for fault in array_faults(polygon, transcript, vector, characters, posteriors, dim):
+            yield f"instance {number}: {fault}"
 
     def _add_one(self, record: Record) -> None:
         content = reason = None
@@ -260,8 +299,8 @@ class Catalog:
                 reason = record.reason
             case Linked():
                 content = self._content_id(record.sha256)
-            case Spotted():  # a copy of it may have come first
-                content = self._content_id(record.sha256) or self._add_content(record)
+            case Spotted():
+                content = self._add_spotted(record)
         file, status = record.file, "ok" if reason is None else "failed"
         row = (os.fsencode(file.path), file.size, file.mtime_ns, status, content, reason)
         self._database.execute(
@@ -282,9 +321,34 @@ class Catalog:
             raise self._database.damaged("an id is not a number")
         return np.asarray(ids, np.int64)
 
-    def _add_content(self, photo: Spotted) -> int:
-        content, first = self._database.next_id("contents"), self._database.next_id("instances")
-        self._database.insert("contents", [(content, photo.sha256, photo.height, photo.width, photo.taken)])
+    def _add_spotted(self, photo: Spotted) -> int:
+        """Add what was found in a photograph, and return the id of its content.
+
+        A content that waits for being read again keeps its id, and has new instances afterwards; any other
+        that is there already came from a copy of the file, and stays.
+        """
+        content = self._content_id(photo.sha256)
+        if content is None:
+            content = self._database.next_id("contents")
+            row = (content, photo.sha256, photo.height, photo.width, photo.taken)
+            self._database.insert("contents", [row])
+        elif content in self.rereads:
+            row = (content, photo.sha256, photo.height, photo.width, photo.taken)
+            self.rereads.remove(content)
+            self._database.execute("DELETE FROM instances WHERE content_id = ?", (content,))
+            self._database.execute(
+                "UPDATE contents SET height = ?, width = ?, taken = ?, checksum = ? WHERE id = ?",
+                (photo.height, photo.width, photo.taken, row_checksum(*row), content),
+            )
+        else:
+            return content
+        self._add_instances(content, photo)
+        if photo.is_rough and photo.instances:
+            self.rereads.add(content, "recognizer")
+        return content
+
+    def _add_instances(self, content: int, photo: Spotted) -> None:
+        first = self._database.next_id("instances")
         self._database.insert(
             "instances",
             [
@@ -303,7 +367,6 @@ class Catalog:
                 for number, instance in enumerate(photo.instances, start=first)
             ],
         )
-        return content
 
     def _unpack(self, posteriors: bytes) -> bytes:
         try:

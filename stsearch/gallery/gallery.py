@@ -16,14 +16,13 @@ from stsearch.errors import (
     GalleryDamagedError,
     GalleryNotFoundError,
     NewerFormatError,
-    UsageError,
-    WeightsError,
 )
-from stsearch.gallery import registry, vector_file
+from stsearch.gallery import registry, takeover, vector_file
 from stsearch.gallery.atomic_files import Lock, make_private_folder
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.detail_cache import DetailCache
 from stsearch.gallery.manifest import FILE_NAME, Manifest, StoreRecord
+from stsearch.gallery.paths import files_below
 from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Record
 from stsearch.gallery.vector_store import (
     FlatStore,
@@ -104,7 +103,13 @@ class Gallery:
 
     @classmethod
     def create(
-        cls, folder: Path | str, photos: Path | str, model: ModelInfo, notify: Notify = _ignore
+        cls,
+        folder: Path | str,
+        photos: Path | str,
+        model: ModelInfo,
+        notify: Notify = _ignore,
+        reread: bool = False,
+        moved: bool = False,
     ) -> Self:
         """Open the gallery in ``folder`` for writing; make it when there is none.
 
@@ -113,6 +118,8 @@ class Gallery:
             photos: the folder of the photographs.
             model: the weights that will read them.
             notify: takes a sentence when something is slower, or missing, that need not be.
+            reread: let every photograph wait for being read again, by ``model`` whatever read it before.
+            moved: the photographs that it holds lie in ``photos`` now.
 
         Raises:
             GalleryLockedError: another process is writing to it.
@@ -127,8 +134,12 @@ class Gallery:
         new = Manifest(".." if folder.parent == photos else os.fspath(photos), kept)
         gallery = cls._open_locked(folder, None if (folder / FILE_NAME).exists() else new, notify)
         try:
+            if reread:
+                gallery._change(takeover.begin_reread(gallery.catalog, gallery.manifest, kept))
             gallery.check_model(model)
-            gallery._check_photos(photos)
+            if moved and photos != gallery.photos:
+                gallery._change(takeover.move(gallery.catalog, gallery.manifest, new.photos))
+            takeover.check_photos(folder, gallery.manifest, photos)
         except BaseException:
             gallery.close()
             raise
@@ -214,17 +225,8 @@ class Gallery:
         return self._manifest.model
 
     def check_model(self, model: ModelInfo) -> None:
-        """Refuse weights other than those that filled the gallery, because their embeddings do not compare.
-
-        Raises:
-            WeightsError: they are others; the message names the two ways out.
-        """
-        if model.sha256 != self.model.sha256:
-            made, given = (f"{each.name} (sha256 {each.sha256[:12]})" for each in (self.model, model))
-            raise WeightsError(
-                f"{self.folder} was made with the weights {made}, these are {given}:"
-                " give those with --model, or index again into another gallery with --index"
-            )
+        """Raise a ``WeightsError`` unless ``model`` filled the gallery: other embeddings do not compare."""
+        takeover.check_model(self.folder, self._manifest, model)
 
     def add(self, batch: Iterable[Record]) -> None:
         """Add records of files, in one transaction."""
@@ -244,9 +246,8 @@ class Gallery:
             UsageError: one of ``paths`` is not in the gallery; then nothing is forgotten.
         """
         known = self.catalog.paths()
-        chosen = {name for path in paths for name in self._files_below(path, known)}
-        self._set_store(None)  # first: a kill in between must not leave their vectors
-        vector_file.remove_others(self.folder, None)
+        chosen = {name for path in paths for name in files_below(path, self.photos, known)}
+        self._drop_store()  # first: a kill in between must not leave their vectors
         self.remove(chosen)
         self.catalog.wipe()
         self.finish(anew=True)
@@ -262,7 +263,9 @@ class Gallery:
             anew: make the file from the catalog alone, not from the saved one, in any case.
         """
         ids = self.catalog.instance_ids()
-        if anew or not self._is_saved(ids):
+        if self.catalog.rereads.contents("weights"):  # vectors of two weights do not compare
+            self._drop_store()
+        elif anew or not self._is_saved(ids):
             self._set_store(self._save_store(ids, anew))
         vector_file.remove_others(self.folder, self._manifest.store)
 
@@ -270,6 +273,19 @@ class Gallery:
         generation = self._manifest.generation + 1
         self._manifest = replace(self._manifest, generation=generation, store=store)
         self._manifest.write(self.folder)
+
+    def _drop_store(self) -> None:
+        self._set_store(None)
+        vector_file.remove_others(self.folder, None)
+
+    def _change(self, manifest: Manifest) -> None:
+        """Replace the manifest, by one with the same vector file or none, and its copy."""
+        self._manifest = manifest
+        if manifest.store is None:
+            self._drop_store()
+        else:
+            manifest.write(self.folder)
+        self.catalog.set_manifest_copy(manifest.copy_for_catalog())
 
     def instances(self) -> InstanceTable:
         """Return all text instances; read once and kept."""
@@ -287,6 +303,8 @@ class Gallery:
             k: how many of the most similar instances to take for each query.
         """
         if self._all_instances is not None or self.catalog.words() <= EXACT_LIMIT:
+            return self.instances()
+        if self.catalog.rereads.contents("weights"):  # similar only in their transcripts
             return self.instances()
         self._version_read = self.catalog.version()
         if self._store is None:
@@ -328,23 +346,6 @@ class Gallery:
         """Raise the error of a damaged catalog unless ``is_so``, or another process has written meanwhile."""
         if not is_so and self.catalog.version() == self._version_read:
             raise self.catalog.damaged(otherwise)
-
-    def _files_below(self, path: Path, known: Iterable[str]) -> list[str]:
-        """Return the files among ``known`` that ``path`` names: itself, or all in a folder."""
-        place, root = path.resolve(), self.photos
-        if place.is_relative_to(root):
-            name = os.fspath(place.relative_to(root))
-            chosen = [each for each in known if name in (".", each) or each.startswith(f"{name}/")]
-            if chosen:
-                return chosen
-        raise UsageError(f"{path} is not in the gallery {self.folder}")
-
-    def _check_photos(self, photos: Path) -> None:
-        if photos != self.photos:
-            raise UsageError(
-                f"{self.folder} holds the photographs of {self.photos}, not of {photos}:"
-                " name another gallery with --index, or delete this one"
-            )
 
     def _is_saved(self, ids: NDArray[np.int64]) -> bool:
         """Return whether the vector file holds the instances ``ids``, and nothing is wrong with it."""

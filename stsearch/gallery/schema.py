@@ -72,6 +72,18 @@ MIGRATIONS = (
     END;
     """
     + "".join(_TOTALS.format(table) for table in ("contents", "images", "instances")),
+    """
+    CREATE TABLE rereads (             -- contents to be read again though their bytes did not change
+        content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE,
+        reason TEXT NOT NULL CHECK (reason IN ('weights', 'recognizer', 'request')),
+        checksum INTEGER NOT NULL
+    );
+    CREATE TABLE last_run (            -- what the last indexing run saw (last_run.py), as JSON; one row
+        body TEXT NOT NULL,
+        checksum INTEGER NOT NULL
+    );
+    """
+    + _TOTALS.format("rereads"),
 )
 """One script a format; a catalog of format n has run the first n of them."""
 
@@ -82,5 +94,6 @@ COLUMNS = {
         "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, ctc_posteriors,"
         " checksum"
     ),
+    "rereads": "content_id, reason, checksum",
 }
 """The columns of each table that its checksums cover, in their order, and the checksum last."""

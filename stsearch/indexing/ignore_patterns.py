@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Iterable
 
 from pathspec import GitIgnoreSpec
 from pathspec.pattern import RegexPattern
+
+from stsearch.gallery.paths import composed
 
 _STAR, _ONE = "[^/]*", "[^/]"  # how pathspec spells * and ?
 _ANY_FOLDERS = "(?:/.+)?/"  # and /**/ in the middle of a pattern
@@ -91,11 +92,8 @@ def _stop_early(regex: str) -> str:
 
 
 def _one_spelling(text: str) -> str:
-    """Return ``text`` composed (NFC): macOS and Linux spell the same name in two ways.
-
-    A line break becomes another character: the wildcards of pathspec stop there, and a name may hold one.
-    """
-    return unicodedata.normalize("NFC", text.replace("\n", "\N{REPLACEMENT CHARACTER}"))
+    """Return ``text`` composed, and with no line break: the wildcards of pathspec stop at one."""
+    return composed(text.replace("\n", "\N{REPLACEMENT CHARACTER}"))
 
 
 def ignore_lines(content: bytes) -> list[str]:

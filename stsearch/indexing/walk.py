@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from stsearch.errors import UsageError
 from stsearch.gallery.catalog import Failed, PhotoFile
+from stsearch.gallery.paths import relative_to_root, resolve
 from stsearch.indexing.ignore_patterns import Patterns, ignore_lines
 
 SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .heic .heif .avif".split())
@@ -130,36 +131,13 @@ def listed_photos(names: Iterable[str], photos: Path) -> tuple[str, ...]:
             raise UsageError("the list of photos is separated by NUL characters: add --null")
         path = Path(name).absolute()
         if path.parent not in folders:
-            folders[path.parent] = _relative_to_root(path.parent, root)
+            folders[path.parent] = relative_to_root(path.parent, root)
         folder = folders[path.parent]
         if folder is not None and path.name != "..":
             relative.append(f"{folder}{path.name}")
-        elif not _resolve(path).is_relative_to(root):
+        elif not resolve(path).is_relative_to(root):
             raise UsageError(f"{name!r} lies outside {os.fspath(root)!r}: list photos of that folder only")
     return tuple(relative)
-
-
-def _relative_to_root(folder: Path, root: Path) -> str | None:
-    """Return ``folder`` relative to ``root``, "" or with a slash at its end; None when it lies outside."""
-    for parent in (folder, *folder.parents):
-        if _resolve(parent) == root:
-            below = folder.relative_to(parent)
-            if ".." not in below.parts:
-                return _prefix(below)
-            break
-    resolved = _resolve(folder)
-    return _prefix(resolved.relative_to(root)) if resolved.is_relative_to(root) else None
-
-
-def _prefix(folder: Path) -> str:
-    return f"{folder}/" if folder.parts else ""
-
-
-def _resolve(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        return path
 
 
 def device_of(path: str, devices: Mapping[str, int]) -> int | None:

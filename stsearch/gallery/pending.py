@@ -1,0 +1,43 @@
+"""What is missing from a gallery that an indexing run has not completed yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stsearch.gallery.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What the next indexing run of a gallery has left to do.
+
+    Attributes:
+        found: files that a run had found which did not come to its end; 0: the last run did.
+        done: how many of them are in the gallery.
+        weights: photographs that other weights read; a search knows their transcripts alone.
+        recognizer: photographs that were read without the recognizer.
+        request: other photographs that somebody wants to be read again.
+    """
+
+    found: int
+    done: int
+    weights: int
+    recognizer: int
+    request: int
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Pending:
+        """Return what is missing from ``catalog``."""
+        found, waiting, counts = catalog.last_run().unfinished, catalog.rereads.counts(), catalog.counts()
+        done = min(found, counts.photos + counts.failed)
+        return cls(found, done, waiting["weights"], waiting["recognizer"], waiting["request"])
+
+    def __str__(self) -> str:
+        """Return it in words, "" when nothing is missing."""
+        parts = (
+            (self.found, f"{self.done} of {self.found} files were read before the last run ended"),
+            (self.weights, f"{self.weights} photos wait for the new weights, found by transcript alone"),
+            (self.recognizer, f"{self.recognizer} photos were read without the recognizer"),
+            (self.request, f"{self.request} photos wait to be read again"),
+        )
+        return ", ".join(text for number, text in parts if number)
