@@ -17,7 +17,7 @@ from stsearch.api.model import ImageQuery, Picture, decode, load
 from stsearch.errors import GalleryNotFoundError, UsageError, WeightsError
 from stsearch.gallery import registry
 from stsearch.gallery.gallery import Gallery, Notify
-from stsearch.indexing.indexer import IndexReport
+from stsearch.indexing.changes import IndexReport
 from stsearch.search import query_encoder
 from stsearch.search.calibration import default_min_score
 from stsearch.search.engine import Encoder, Hit, SearchOptions, merge_hits, search

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stsearch.api.model import Model as Networks
     from stsearch.gallery.catalog import Failed
     from stsearch.gallery.gallery import Gallery
-    from stsearch.indexing.indexer import IndexReport
+    from stsearch.indexing.changes import IndexReport
     from stsearch.indexing.walk import WalkRules
 
 FILES_FAILED = 3

@@ -36,9 +36,9 @@ class Rereads:
             return set()
         return {content for content, reason in self._database.all("rereads") if reason in reasons}
 
-    def checksums(self, *reasons: Reason) -> set[str]:
-        """Return the SHA-256 of the contents that wait for one of ``reasons``."""
-        waiting = self.contents(*reasons)
+    def checksums(self, recognize: bool) -> set[str]:
+        """Return the SHA-256 of the waiting contents; where no recognizer is used, not of those for it."""
+        waiting = self.contents("weights", "request", *(("recognizer",) if recognize else ()))
         return {sha256 for _, sha256, *_ in self._database.among("contents", "id", waiting)}
 
     def add(self, content: int, reason: Reason) -> None:

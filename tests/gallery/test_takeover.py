@@ -124,9 +124,10 @@ def test_a_photo_read_without_the_recognizer_waits_for_it(tmp_path: Path) -> Non
     with make_gallery(tmp_path, {}) as gallery:
         gallery.add([replace(spotted("a.jpg", "coffee"), is_rough=True)])
         gallery.add([replace(spotted("blank.jpg"), is_rough=True)])  # nothing to read in it
-        assert gallery.catalog.rereads.checksums("recognizer") == {"sha of a.jpg"}
+        assert gallery.catalog.rereads.checksums(recognize=True) == {"sha of a.jpg"}
+        assert gallery.catalog.rereads.checksums(recognize=False) == set()
         gallery.add([spotted("a.jpg", "coffee")])
-        assert gallery.catalog.rereads.checksums("recognizer") == set()
+        assert gallery.catalog.rereads.checksums(recognize=True) == set()
 
 
 def test_a_photo_that_is_removed_waits_no_longer(taken_over: Gallery) -> None:
