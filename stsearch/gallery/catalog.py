@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from stsearch.errors import GalleryDamagedError
 from stsearch.gallery.database import Database, Row
-from stsearch.gallery.last_run import LastRun
+from stsearch.gallery.folder_state import FolderState
 from stsearch.gallery.records import (
     Counts,
     DatedPhoto,
@@ -231,16 +231,16 @@ class Catalog:
             self.rereads.add_all(reason)
             self._set_only_row("manifest_copy", manifest_copy)
 
-    def last_run(self) -> LastRun:
-        """Return what the last indexing run saw; nothing before the first."""
-        body = self._only_row("last_run", "its record of the last run")
-        return LastRun() if body is None else LastRun.from_json(body)
+    def folder_state(self) -> FolderState:
+        """Return what the last indexing run saw of the folder; nothing before the first."""
+        body = self._only_row("folder_state", "its record of the last run")
+        return FolderState() if body is None else FolderState.from_json(body)
 
-    def set_last_run(self, run: LastRun) -> None:
+    def set_folder_state(self, state: FolderState) -> None:
         """Store what an indexing run saw, if that is not what the run before saw."""
-        if run != self.last_run():
+        if state != self.folder_state():
             with self._database.transaction():
-                self._set_only_row("last_run", run.to_json())
+                self._set_only_row("folder_state", state.to_json())
 
     def _only_row(self, table: str, what: str) -> str | None:
         for body, checksum in self._database.rows(f"SELECT body, checksum FROM {table}"):
@@ -283,7 +283,7 @@ class Catalog:
                 ):
                     yield f"content {content} has a wrong number of files"
                 self.manifest_copy()
-                self.last_run()
+                self.folder_state()
         except GalleryDamagedError as error:
             yield str(error)
 

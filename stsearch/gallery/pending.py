@@ -28,7 +28,7 @@ class Pending:
     @classmethod
     def of(cls, catalog: Catalog) -> Pending:
         """Return what is missing from ``catalog``."""
-        found, waiting, counts = catalog.last_run().unfinished, catalog.rereads.counts(), catalog.counts()
+        found, waiting, counts = catalog.folder_state().unfinished, catalog.rereads.counts(), catalog.counts()
         done = min(found, counts.photos + counts.failed)
         return cls(found, done, waiting["weights"], waiting["recognizer"], waiting["request"])
 

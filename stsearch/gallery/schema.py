@@ -78,7 +78,7 @@ MIGRATIONS = (
         reason TEXT NOT NULL CHECK (reason IN ('weights', 'recognizer', 'request')),
         checksum INTEGER NOT NULL
     );
-    CREATE TABLE last_run (            -- what the last indexing run saw (last_run.py), as JSON; one row
+    CREATE TABLE folder_state (        -- what the last run saw of it (folder_state.py), as JSON; one row
         body TEXT NOT NULL,
         checksum INTEGER NOT NULL
     );

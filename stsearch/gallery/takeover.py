@@ -65,5 +65,5 @@ def begin_reread(catalog: Catalog, manifest: Manifest, model: ModelInfo) -> Mani
 
 def move(catalog: Catalog, manifest: Manifest, photos: str) -> Manifest:
     """Let the photographs lie in ``photos``, as manifests write it, and return the manifest that says so."""
-    catalog.set_last_run(replace(catalog.last_run(), devices={}))
+    catalog.set_folder_state(replace(catalog.folder_state(), devices={}))
     return replace(manifest, photos=photos)

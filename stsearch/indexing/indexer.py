@@ -279,13 +279,13 @@ class _Run:
                     self._outcomes.pop(record.sha256, None)
 
     def _skip_unchanged(self) -> Iterator[PhotoFile]:
-        is_first = self._walk.is_complete
+        catalog, is_first = self._gallery.catalog, self._walk.is_complete
         for file in self._walk.files:
-            known = self._gallery.catalog.record_at(file.path)
+            known = catalog.record_at(file.path)
             if known is None or known.file != file or self._waits(known):
                 if is_first:  # from now on there is something to complete
-                    last = self._gallery.catalog.last_run()
-                    self._gallery.catalog.set_last_run(replace(last, unfinished=self._progress_so_far.total))
+                    found = self._progress_so_far.total
+                    catalog.set_folder_state(replace(catalog.folder_state(), unfinished=found))
                     is_first = False
                 self._known[file.path] = known
                 yield file

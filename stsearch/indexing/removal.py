@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from stsearch.gallery.catalog import Linked
+from stsearch.gallery.folder_state import FolderState
 from stsearch.gallery.gallery import Gallery
-from stsearch.gallery.last_run import LastRun
 from stsearch.indexing.changes import Changes
 from stsearch.indexing.vanished import Vanished, find_vanished
 from stsearch.indexing.walk import Walk
@@ -28,7 +28,7 @@ def remove_missing(
     if not walk.is_complete:
         return None
     catalog = gallery.catalog
-    last, missing = catalog.last_run(), walk.missing(catalog.paths())
+    last, missing = catalog.folder_state(), walk.missing(catalog.paths())
     photos, kept, vanished = list[str](), set[str](), None
     for path in missing:
         record = catalog.record_at(path)
@@ -38,5 +38,5 @@ def remove_missing(
         kept, vanished = find_vanished(gallery.photos, photos, photos_before, walk.devices, last.devices)
     changes.removed += [path for path in photos if path not in kept]
     gallery.remove(path for path in missing if path not in kept)
-    catalog.set_last_run(LastRun(dict(walk.passed_over), last.devices if vanished else walk.devices))
+    catalog.set_folder_state(FolderState(dict(walk.passed_over), last.devices if vanished else walk.devices))
     return vanished

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from stsearch.errors import UsageError, WeightsError
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.database import Database
+from stsearch.gallery.folder_state import FolderState
 from stsearch.gallery.gallery import Gallery
-from stsearch.gallery.last_run import LastRun
 from stsearch.gallery.pending import Pending
 from stsearch.gallery.records import PhotoFile, Spotted
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
@@ -152,14 +152,14 @@ def test_a_gallery_outside_its_folder_follows_a_move(tmp_path: Path) -> None:
     with Gallery.create(folder, old, MODEL) as gallery:
         gallery.add([spotted("a.jpg", "coffee")])
         gallery.finish()
-        gallery.catalog.set_last_run(LastRun(devices={"": 5}))
+        gallery.catalog.set_folder_state(FolderState(devices={"": 5}))
     old.rename(new)
     with pytest.raises(UsageError, match=r"add --moved; else name another gallery with --index"):
         Gallery.create(folder, new, MODEL)
     with Gallery.create(folder, new, MODEL, moved=True) as gallery:
         assert gallery.photos == new
         assert search(gallery, Query("coffee"), LetterEncoder())[0].path == new / "a.jpg"
-        assert gallery.catalog.last_run().devices == {}
+        assert gallery.catalog.folder_state().devices == {}
     assert list(verify(folder, deep=True)) == []
     (folder / "manifest.json").unlink()
     with Gallery.edit(folder, restore=True) as gallery:
@@ -174,5 +174,5 @@ def test_a_catalog_of_the_first_format_opens_with_all_it_holds(tmp_path: Path) -
         database.insert("images", [(b"a.jpg", 1, 2, "ok", 1, None)])
     with closing(Catalog(path)) as catalog:
         assert [photo.file.path for photo in catalog.dated_photos()] == ["a.jpg"]
-        assert catalog.last_run() == LastRun()
+        assert catalog.folder_state() == FolderState()
         assert list(catalog.faults(DIM)) == []

@@ -121,7 +121,7 @@ def test_a_run_that_is_interrupted_leaves_how_far_it_came(photos: Path, gallery:
 def test_what_a_run_passed_over_is_kept(photos: Path, gallery: Gallery, spotter: ColourSpotter) -> None:
     (photos / "film.mp4").touch()
     assert index_photos(gallery, spotter).passed_over == {".mp4": 1}
-    assert gallery.catalog.last_run().passed_over == {".mp4": 1}
+    assert gallery.catalog.folder_state().passed_over == {".mp4": 1}
 
 
 def test_a_run_without_news_leaves_the_catalog_as_it_is(

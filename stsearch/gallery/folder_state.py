@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class LastRun:
+class FolderState:
     """What the last indexing run of a gallery saw.
 
     Attributes:
@@ -26,6 +26,6 @@ class LastRun:
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> LastRun:
+    def from_json(cls, text: str) -> FolderState:
         """Return what ``to_json`` wrote."""
         return cls(**json.loads(text))
