@@ -23,7 +23,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 # Who alone may import or call what; a name stands for a module and everything below it.
 LIBRARY_HOMES = {
     "hnswlib": ["stsearch.gallery.vector_store"],
-    "pathspec": ["stsearch.indexing.walk"],
+    "pathspec": ["stsearch.indexing.ignore_patterns"],
     "pickle": [],
     "rich": ["stsearch.cli"],
     "safetensors": ["stsearch.weights"],

@@ -152,7 +152,10 @@ class Photos:
 
         Raises:
             WeightsError: no gallery can be searched.
+            GalleryNotFoundError: there is none, because the folder that was indexed holds no photographs.
         """
+        if not self.galleries:
+            raise GalleryNotFoundError("there are no photos: nothing is indexed")
         encoders: dict[str, Encoder] = {}
         found: list[tuple[Gallery, Encoder]] = []
         for gallery in self.galleries:

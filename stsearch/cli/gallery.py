@@ -31,12 +31,14 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show what a gallery holds, and which weights filled it."""
+    from stsearch.gallery import pending
     from stsearch.gallery.gallery import Gallery
 
     with Gallery.open(_folder(index), output.note) as gallery:
         facts = _facts(gallery)
+        passed_over = gallery.catalog.folder_state().passed_over
         failures = gallery.catalog.failures() if failed else []
-        if remark := gallery.vector_file_remark():
+        for remark in filter(None, (pending.remark(gallery), gallery.vector_file_remark())):
             output.note(remark)
     if as_json:
         print(json.dumps({"type": "status", "schema": output.JSON_SCHEMA, **facts}))
@@ -47,8 +49,11 @@ def status(
         for failure in failures:
             print(output.printable(failure.file.path), output.printable(failure.reason), sep="\t")
     else:
+        del facts["pending"], facts["passed_over"]  # said in words
         for name, value in facts.items():
             print(f"{name:<10} {_shown(value)}")
+        if passed_over:
+            print(f"{'no photos':<10} {output.passed_over(passed_over)}")
 
 
 def verify(
@@ -114,12 +119,15 @@ def _folder(index: Path | None) -> Path:
 def _facts(gallery: Gallery) -> dict[str, object]:
     """Return what ``stsearch status`` shows, by name."""
     from stsearch.gallery.manifest import FORMAT
+    from stsearch.gallery.pending import Pending
 
     counts, manifest = gallery.catalog.counts(), gallery.manifest
     return {
         "gallery": os.fspath(gallery.folder),
         "folder": os.fspath(gallery.photos),
         **asdict(counts),
+        "passed_over": dict(gallery.catalog.folder_state().passed_over),
+        "pending": asdict(Pending.of(gallery.catalog)),
         "bytes": sum(file.stat().st_size for file in gallery.folder.iterdir()),
         "weights": {"name": manifest.model.name, "sha256": manifest.model.sha256},
         "format": {"manifest": FORMAT, "catalog": gallery.catalog.format},

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 JSON_SCHEMA = 1
 """Rises when a JSON line changes in a way that breaks its readers."""
 
+_ENDINGS_SHOWN = 12
+
 
 def note(message: str) -> None:
     """Tell the user something on stderr; what a terminal could act on, such as in a name, is escaped."""
@@ -42,6 +44,20 @@ def counted(number: int, noun: str) -> str:
     ('1 photo', '2 photos')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def passed_over(files: Mapping[str, int]) -> str:
+    """Return how many files are no photos, by ending, the most frequent first.
+
+    >>> passed_over({".pdf": 2, "": 1})
+    '2 .pdf, 1 without an ending'
+    """
+    ranked = sorted(files.items(), key=lambda item: (-item[1], item[0]))
+    first, rest = ranked[:_ENDINGS_SHOWN], ranked[_ENDINGS_SHOWN:]
+    shown = [f"{number} {printable(ending) or 'without an ending'}" for ending, number in first]
+    if rest:
+        shown.append(f"{sum(number for _, number in rest)} with {len(rest)} other endings")
+    return ", ".join(shown)
 
 
 def shown_path(path: Path) -> str:
@@ -90,10 +106,24 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[P
     elif style.json:
         for hit in hits:
             print(json.dumps(_as_json(hit, style.explains)))
-    elif sys.stdout.isatty():
-        _print_table([{"#": str(rank), **_cells(hit, style)} for rank, hit in enumerate(hits, start=1)])
     else:
-        _print_lines(_cells(hit, style) for hit in hits)
+        rows = [_cells(hit, style) for hit in hits]
+        marks = ["deleted" if is_deleted(hit) else "" for hit in hits]
+        if any(marks):  # a column of its own: the others stay what scripts make of them
+            rows = [{**row, "": mark} for row, mark in zip(rows, marks, strict=True)]
+        if sys.stdout.isatty():
+            _print_table([{"#": str(rank), **row} for rank, row in enumerate(rows, start=1)])
+        else:
+            _print_lines(rows)
+
+
+def is_deleted(hit: Hit) -> bool:
+    """Return whether the photograph of ``hit`` is not there any more, or cannot be reached."""
+    try:
+        hit.path.lstat()
+    except OSError:
+        return True
+    return False
 
 
 def print_rows(rows: Sequence[Mapping[str, str]]) -> None:
@@ -132,6 +162,8 @@ def _as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
         "confidence": round(hit.confidence, 4),
         "characters": _rounded(hit.characters),
     }
+    if is_deleted(hit):
+        match["deleted"] = True
     if limits:
         match["limits"] = {"min_score": limits.min_score, "fuzzy": limits.fuzzy}
         match["matches"] = [

@@ -135,6 +135,9 @@ def search(
     if not (style.paths or style.json):
         took = f"{1000 * (time.perf_counter() - began):.0f} ms"
         output.note(f"{_summary(hits, max(len(asked), 1), style)} · {took}")
+        if deleted := {hit.path for hit in hits if output.is_deleted(hit)}:
+            these = "1 photo is" if len(deleted) == 1 else f"{len(deleted)} photos are"
+            output.note(f"{these} no longer there; what was deleted leaves at the next stsearch index.")
     if pictures.make(hits):
         raise typer.Exit(ImageError.exit_code)
 
@@ -195,9 +198,13 @@ class _Options:
 def _open(index: Path | None, model: str | None, stack: ExitStack) -> Photos:
     """Open the gallery that is named, else the nearest, else every registered one; say which on stderr."""
     from stsearch.api.photos import open as open_photos
+    from stsearch.gallery import pending
 
     named = () if index is None else (index,)
     photos = stack.enter_context(open_photos(*named, model=model, notify=output.note))
+    for gallery in photos.galleries:
+        if remark := pending.remark(gallery):
+            output.note(remark)
     if index is None:
         output.note("Searching " + ", ".join(output.shown_path(each.photos) for each in photos.galleries))
     return photos

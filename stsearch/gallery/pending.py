@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.takeover import index_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,10 @@ class Pending:
             (self.request, f"{self.request} photos wait to be read again"),
         )
         return ", ".join(text for number, text in parts if number)
+
+
+def remark(gallery: Gallery) -> str | None:
+    """Return in one sentence what is missing from ``gallery``, None where nothing is."""
+    pending = str(Pending.of(gallery.catalog))
+    command = index_command(gallery.folder, gallery.photos)
+    return f"{pending}; complete it with: {command}" if pending else None

@@ -96,6 +96,15 @@ def registered(home: Path) -> list[Path]:
     return [folder for folder in _read_list(home) if is_gallery(folder)]
 
 
+def listed(home: Path) -> list[Path]:
+    """Return the listed gallery folders, whether they are there now or not.
+
+    Raises:
+        GalleryDamagedError: the list is damaged.
+    """
+    return _read_list(home)
+
+
 def is_gallery(folder: Path) -> bool:
     """Return whether a gallery lies in ``folder``, or the remains of one."""
     return any((folder / name).is_file() for name in (manifest.FILE_NAME, CATALOG_NAME))

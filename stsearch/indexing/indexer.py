@@ -179,7 +179,7 @@ class _Run:
             seconds=seconds,
             vanished=vanished,
             not_reread=tuple(self._not_reread),
-            passed_over=self._walk.passed_over,
+            passed_over=dict(self._walk.passed_over),
         )
 
     def read_all(self) -> None:
