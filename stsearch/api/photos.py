@@ -17,6 +17,7 @@ from stsearch.api.model import ImageQuery, Picture, decode, load
 from stsearch.errors import GalleryNotFoundError, UsageError, WeightsError
 from stsearch.gallery import registry
 from stsearch.gallery.gallery import Gallery, Notify
+from stsearch.gallery.takeover import index_command
 from stsearch.indexing.changes import IndexReport
 from stsearch.search import query_encoder
 from stsearch.search.calibration import default_min_score
@@ -220,7 +221,10 @@ def _weights_of(gallery: Gallery) -> str:
     try:
         return card.find_by_sha256(gallery.model.sha256, gallery.model.name)
     except WeightsError as error:
-        raise WeightsError(f"{gallery.folder}: {error}") from error
+        command = index_command(gallery.folder, gallery.photos)
+        raise WeightsError(
+            f"{gallery.folder}: {error}, or read its photos anew with: {command} --reread"
+        ) from error
 
 
 def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) -> Photos:

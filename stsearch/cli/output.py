@@ -106,15 +106,13 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[P
     elif style.json:
         for hit in hits:
             print(json.dumps(_as_json(hit, style.explains)))
+    elif sys.stdout.isatty():
+        rows = [{"#": str(rank), **_cells(hit, style)} for rank, hit in enumerate(hits, start=1)]
+        for row, hit in zip(rows, hits, strict=True):
+            row["photo"] += " (deleted)" if is_deleted(hit) else ""
+        _print_table(rows)
     else:
-        rows = [_cells(hit, style) for hit in hits]
-        marks = ["deleted" if is_deleted(hit) else "" for hit in hits]
-        if any(marks):  # a column of its own: the others stay what scripts make of them
-            rows = [{**row, "": mark} for row, mark in zip(rows, marks, strict=True)]
-        if sys.stdout.isatty():
-            _print_table([{"#": str(rank), **row} for rank, row in enumerate(rows, start=1)])
-        else:
-            _print_lines(rows)
+        _print_lines(_cells(hit, style) for hit in hits)
 
 
 def is_deleted(hit: Hit) -> bool:

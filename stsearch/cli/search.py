@@ -135,9 +135,7 @@ def search(
     if not (style.paths or style.json):
         took = f"{1000 * (time.perf_counter() - began):.0f} ms"
         output.note(f"{_summary(hits, max(len(asked), 1), style)} · {took}")
-        if deleted := {hit.path for hit in hits if output.is_deleted(hit)}:
-            these = "1 photo is" if len(deleted) == 1 else f"{len(deleted)} photos are"
-            output.note(f"{these} no longer there; what was deleted leaves at the next stsearch index.")
+    _note_deleted(hits)
     if pictures.make(hits):
         raise typer.Exit(ImageError.exit_code)
 
@@ -234,6 +232,13 @@ def _answer(
     if not found:
         raise typer.Exit(NO_MATCH)
     return found
+
+
+def _note_deleted(hits: Sequence[Hit]) -> None:
+    deleted = {hit.path for hit in hits if output.is_deleted(hit)}
+    if deleted:
+        these = "1 photo is" if len(deleted) == 1 else f"{len(deleted)} photos are"
+        output.note(f"{these} no longer there; what was deleted leaves at the next stsearch index.")
 
 
 def _say_why_none(photos: Photos, query: Query | ImageQuery, options: _Options, subject: str) -> None:

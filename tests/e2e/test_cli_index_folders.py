@@ -200,15 +200,21 @@ def test_the_first_line_says_what_is_indexed_and_where_to(run: Run, photos: Path
     assert run("index", photos).err.splitlines()[0] == f"Indexing {photos} → {photos}/.stsearch …"
 
 
-def test_deleted_photos_are_marked_in_results_and_leave_at_the_next_run(run: Run, photos: Path) -> None:
+def test_deleted_photos_are_marked_in_results_and_leave_at_the_next_run(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run("index", photos)
     (photos / "coffee.png").unlink()
     done = run("search", "coffee", "--index", photos, "--top", "1")
-    assert done.out.rstrip("\n").split("\t")[-1] == "deleted"
+    assert "(deleted)" not in done.out  # scripts read the path
     assert "1 photo is no longer there" in done.err
     assert json.loads(run("search", "coffee", "--index", photos, "--json", "-n", "1").out)["deleted"] is True
+    with monkeypatch.context() as patch:
+        patch.setenv("TERM", "dumb")
+        patch.setattr("sys.stdout.isatty", lambda: True)
+        assert "coffee.png (deleted)" in run("search", "coffee", "--index", photos).out.replace("\n", "")
     run("index", photos)
-    assert "deleted" not in run("search", "coffee", "--index", photos).out
+    assert "no longer there" not in run("search", "coffee", "--index", photos).err
 
 
 def test_forgetting_a_link_forgets_its_own_name(run: Run, photos: Path) -> None:
