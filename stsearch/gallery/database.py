@@ -22,6 +22,7 @@ from stsearch.errors import (
     StsearchError,
     WriteError,
 )
+from stsearch.gallery.file_systems import fault_of_locks
 from stsearch.gallery.records import row_checksum
 
 _CHUNK = 500  # values in one IN (...); SQLite allows at least 999
@@ -236,6 +237,10 @@ def _mismatch(table: str, row: Sequence[object]) -> str:
 
 def _translate(error: sqlite3.Error, path: Path) -> StsearchError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM) and (
+        fault := fault_of_locks(path.parent)  # SQLite takes EACCES for the lock of another process
+    ):
+        return fault
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return GalleryLockedError(f"{path} is being written to by another process; try again when it is done")
     if code in (
