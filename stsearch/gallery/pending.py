@@ -37,12 +37,19 @@ class Pending:
     def __str__(self) -> str:
         """Return it in words, "" when nothing is missing."""
         parts = (
-            (self.found, f"{self.done} of {self.found} files were read before the last run ended"),
-            (self.weights, f"{self.weights} photos wait for the new weights, found by transcript alone"),
-            (self.recognizer, f"{self.recognizer} photos were read without the recognizer"),
-            (self.request, f"{self.request} photos wait to be read again"),
+            (self.found > self.done, f"{self.done} of {self.found} files read before the last run ended"),
+            (self.weights, f"{_photos(self.weights)} not read with the new weights, found by transcript alone"),
+            (self.recognizer, f"{_photos(self.recognizer)} read without the recognizer"),
+            (self.request, f"{_photos(self.request)} not read again yet"),
         )
-        return ", ".join(text for number, text in parts if number)
+        texts = [text for is_so, text in parts if is_so]
+        if self.found and not texts:
+            return "the last run did not come to its end"
+        return ", ".join(texts)
+
+
+def _photos(number: int) -> str:
+    return "1 photo" if number == 1 else f"{number} photos"
 
 
 def remark(gallery: Gallery) -> str | None:

@@ -158,7 +158,7 @@ def test_a_gallery_made_without_the_recognizer_says_so_and_the_next_run_complete
     run: Run, photos: Path
 ) -> None:
     run("index", photos, "--no-read")
-    remark = f"3 photos were read without the recognizer; complete it with: stsearch index {photos}"
+    remark = f"3 photos read without the recognizer; complete it with: stsearch index {photos}"
     assert remark in run("search", "coffee", "--index", photos).err
     assert remark in run("status", "--index", photos).err
     assert "3 read again" in run("index", photos).out
@@ -174,7 +174,7 @@ def test_a_gallery_that_is_not_complete_says_so(
     with monkeypatch.context() as patch:
         patch.setattr("gallery_fixtures.ColourSpotter.spot", interrupt)
         assert run("index", photos).code == 130
-    remark = f"0 of 3 files were read before the last run ended; complete it with: stsearch index {photos}"
+    remark = f"0 of 3 files read before the last run ended; complete it with: stsearch index {photos}"
     assert remark in run("search", "coffee", "--index", photos).err
     assert json.loads(run("status", "--index", photos, "--json").out)["pending"]["found"] == 3
     run("index", photos)

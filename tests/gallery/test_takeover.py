@@ -130,6 +130,20 @@ def test_a_photo_read_without_the_recognizer_waits_for_it(tmp_path: Path) -> Non
         assert gallery.catalog.rereads.checksums(recognize=True) == set()
 
 
+@pytest.mark.parametrize(
+    ("pending", "words"),
+    [
+        (Pending(0, 0, 0, 0, 0), ""),
+        (Pending(24, 8, 0, 0, 0), "8 of 24 files read before the last run ended"),
+        (Pending(3, 3, 0, 0, 0), "the last run did not come to its end"),
+        (Pending(3, 3, 1, 0, 0), "1 photo not read with the new weights, found by transcript alone"),
+        (Pending(0, 0, 0, 2, 1), "2 photos read without the recognizer, 1 photo not read again yet"),
+    ],
+)
+def test_what_a_run_has_left_to_do_is_said_in_words(pending: Pending, words: str) -> None:
+    assert str(pending) == words
+
+
 def test_a_photo_that_is_removed_waits_no_longer(taken_over: Gallery) -> None:
     with taken_over:
         taken_over.remove(["a.jpg", "b.jpg"])

@@ -113,7 +113,7 @@ def test_a_run_that_is_interrupted_leaves_how_far_it_came(photos: Path, gallery:
 
     with pytest.raises(KeyboardInterrupt):
         index_photos(gallery, Interrupted(), IndexOptions(batch=1, threads=1))
-    assert str(Pending.of(gallery.catalog)) == "1 of 2 files were read before the last run ended"
+    assert str(Pending.of(gallery.catalog)) == "1 of 2 files read before the last run ended"
     index_photos(gallery, ColourSpotter())
     assert str(Pending.of(gallery.catalog)) == ""
 
