@@ -35,7 +35,7 @@ class ImageRefusedError(ImageError):
 
 
 class PhotosMissingError(StsearchError):
-    """A folder is empty, and was not: as if a share were not mounted."""
+    """A folder that was indexed holds no photographs, as if a share were not mounted."""
 
     exit_code = 3
 

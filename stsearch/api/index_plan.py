@@ -11,7 +11,7 @@ from pathlib import Path
 from stsearch.errors import PhotosMissingError, UsageError
 from stsearch.gallery import registry
 from stsearch.gallery.gallery import Gallery, Notify
-from stsearch.gallery.nested import overlapping
+from stsearch.gallery.nested import had_gallery, overlapping
 from stsearch.indexing.dry_run import Preview, preview
 from stsearch.indexing.walk import Walk, WalkRules, listed_photos, walk_photos
 
@@ -71,9 +71,9 @@ class IndexPlan:
         if walk.files or walk.failed:
             for other in overlapping(photos, self.place, home):
                 notify(f"{other} is indexed too: what both folders hold is found twice")
-        elif not prune and {self.place, photos / registry.FOLDER_NAME} & set(registry.listed(home)):
+        elif not prune and had_gallery(photos, home):
             raise PhotosMissingError(
-                f"{self.photos} holds no photos, and its gallery is gone, as if a share were not mounted:"
+                f"{self.photos} holds no photos, and did when it was indexed, as if a share were not mounted:"
                 " nothing was made. Make it available and run the same command again; if it is gone for good,"
                 " add --prune (in Python: prune=True)"
             )

@@ -1,4 +1,4 @@
-"""Folders of photographs that lie in each other, and have a gallery each."""
+"""What the other galleries of a user hold: folders that lie in each other, the same folder earlier."""
 
 from __future__ import annotations
 
@@ -18,12 +18,19 @@ def overlapping(photos: Path, place: Path, home: Path) -> list[Path]:
         home: the folder that lists galleries.
     """
     above = [parent / registry.FOLDER_NAME for parent in photos.parents]
-    found = set()
-    for folder in {*registry.listed(home), *above} - {place}:
-        try:
-            other = (folder / Manifest.read(folder).photos).resolve()
-        except (StsearchError, OSError):  # not there, or nothing that can be said of it
-            continue
-        if other != photos and (other in photos.parents or photos in other.parents):
-            found.add(other)
-    return sorted(found)
+    others = {_photos_of(folder) for folder in {*registry.listed(home), *above} - {place}}
+    return sorted(other for other in others if other and (other in photos.parents or photos in other.parents))
+
+
+def had_gallery(photos: Path, home: Path) -> bool:
+    """Return whether a gallery of the folder ``photos`` is or was listed in ``home``, there now or not."""
+    inside = photos / registry.FOLDER_NAME
+    return any(folder == inside or _photos_of(folder) == photos for folder in registry.listed(home))
+
+
+def _photos_of(folder: Path) -> Path | None:
+    """Return the photographs of the gallery in ``folder``; None where nothing can be said of it."""
+    try:
+        return (folder / Manifest.read(folder).photos).resolve()
+    except (StsearchError, OSError):
+        return None

@@ -38,7 +38,7 @@ class Pending:
         """Return it in words, "" when nothing is missing."""
         parts = (
             (self.found > self.done, f"{self.done} of {self.found} files read before the last run ended"),
-            (self.weights, f"{_photos(self.weights)} not read with the new weights, found by transcript alone"),
+            (self.weights, f"{_photos(self.weights)} not read with the new weights, found by transcript"),
             (self.recognizer, f"{_photos(self.recognizer)} read without the recognizer"),
             (self.request, f"{_photos(self.request)} not read again yet"),
         )

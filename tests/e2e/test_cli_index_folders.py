@@ -56,10 +56,22 @@ def test_no_gallery_is_made_on_an_empty_mount_point_over_a_registered_one(run: R
     empty(photos)
     done = run("index", photos)
     assert (done.code, done.out) == (3, "")
-    assert "holds no photos, and its gallery is gone, as if a share were not mounted" in done.err
+    assert "holds no photos, and did when it was indexed, as if a share were not mounted" in done.err
     assert list(photos.iterdir()) == []
     assert run("index", photos, "--prune").code == 0
     assert list(photos.iterdir()) == []
+
+
+def test_an_empty_mount_point_is_known_by_the_gallery_that_a_read_only_share_has_elsewhere(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+        run("index", photos)
+    empty(photos)
+    done = run("index", photos)
+    assert (done.code, list(photos.iterdir())) == (3, [])
+    assert run("search", "coffee").code == 0
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_a_photo_read_without_the_recognizer_waits_for_it(tmp_path: Path) -> Non
         (Pending(0, 0, 0, 0, 0), ""),
         (Pending(24, 8, 0, 0, 0), "8 of 24 files read before the last run ended"),
         (Pending(3, 3, 0, 0, 0), "the last run did not come to its end"),
-        (Pending(3, 3, 1, 0, 0), "1 photo not read with the new weights, found by transcript alone"),
+        (Pending(3, 3, 1, 0, 0), "1 photo not read with the new weights, found by transcript"),
         (Pending(0, 0, 0, 2, 1), "2 photos read without the recognizer, 1 photo not read again yet"),
     ],
 )
