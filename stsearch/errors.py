@@ -34,6 +34,12 @@ class ImageRefusedError(ImageError):
     """One photograph is refused; with another limit, or another package, it can be read."""
 
 
+class PhotosMissingError(StsearchError):
+    """A folder that was indexed holds no photographs, as if a share were not mounted."""
+
+    exit_code = 3
+
+
 class GalleryNotFoundError(StsearchError):
     """There is no gallery where one was expected."""
 

@@ -24,7 +24,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 LIBRARY_HOMES = {
     "hnswlib": ["stsearch.gallery.vector_store"],
     "jinja2": ["stsearch.pages"],
-    "pathspec": ["stsearch.indexing.walk"],
+    "pathspec": ["stsearch.indexing.ignore_patterns"],
     "pickle": [],
     "rich": ["stsearch.cli"],
     "safetensors": ["stsearch.weights"],

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stsearch.api.index_plan import IndexPlan
 from stsearch.api.model import Model, check_device, load
 from stsearch.api.photos import Photos, warn
 from stsearch.api.progress import shown
@@ -15,8 +16,8 @@ from stsearch.errors import GalleryLockedError, GalleryUnreadableError, UsageErr
 from stsearch.gallery import last_run, registry, trust
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.images import MAX_MEGAPIXELS
+from stsearch.indexing.changes import IndexReport
 from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, Progress, index_photos
-from stsearch.indexing.walk import WalkRules, listed_photos
 from stsearch.search import query_encoder
 from stsearch.spotting.lazy import LazySpotter
 from stsearch.types import PhotoSpotter
@@ -51,7 +52,11 @@ def index(
     only: Sequence[Path | str] | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
     photo_timeout_s: float = PHOTO_TIMEOUT_S,
+    reread: bool = False,
+    moved: bool = False,
+    prune: bool = False,
     progress: bool | Callable[[Progress], None] = False,
+    started: Callable[[Path], None] = lambda place: None,
     loaded: Callable[[Model], None] = lambda model: None,
     notify: Notify = warn,
 ) -> Photos:
@@ -73,33 +78,31 @@ def index(
         only: photographs to look at; None: all.
         max_megapixels: larger photographs are refused without decoding them.
         photo_timeout_s: seconds of decoding after which a photograph is given up.
+        reread: whether all photographs are read again, in place, also by other weights than before.
+        moved: whether the photographs that ``gallery`` holds lie in ``folder`` now.
+        prune: whether missing photographs are removed even if it looks as if a share were not mounted.
         progress: True shows a bar (tqdm, in notebooks too); or a callable that is told how far the run is.
+        started: is told the folder of the gallery, once the options are known to make sense.
         loaded: is told once the networks are loaded.
         notify: is told in one sentence when something is slower or less than it could be.
 
     Returns:
-        The photographs, open for searching, with the report of this run.
+        The photographs, open for searching, with the report of this run. Where there are none, no gallery is
+        made.
 
     Raises:
+        PhotosMissingError: the folder is empty now, and its gallery is gone.
         GalleryLockedError: another process is writing to the gallery.
         GalleryDamagedError, GalleryUnreadableError, GalleryUntrustedError: as :func:`open`.
         WeightsError, DeviceError: as :func:`load`; WeightsError also where other weights made the gallery.
         WriteError: the gallery cannot be written to.
     """
-    photos = Path(folder)
-    if not photos.is_dir():
-        raise UsageError(f"{folder} is no folder of photographs")
-    if registry.is_gallery(photos):
-        raise UsageError(f"{folder} is a gallery: index the folder of its photographs")
     if batch is not None and batch < 1:
         raise UsageError(f"batch is a whole number from 1 on, not {batch}")
-    place = gallery_folder(photos, gallery)
+    plan = IndexPlan.of(folder, gallery, exclude, follow, only)
+    started(plan.place)
     options = IndexOptions(
-        batch or 0,
-        max(2, usable_cores()),
-        max_megapixels,
-        photo_timeout_s,
-        WalkRules(tuple(exclude), follow, None if only is None else _relative(only, photos)),
+        batch or 0, max(2, usable_cores()), max_megapixels, photo_timeout_s, plan.rules, read, prune
     )
     name = model if isinstance(model, str) else model.name
     check_device(device)
@@ -111,13 +114,17 @@ def index(
         writable.note_engine(f"{networks.spotter.device}, {networks.spotter.precision}")
         return networks.spotter.for_indexing()
 
-    bar = shown(progress, "photo", _state)
-    is_new = not registry.is_gallery(place)
-    with Gallery.create(place, photos, info, notify) as writable, bar as callback:
-        _list(place, is_new, notify)
-        report = index_photos(writable, LazySpotter(info, load_networks), options, callback)
-        last_run.note(place)
-    return Photos([Gallery.open(place, notify)], name, notify, report)
+    with shown(progress, "photo", _state) as callback:
+        walk = plan.first_walk(prune, notify)
+        if walk is not None and not (walk.files or walk.failed):
+            return Photos([], name, notify, IndexReport(passed_over=dict(walk.passed_over)))
+        with Gallery.create(plan.place, plan.photos, info, notify, reread, moved) as writable:
+            _list(plan.place, walk is not None, notify)
+            report = index_photos(writable, LazySpotter(info, load_networks), options, callback, walk)
+            last_run.note(plan.place)
+    if report.vanished:
+        notify(str(report.vanished))
+    return Photos([Gallery.open(plan.place, notify)], name, notify, report)
 
 
 def _list(place: Path, is_new: bool, notify: Notify) -> None:
@@ -134,26 +141,8 @@ def _list(place: Path, is_new: bool, notify: Notify) -> None:
         notify(f"{place} is not listed among your galleries, so name it when you search: {error}")
 
 
-def _relative(paths: Sequence[Path | str], photos: Path) -> tuple[str, ...]:
-    return listed_photos([os.fspath(path) for path in paths], photos)
-
-
 def _state(now: Progress) -> tuple[int, int, str]:
     return now.done, now.total, f"{now.words} words"
-
-
-def gallery_folder(photos: Path | str, gallery: Path | str | None = None) -> Path:
-    """Return the folder in which :func:`index` keeps the gallery of the folder ``photos``.
-
-    Raises:
-        GalleryUnreadableError, GalleryUntrustedError: as :func:`stsearch.open`.
-    """
-    photos, home = Path(photos), registry.data_home(os.environ)
-    inside = gallery is None or Path(gallery).resolve() == photos.resolve()
-    place = registry.place_for(photos, home) if inside else Path(gallery or photos).resolve()
-    if registry.is_gallery(place):
-        trust.check_owner(place, home)
-    return place
 
 
 def train(options: TrainOptions, progress: bool | Callable[[TrainProgress], None] = False) -> Card:

@@ -25,7 +25,8 @@ from stsearch.errors import (
 )
 from stsearch.gallery import registry
 from stsearch.gallery.gallery import Gallery, Notify
-from stsearch.indexing.indexer import IndexReport
+from stsearch.gallery.takeover import index_command
+from stsearch.indexing.changes import IndexReport
 from stsearch.search import query_encoder
 from stsearch.search.calibration import default_min_score
 from stsearch.search.engine import Encoder, Hit, SearchOptions, merge_hits, search
@@ -177,7 +178,10 @@ class Photos:
 
         Raises:
             WeightsError: no gallery can be searched.
+            GalleryNotFoundError: there is none, because the folder that was indexed holds no photographs.
         """
+        if not self.galleries:
+            raise GalleryNotFoundError("there are no photos: nothing is indexed")
         encoders: dict[str, Encoder] = {}
         found: list[tuple[Gallery, Encoder]] = []
         refused: list[WeightsError] = []
@@ -245,7 +249,10 @@ def _weights_of(gallery: Gallery) -> str:
     try:
         return card.find_by_sha256(gallery.model.sha256, gallery.model.name)
     except WeightsError as error:
-        raise WeightsError(f"{gallery.folder}: {error}") from error
+        command = index_command(gallery.folder, gallery.photos)
+        raise WeightsError(
+            f"{gallery.folder}: {error}, or read its photos anew with: {command} --reread"
+        ) from error
 
 
 def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) -> Photos:

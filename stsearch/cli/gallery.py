@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from stsearch.errors import UsageError
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
     from stsearch.gallery.gallery import Gallery
+    from stsearch.gallery.pending import Pending
     from stsearch.gallery.records import Counts
 
 DAMAGED = 1
@@ -157,16 +158,27 @@ class _State:
     counts: Counts
     words: WordCount
     last_run: datetime | None
+    passed_over: Mapping[str, int]
+    pending: Pending
     size_bytes: int
 
     @classmethod
     def of(cls, gallery: Gallery) -> _State:
         from stsearch.api.words import count_words
         from stsearch.gallery import last_run
+        from stsearch.gallery.pending import Pending
 
+        catalog = gallery.catalog
         size_bytes = sum(file.stat().st_size for file in gallery.folder.iterdir())
-        ended = last_run.when(gallery.folder)
-        return cls(gallery, gallery.catalog.counts(), count_words(gallery), ended, size_bytes)
+        return cls(
+            gallery,
+            catalog.counts(),
+            count_words(gallery),
+            last_run.when(gallery.folder),
+            catalog.state.folder().passed_over,
+            Pending.of(catalog),
+            size_bytes,
+        )
 
     def facts(self) -> dict[str, object]:
         """Return it for programs."""
@@ -181,6 +193,8 @@ class _State:
             "words_are_estimated": self.words.is_estimate,
             "instances": self.counts.words,
             "last_run": self.last_run.astimezone().isoformat(timespec="seconds") if self.last_run else None,
+            "passed_over": dict(self.passed_over),
+            "pending": asdict(self.pending),
             "bytes": self.size_bytes,
             "device": manifest.engine or None,
             "weights": {"name": manifest.model.name, "sha256": manifest.model.sha256},
@@ -194,6 +208,8 @@ class _State:
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield it for people, each figure with its name."""
+        from stsearch.gallery.takeover import index_command
+
         gallery, manifest = self.gallery, self.gallery.manifest
         yield "photographs", f"{self.counts.photos:,} in {gallery.photos}"
         yield "words", output.counted_words(self.words)
@@ -201,6 +217,10 @@ class _State:
         if self.counts.failed:
             files = output.counted(self.counts.failed, "file")
             yield "not read", f"{files}: stsearch status {shlex.quote(os.fspath(gallery.photos))} --failed"
+        if self.passed_over:
+            yield "passed over", output.passed_over(self.passed_over)
+        if left := str(self.pending):
+            yield "left to do", f"{left}: {index_command(gallery.folder, gallery.photos)}"
         yield "gallery", f"{gallery.folder}, {output.sized(self.size_bytes)}"
         yield "weights", f"{manifest.model.name} (sha256 {manifest.model.sha256[:12]}…)"
         if manifest.engine:

@@ -30,6 +30,8 @@ _COLOURS = {"good": "green", "fair": "yellow", "poor": "red"}
 JSON_SCHEMA = 1
 """Rises when a JSON line changes in a way that breaks its readers."""
 
+_ENDINGS_SHOWN = 12
+
 
 class _Speech:
     """Whether the command at work says more than what went wrong."""
@@ -87,6 +89,20 @@ def counted_words(count: WordCount) -> str:
     return f"{about}{count.words:,} {'word' if count.words == 1 else 'words'}"
 
 
+def passed_over(files: Mapping[str, int]) -> str:
+    """Return how many files are no photos, by ending, the most frequent first.
+
+    >>> passed_over({".pdf": 2, "": 1})
+    '2 .pdf, 1 without an ending'
+    """
+    ranked = sorted(files.items(), key=lambda item: (-item[1], item[0]))
+    first, rest = ranked[:_ENDINGS_SHOWN], ranked[_ENDINGS_SHOWN:]
+    shown = [f"{number} {printable(ending) or 'without an ending'}" for ending, number in first]
+    if rest:
+        shown.append(f"{sum(number for _, number in rest)} with {len(rest)} other endings")
+    return ", ".join(shown)
+
+
 def shown_path(path: Path) -> str:
     """Return ``path`` relative to the current folder if it lies in it, printable."""
     here = Path.cwd()
@@ -141,6 +157,15 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[P
         _print_lines(_cells(hit, style) for hit in hits)
 
 
+def is_deleted(hit: Hit) -> bool:
+    """Return whether the photograph of ``hit`` is not there any more, or cannot be reached."""
+    try:
+        hit.path.lstat()
+    except OSError:
+        return True
+    return False
+
+
 def print_rows(rows: Sequence[Mapping[str, Cell]]) -> None:
     """Print rows, cells by their headings: a table on a terminal, else lines of cells between tabs."""
     if sys.stdout.isatty():
@@ -177,6 +202,8 @@ def _as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
         "confidence": round(hit.confidence, 4),
         "characters": _rounded(hit.characters),
     }
+    if is_deleted(hit):
+        match["deleted"] = True
     if limits:
         match["limits"] = {"min_score": limits.min_score, "fuzzy": limits.fuzzy}
         match["matches"] = [
@@ -215,13 +242,17 @@ def _row(hit: Hit, rank: int, style: Style) -> Row:
         "#": Cell(str(rank), is_number=True),
         "word": Cell(printable(hit.transcript), "bold"),
         "score": score_cell(hit.score),
-        "photo": Cell(shown_path(hit.path), file=hit.path),
+        "photo": _photo_cell(hit),
     }
     if style.names_query:
         cells = {"#": cells.pop("#"), "query": Cell(printable(hit.query)), **cells}
     if style.boxes:
         cells["box (x,y,w,h)"] = Cell(bounds(hit.polygon))
     return Row(cells, explanation(hit, style.explains) if style.explains else ())
+
+
+def _photo_cell(hit: Hit) -> Cell:
+    return Cell(shown_path(hit.path) + (" (deleted)" if is_deleted(hit) else ""), file=hit.path)
 
 
 def score_cell(score: float) -> Cell:

@@ -143,6 +143,7 @@ def search(
     if not (style.paths or style.json):
         took = f"{1000 * (time.perf_counter() - began):.0f} ms"
         output.note(f"{_summary(hits, max(len(asked), 1), style)} · {took}")
+    _note_deleted(hits)
     if pictures.make(hits, datetime.now()):
         raise typer.Exit(ImageError.exit_code)
     if code := _code_of_damage(photos):
@@ -205,9 +206,13 @@ class _Options:
 def _open(index: Path | None, model: str | None, stack: ExitStack) -> Photos:
     """Open the gallery that is named, else the nearest, else every registered one; say which on stderr."""
     from stsearch.api.photos import open as open_photos
+    from stsearch.gallery import pending
 
     named = () if index is None else (index,)
     photos = stack.enter_context(open_photos(*named, model=model, notify=output.note))
+    for gallery in photos.galleries:
+        if remark := pending.remark(gallery):
+            output.note(remark)
     if index is None:
         output.note("Searching " + ", ".join(output.shown_path(each.photos) for each in photos.galleries))
     return photos
@@ -244,6 +249,13 @@ def _code_of_damage(photos: Photos) -> int:
     return max(
         (error.exit_code for error in photos.passed_over if isinstance(error, GalleryDamagedError)), default=0
     )
+
+
+def _note_deleted(hits: Sequence[Hit]) -> None:
+    deleted = {hit.path for hit in hits if output.is_deleted(hit)}
+    if deleted:
+        these = "1 photo is" if len(deleted) == 1 else f"{len(deleted)} photos are"
+        output.note(f"{these} no longer there; what was deleted leaves at the next stsearch index.")
 
 
 def _say_why_none(photos: Photos, query: Query | ImageQuery, options: _Options, subject: str) -> None:

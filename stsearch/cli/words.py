@@ -41,7 +41,7 @@ def words(
     with Gallery.open(gallery_of(index, path), output.note) as gallery:
         files = None if path is None else _files(gallery, path)
         found = list(words_of(gallery, files))
-        is_photo = path is not None and files == [_relative(gallery, path)]
+        is_photo = path is not None and files is not None and len(files) == 1 and not path.is_dir()
     groups = [[word] for word in sorted(found, key=_height)] if is_photo else _by_word(found)
     cells = _in_photo if is_photo else _in_photos
     if as_json:
@@ -52,12 +52,6 @@ def words(
         output.note(_summary(found, groups, top))
     if not found:
         raise typer.Exit(NO_WORDS)
-
-
-def _relative(gallery: Gallery, path: Path) -> str | None:
-    """Return the name of ``path`` in the folder of the photographs; None where it does not lie in it."""
-    place = path.resolve()
-    return os.fspath(place.relative_to(gallery.photos)) if place.is_relative_to(gallery.photos) else None
 
 
 def _files(gallery: Gallery, path: Path) -> list[str] | None:

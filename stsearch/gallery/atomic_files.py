@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from stsearch.errors import GalleryLockedError, WriteError
+from stsearch.errors import GalleryLockedError
+from stsearch.gallery.file_systems import lock_error, write_error
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
         beside.replace(path)
         _sync(path.parent)
     except OSError as error:
-        raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
+        raise write_error(path, error) from error
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
@@ -59,7 +60,7 @@ def make_private_folder(folder: Path) -> None:
             each.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(exist_ok=True)  # an error when it is a file
     except OSError as error:
-        raise WriteError(f"cannot make {folder}: {error.strerror or error}") from error
+        raise write_error(folder, error, "make") from error
 
 
 class Lock:
@@ -71,21 +72,24 @@ class Lock:
 
     Raises:
         GalleryLockedError: another process holds it.
-        WriteError: the lock file cannot be made.
+        WriteError: the lock file cannot be made, or its file system has no working locks.
     """
 
     def __init__(self, path: Path, wait: bool = False) -> None:
         try:  # through no link: it could create a file anywhere
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
+            raise write_error(path, error) from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError as error:
+        except BlockingIOError as error:
             os.close(self._descriptor)
             raise GalleryLockedError(
                 f"another process is writing to {path.parent}; wait until it is done"
             ) from error
+        except OSError as error:
+            os.close(self._descriptor)
+            raise lock_error(path.parent, error) from error
 
     def release(self) -> None:
         """Let the next process have it."""

@@ -8,17 +8,16 @@ but never another one.
 from __future__ import annotations
 
 import os
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.errors import GalleryDamagedError
-from stsearch.gallery.database import Database
+from stsearch.gallery.adding import add_record
+from stsearch.gallery.database import Database, Row
 from stsearch.gallery.manifest import Manifest
 from stsearch.gallery.records import (
     Counts,
@@ -38,16 +37,12 @@ from stsearch.gallery.records import (
     row_faults,
     unpack_posteriors,
 )
+from stsearch.gallery.rereads import Reason, Rereads
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
-from stsearch.text.charset import normalize
+from stsearch.gallery.state import GalleryState
 from stsearch.types import Polygon, TextInstance
 
 __all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
-
-Stored = TypeVar("Stored")
-Read = TypeVar("Read")
-
-_FORGETTING, _VECTOR_TAGS = "forgetting", "vector tags"  # names of states
 
 
 class Catalog:
@@ -55,6 +50,8 @@ class Catalog:
 
     Attributes:
         format: the number of migrations it has run.
+        rereads: the contents that are to be read again.
+        state: what is true of the whole gallery.
 
     Raises:
         GalleryDamagedError: it is no catalog, is damaged, or is of a newer format (also from every method).
@@ -65,6 +62,8 @@ class Catalog:
     def __init__(self, path: Path, create: bool = False, reads_only: bool = False) -> None:
         self._database = Database(path, MIGRATIONS, COLUMNS, create, reads_only)
         self.format = len(MIGRATIONS)
+        self.rereads = Rereads(self._database)
+        self.state = GalleryState(self._database)
 
     def close(self) -> None:
         """Close the file."""
@@ -74,7 +73,7 @@ class Catalog:
         """Add one batch in one transaction; a record replaces the previous one of its path."""
         with self._database.transaction():
             for record in records:
-                self._add_one(record)
+                add_record(self._database, self.rereads, record)
 
     def record_at(self, path: str) -> Linked | Failed | None:
         """Return the record of the file at ``path``, None when it was never indexed."""
@@ -106,7 +105,7 @@ class Catalog:
         contents, images = self._database.consistently(
             lambda: (self._database.all("contents"), self._database.all("images"))
         )
-        taken = {row[0]: row[4] and self._checked(read_moment, row[4]) for row in contents}
+        taken = {row[0]: row[4] and self._database.checked(read_moment, row[4]) for row in contents}
         return [
             DatedPhoto(PhotoFile(self._path(path), *stat), content, taken.get(content))
             for path, *stat, _, content, _ in sorted(images)
@@ -118,7 +117,7 @@ class Catalog:
 
         Args:
             paths: as ``paths`` returned them.
-            forget: remember that no byte of them may stay, until ``set_forgotten``.
+            forget: remember that no byte of them may stay, until ``state.end_forgetting``.
         """
         with self._database.transaction():
             encoded = ((os.fsencode(path),) for path in paths)
@@ -127,7 +126,7 @@ class Catalog:
                 "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM images WHERE content_id = contents.id)"
             )
             if forget:
-                self._set_state(_FORGETTING, "not done yet")
+                self.state.begin_forgetting()
 
     def failures(self) -> list[Failed]:
         """Return the files that could not be read, by path."""
@@ -172,10 +171,10 @@ class Catalog:
         """Return the details of each of the instances ``ids``; a removed one has no entry."""
         return {
             row[0]: Detail(
-                self._checked(read_outline, row[2]),
+                self._database.checked(read_outline, row[2]),
                 row[3],
                 tuple(byte / 255 for byte in row[8]),
-                self._checked(unpack_posteriors, row[9]),
+                self._database.checked(unpack_posteriors, row[9]),
             )
             for row in self._database.among("instances", "id", ids)
         }
@@ -184,7 +183,7 @@ class Catalog:
         """Return outline and transcript of all instances of each of ``contents``, most confident first."""
         found: dict[int, list[tuple[Polygon, str]]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):  # as they were added
-            found.setdefault(row[1], []).append((self._checked(read_outline, row[2]), row[4]))
+            found.setdefault(row[1], []).append((self._database.checked(read_outline, row[2]), row[4]))
         return found
 
     def text_instances_of(self, contents: Iterable[int]) -> dict[int, list[TextInstance]]:
@@ -195,11 +194,16 @@ class Catalog:
         found: dict[int, list[TextInstance]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):
             _, content, polygon, score, transcript, _, confidence, vector, characters, _ = row
-            [embedding] = self._checked(partial(read_vectors, dim=len(vector) // 2), [vector])
+            [embedding] = self._database.checked(partial(read_vectors, dim=len(vector) // 2), [vector])
             shares = tuple(byte / 255 for byte in characters)
             found.setdefault(content, []).append(
                 TextInstance(
-                    self._checked(read_outline, polygon), score, transcript, confidence, embedding, shares
+                    self._database.checked(read_outline, polygon),
+                    score,
+                    transcript,
+                    confidence,
+                    embedding,
+                    shares,
                 )
             )
         return found
@@ -222,44 +226,62 @@ class Catalog:
     def instances(self, dim: int, ids: Iterable[int] | None = None) -> InstanceTable:
         """Return the instances ``ids``, or all; ids that are gone are left out.
 
+        Embeddings of other weights, whose photographs wait for being read again, are zeros.
+
         Args:
             dim: length of an embedding.
             ids: which instances.
         """
-        rows = (
-            self._database.all("instances") if ids is None else self._database.among("instances", "id", ids)
-        )
+
+        def read() -> tuple[list[Row], set[int]]:
+            database = self._database
+            rows = database.all("instances") if ids is None else database.among("instances", "id", ids)
+            return rows, self.rereads.contents("weights")
+
+        rows, foreign = self._database.consistently(read)
         rows = sorted((row[0], row[1], row[4], row[6], row[7]) for row in rows)
         instances, contents, transcripts, confidences, vectors = (
             zip(*rows, strict=True) if rows else ((),) * 5
         )
+        comparable = None
+        if foreign:
+            comparable = np.array([content not in foreign for content in contents], bool)
+            ours = zip(vectors, comparable, strict=True)
+            vectors = tuple(vector if is_ours else bytes(2 * dim) for vector, is_ours in ours)
         return InstanceTable(
             np.asarray(instances, np.int64),
             np.asarray(contents, np.int64),
             tuple(transcripts),
             np.asarray(confidences, np.float32),
-            self._checked(partial(read_vectors, dim=dim), vectors),
+            self._database.checked(partial(read_vectors, dim=dim), vectors),
+            comparable,
         )
 
     def manifest_copy(self) -> Manifest | None:
-        """Return the part of the manifest that ``set_manifest_copy`` stored last, None when there is none."""
+        """Return the part of the manifest that was stored last, None when there is none."""
         for body, checksum in self._database.rows("SELECT body, checksum FROM manifest_copy"):
             if row_checksum(body) != checksum:
                 raise self._database.damaged("its copy of the manifest does not match its checksum")
-            return self._checked(Manifest.from_copy, str(body))
+            return self._database.checked(Manifest.from_copy, str(body))
         return None
 
     def set_manifest_copy(self, manifest: Manifest) -> None:
-        """Store the part of ``manifest`` that it can be remade from."""
-        body = manifest.copy_for_catalog()
+        """Store the part of ``manifest`` that it can be remade from, and remember what it replaces."""
         with self._database.transaction():
-            self._database.execute("DELETE FROM manifest_copy")
-            self._database.execute("INSERT INTO manifest_copy VALUES (?, ?)", (body, row_checksum(body)))
+            self._replace_manifest_copy(manifest)
 
-    @property
-    def is_forgetting(self) -> bool:
-        """Whether bytes of what was to be forgotten may still be in a file: it was interrupted."""
-        return self._state(_FORGETTING) is not None
+    def begin_reread(self, manifest: Manifest, reason: Reason) -> None:
+        """Let every content wait for being read again, by the weights of ``manifest``."""
+        with self._database.transaction():
+            self.rereads.add_all(reason)
+            self._replace_manifest_copy(manifest)
+
+    def _replace_manifest_copy(self, manifest: Manifest) -> None:
+        before, body = self.manifest_copy(), manifest.copy_for_catalog()
+        if before is not None and not before.is_of(manifest):
+            self.state.set_former_manifest(before)
+        self._database.execute("DELETE FROM manifest_copy")
+        self._database.execute("INSERT INTO manifest_copy VALUES (?, ?)", (body, row_checksum(body)))
 
     def wipe(self) -> None:
         """Rewrite the file, so that no byte of a removed record is left in it."""
@@ -268,33 +290,6 @@ class Catalog:
     def reindex(self) -> None:
         """Remake everything that is looked up by from the tables themselves."""
         self._database.execute("REINDEX")
-
-    def set_forgotten(self) -> None:
-        """Remember that nothing is left of what was to be forgotten."""
-        with self._database.transaction():
-            self._set_state(_FORGETTING, None)
-
-    def vector_tags(self) -> list[str]:
-        """Return the tags of the vector files that were made from this catalog and may be in use.
-
-        A catalog that was restored from a backup has other tags than the vector file beside it.
-        """
-        return (self._state(_VECTOR_TAGS) or "").split(" ")
-
-    def set_vector_tags(self, tags: Iterable[str]) -> None:
-        """Replace the tags of the vector files that belong to this catalog."""
-        with self._database.transaction():
-            self._set_state(_VECTOR_TAGS, " ".join(tags))
-
-    def _state(self, name: str) -> str | None:
-        for _, value in self._database.among("state", "name", [name]):
-            return str(value)
-        return None
-
-    def _set_state(self, name: str, value: str | None) -> None:
-        self._database.execute("DELETE FROM state WHERE name = ?", (name,))
-        if value is not None:
-            self._database.insert("state", [(name, value)])
 
     def damaged(self, what: str) -> GalleryDamagedError:
         """Return the error that names the file, the damage, and the remedy."""
@@ -310,39 +305,23 @@ class Catalog:
             with self._database.snapshot():
                 yield from self._database.faults()
                 for table in COLUMNS:
+                    foreign = self.rereads.contents("weights") if table == "instances" else set()
                     for row in self._database.examined(table):
-                        yield from [row] if isinstance(row, str) else row_faults(table, row, dim)
+                        if isinstance(row, str):
+                            yield row
+                        else:
+                            is_foreign = table == "instances" and row[1] in foreign
+                            yield from row_faults(table, row, None if is_foreign else dim)
                 for (content,) in self._database.rows(
                     "SELECT id FROM contents WHERE files !="
                     " (SELECT count(*) FROM images WHERE content_id = contents.id)"
                 ):
                     yield f"content {content} has a wrong number of files"
                 self.manifest_copy()
+                self.state.folder()
+                self.state.former_manifest()
         except GalleryDamagedError as error:
             yield str(error)
-
-    def _add_one(self, record: Record) -> None:
-        content = reason = None
-        match record:
-            case Failed():
-                reason = record.reason
-            case Linked():
-                content = self._content_id(record.sha256)
-            case Spotted():  # a copy of it may have come first
-                content = self._content_id(record.sha256) or self._add_content(record)
-        file, status = record.file, "ok" if reason is None else "failed"
-        row = (os.fsencode(file.path), file.size, file.mtime_ns, status, content, reason)
-        self._database.execute(
-            f"INSERT INTO images ({COLUMNS['images']}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (path) DO UPDATE SET"
-            " size = excluded.size, mtime_ns = excluded.mtime_ns, status = excluded.status,"
-            " content_id = excluded.content_id, reason = excluded.reason, checksum = excluded.checksum",
-            (*row, row_checksum(*row)),
-        )
-
-    def _content_id(self, sha256: str) -> int | None:
-        ids = self._ids("SELECT id FROM contents WHERE sha256 IN ({})", [sha256])
-        return int(ids[0]) if len(ids) else None
 
     def _ids(self, statement: str, values: Iterable[object]) -> NDArray[np.int64]:
         ids = [number for (number,) in self._database.rows_among(statement, values)]
@@ -350,39 +329,9 @@ class Catalog:
             raise self._database.damaged("an id is not a number")
         return np.asarray(ids, np.int64)
 
-    def _add_content(self, photo: Spotted) -> int:
-        content, first = self._database.next_id("contents"), self._database.next_id("instances")
-        self._database.insert("contents", [(content, photo.sha256, photo.height, photo.width, photo.taken)])
-        self._database.insert(
-            "instances",
-            [
-                (
-                    number,
-                    content,
-                    instance.polygon.astype(np.float32).tobytes(),
-                    float(instance.score) + 0.0,  # SQLite keeps no sign of zero
-                    instance.transcript,
-                    normalize(instance.transcript),
-                    float(instance.confidence) + 0.0,
-                    instance.embedding.astype(np.float16).tobytes(),
-                    bytes(round(255 * confidence) for confidence in instance.characters),
-                    zlib.compress(instance.ctc_posteriors) if instance.ctc_posteriors else b"",
-                )
-                for number, instance in enumerate(photo.instances, start=first)
-            ],
-        )
-        return content
-
     def _path(self, stored: bytes) -> str:
         """Return the path of a file, which lies in the folder of photographs and nowhere else."""
         path = os.fsdecode(stored)
         if not is_inside(path):
             raise self.damaged(f"the path {path!r} leads out of the folder of photographs")
         return path
-
-    def _checked(self, read: Callable[[Stored], Read], stored: Stored) -> Read:
-        """Return what ``read`` makes of ``stored``; a ValueError of it is damage."""
-        try:
-            return read(stored)
-        except ValueError as error:
-            raise self.damaged(str(error)) from error

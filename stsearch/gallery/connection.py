@@ -20,6 +20,7 @@ from stsearch.errors import (
     GalleryUnreadableError,
     WriteError,
 )
+from stsearch.gallery.file_systems import fault_of_locks
 from stsearch.gallery.records import row_checksum
 
 Row = tuple[Any, ...]  # Any: what SQLite holds
@@ -43,6 +44,9 @@ _DAMAGE = (
     sqlite3.SQLITE_CONSTRAINT,
     sqlite3.SQLITE_MISMATCH,
 )
+_MAY_BE_LOCKS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM)
+"""Also where locks do not work: SQLite takes the EACCES of a file system for the lock of another process."""
+
 _NO_ACCESS = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
@@ -177,7 +181,10 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make several changes, or none of them."""
+        """Make several changes, or none of them; inside another transaction, as a part of that."""
+        if self._sqlite.in_transaction:
+            yield
+            return
         with self.named_errors():
             try:
                 self._sqlite.execute("BEGIN IMMEDIATE")
@@ -222,6 +229,9 @@ class Connection:
                 stopped_by, self._stopped_by = self._stopped_by, None
                 raise stopped_by from None
             raise self.damaged("it takes longer to read than its size explains") from error
+        may_be_locks = kind in _MAY_BE_LOCKS and code != sqlite3.SQLITE_IOERR_READ
+        if may_be_locks and (fault := fault_of_locks(self._named.parent)):
+            raise fault from error
         if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise GalleryLockedError(
                 f"another process has been using {self._named} for {BUSY_S} s; try again when it is done"

@@ -24,6 +24,7 @@ from stsearch.errors import (
     WriteError,
 )
 from stsearch.gallery.connection import Connection, Row, schema_after
+from stsearch.gallery.file_systems import write_error
 from stsearch.gallery.records import row_checksum
 
 __all__ = ["Database", "Row"]
@@ -36,6 +37,7 @@ _UNCERTAIN = (GalleryDamagedError, GalleryUnreadableError, WriteError)
 """What reading without locks may end with because another process is writing: believed under a lock alone."""
 
 Result = TypeVar("Result")
+Stored = TypeVar("Stored")
 
 
 class Database:
@@ -238,6 +240,13 @@ class Database:
         """Return the error that names the file, the damage, and the remedies in their order."""
         return (self._without_locks or self._locking).damaged(what)
 
+    def checked(self, read: Callable[[Stored], Result], stored: Stored) -> Result:
+        """Return what ``read`` makes of a value from the file; a ValueError of it is damage."""
+        try:
+            return read(stored)
+        except ValueError as error:
+            raise self.damaged(str(error)) from error
+
     @property
     def _locking(self) -> Connection:
         """The connection that takes SQLite's locks; a reader opens it when it first needs it."""
@@ -383,4 +392,4 @@ def _make_file(path: Path) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
+        raise write_error(path, error) from error

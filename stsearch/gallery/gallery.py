@@ -13,16 +13,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.errors import (
-    UsageError,
-    WeightsError,
-)
-from stsearch.gallery import registry, vector_file
+from stsearch.gallery import registry, takeover, vector_file
 from stsearch.gallery.atomic_files import Lock, make_private_folder
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.detail_cache import DetailCache
 from stsearch.gallery.manifest import FILE_NAME, Manifest, StoreRecord
 from stsearch.gallery.opening import open_to_read, open_to_write
+from stsearch.gallery.paths import files_below
 from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Record
 from stsearch.gallery.vector_store import (
     HnswStore,
@@ -84,7 +81,13 @@ class Gallery:
 
     @classmethod
     def create(
-        cls, folder: Path | str, photos: Path | str, model: ModelInfo, notify: Notify = _ignore
+        cls,
+        folder: Path | str,
+        photos: Path | str,
+        model: ModelInfo,
+        notify: Notify = _ignore,
+        reread: bool = False,
+        moved: bool = False,
     ) -> Self:
         """Open the gallery in ``folder`` for writing; make it when there is none.
 
@@ -93,6 +96,8 @@ class Gallery:
             photos: the folder of the photographs.
             model: the weights that will read them.
             notify: takes a sentence when something is slower, or missing, that need not be.
+            reread: let every photograph wait for being read again, by ``model`` whatever read it before.
+            moved: the photographs that it holds lie in ``photos`` now.
 
         Raises:
             GalleryLockedError: another process is writing to it.
@@ -107,8 +112,12 @@ class Gallery:
         new = Manifest(".." if folder.parent == photos else os.fspath(photos), kept)
         gallery = cls._open_locked(folder, None if (folder / FILE_NAME).exists() else new, notify)
         try:
+            if reread:
+                gallery._change(takeover.begin_reread(gallery.catalog, gallery.manifest, kept))
             gallery.check_model(model)
-            gallery._check_photos(photos)
+            if moved and photos != gallery.photos:
+                gallery._change(takeover.move(gallery.catalog, gallery.manifest, new.photos))
+            takeover.check_photos(folder, gallery.manifest, photos)
         except BaseException:
             gallery.close()
             raise
@@ -177,17 +186,8 @@ class Gallery:
         return self._manifest.model
 
     def check_model(self, model: ModelInfo) -> None:
-        """Refuse weights other than those that filled the gallery, because their embeddings do not compare.
-
-        Raises:
-            WeightsError: they are others; the message names the two ways out.
-        """
-        if model.sha256 != self.model.sha256:
-            made, given = (f"{each.name} (sha256 {each.sha256[:12]})" for each in (self.model, model))
-            raise WeightsError(
-                f"{self.folder} was made with the weights {made}, these are {given}:"
-                " give those with --model, or index again into another gallery with --index"
-            )
+        """Raise a ``WeightsError`` unless ``model`` filled the gallery: other embeddings do not compare."""
+        takeover.check_model(self.folder, self._manifest, model)
 
     def add(self, batch: Iterable[Record]) -> None:
         """Add records of files, in one transaction."""
@@ -214,8 +214,7 @@ class Gallery:
         if self.catalog.words() > QUICK_LIMIT:
             with suppress(MissingHnswlibError):
                 saved = self._load_store()
-        self._set_store(None)  # first: a kill in between must not leave their vectors
-        vector_file.remove_others(self.folder, None)
+        self._drop_store()  # first: a kill in between must not leave their vectors
         self.catalog.remove(chosen, forget=True)
         self._all_instances = None
         self._details.clear()
@@ -238,21 +237,37 @@ class Gallery:
             self._finish(self._load_store)
 
     def _finish(self, load: Callable[[], HnswStore | None], anew: bool = False) -> None:
-        if is_forgetting := self.catalog.is_forgetting:
+        if is_forgetting := self.catalog.state.is_forgetting:
             self.catalog.wipe()
         ids = self.catalog.instance_ids()
+        if self.catalog.rereads.contents("weights"):
+            ids = ids[:0]  # vectors of two weights do not compare: no file before all are of one
         if anew or not self._is_saved(ids):
             store = self._save_store(ids, load)
             self._set_store(store)
-            self.catalog.set_vector_tags([store.tag] if store else [])
+            self.catalog.state.set_vector_tags([store.tag] if store else [])
         vector_file.remove_others(self.folder, self._manifest.store)
         if is_forgetting:
-            self.catalog.set_forgotten()
+            self.catalog.state.end_forgetting()
 
     def _set_store(self, store: StoreRecord | None) -> None:
         generation = self._manifest.generation + 1
         self._manifest = replace(self._manifest, generation=generation, store=store)
         self._manifest.write(self.folder)
+
+    def _drop_store(self) -> None:
+        self._set_store(None)
+        vector_file.remove_others(self.folder, None)
+
+    def _change(self, manifest: Manifest) -> None:
+        """Replace the manifest by one that the catalog has the copy of, with the same vector file or none."""
+        if manifest == self._manifest:
+            return
+        self._manifest = manifest
+        if manifest.store is None:
+            self._drop_store()
+        else:
+            manifest.write(self.folder)
 
     def instances(self) -> InstanceTable:
         """Return all text instances; read once and kept."""
@@ -270,6 +285,8 @@ class Gallery:
             k: how many of the most similar instances to take for each query.
         """
         if self._all_instances is not None or self.catalog.words() <= EXACT_LIMIT:
+            return self.instances()
+        if self.catalog.rereads.contents("weights"):  # similar only in their transcripts
             return self.instances()
         self._version_read = self.catalog.version()
         if self._store is None:
@@ -310,25 +327,13 @@ class Gallery:
 
     def files_below(self, path: Path, known: Iterable[str]) -> list[str]:
         """Return those of ``known`` that ``path`` is, or that lie in it; UsageError where none do."""
-        place, root = path.resolve(), self.photos
-        if place.is_relative_to(root):
-            name = os.fspath(place.relative_to(root))
-            chosen = [each for each in known if name in (".", each) or each.startswith(f"{name}/")]
-            if chosen or self.catalog.is_forgetting:  # forgotten by the call that this one completes
-                return chosen
-        raise UsageError(f"{path} is not in the gallery {self.folder}")
+        # they may be gone already, forgotten by the call that this one completes
+        return files_below(path, self.photos, known, may_be_gone=self.catalog.state.is_forgetting)
 
     def _expect(self, is_so: bool, otherwise: str) -> None:
         """Raise the error of a damaged catalog unless ``is_so``, or another process has written meanwhile."""
         if not is_so and self.catalog.version() == self._version_read:
             raise self.catalog.damaged(otherwise)
-
-    def _check_photos(self, photos: Path) -> None:
-        if photos != self.photos:
-            raise UsageError(
-                f"{self.folder} holds the photographs of {self.photos}, not of {photos}:"
-                " name another gallery with --index, or delete this one"
-            )
 
     def _is_saved(self, ids: NDArray[np.int64]) -> bool:
         """Return whether the vector file holds the instances ``ids``, and nothing is wrong with it."""

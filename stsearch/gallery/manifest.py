@@ -39,7 +39,7 @@ class StoreRecord:
         model: sha256 of the weights its vectors come from.
         generation: of the manifest it was saved for.
         space: the metric it was built for.
-        tag: one of ``Catalog.vector_tags`` of the catalog it was made from.
+        tag: one of ``GalleryState.vector_tags`` of the catalog it was made from.
     """
 
     file: str

@@ -22,7 +22,7 @@ def open_to_read(folder: Path) -> tuple[Manifest, Catalog]:
     manifest = Manifest.read(folder)  # first: an old catalog would be migrated beside a newer manifest
     catalog = Catalog(folder / registry.CATALOG_NAME, reads_only=True)
     try:
-        _check(folder, manifest, catalog.manifest_copy())
+        manifest = _newest(folder, manifest, catalog)
     except BaseException:
         catalog.close()
         raise
@@ -67,10 +67,11 @@ def _reconcile(
 
     The catalog is the truth: its copy is made once, and stays when other weights are refused.
     """
-    copy = catalog.manifest_copy()
+    copy, manifest = catalog.manifest_copy(), found
     if found is not None and not restore:
-        _check(folder, found, copy)
-    manifest = found if found is not None and (copy is None or found.is_of(copy)) else copy or new
+        manifest = _newest(folder, found, catalog)
+    elif found is None or (copy is not None and not found.is_of(copy)):
+        manifest = copy or new
     if manifest is None:
         raise catalog.damaged("the manifest is lost, and the catalog has no copy of it")
     if manifest is not found:
@@ -92,12 +93,21 @@ def _read_manifest(folder: Path, restore: bool) -> Manifest | None:
         raise
 
 
-def _check(folder: Path, manifest: Manifest, copy: Manifest | None) -> None:
-    if copy is not None and not manifest.is_of(copy):
-        raise GalleryDamagedError(
-            f"{folder / FILE_NAME} is of another gallery, with {_facts(manifest)}, where the catalog has"
-            f" {_facts(copy)}; remake it with: stsearch rebuild --index {folder}"
-        )
+def _newest(folder: Path, manifest: Manifest, catalog: Catalog) -> Manifest:
+    """Return ``manifest``, or what should have replaced it when other weights or another folder took over.
+
+    Raises:
+        GalleryDamagedError: it is of another gallery.
+    """
+    copy, former = catalog.manifest_copy(), catalog.state.former_manifest()
+    if copy is None or manifest.is_of(copy):
+        return manifest
+    if former is not None and manifest.is_of(former):
+        return copy
+    raise GalleryDamagedError(
+        f"{folder / FILE_NAME} is of another gallery, with {_facts(manifest)}, where the catalog has"
+        f" {_facts(copy)}; remake it with: stsearch rebuild --index {folder}"
+    )
 
 
 def _facts(manifest: Manifest) -> str:

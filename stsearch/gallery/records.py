@@ -51,6 +51,7 @@ class Spotted:
     width: int
     instances: Sequence[TextInstance]
     taken: str | None = None  # by the clock of the camera, in ISO 8601 to the second; None: not known
+    is_rough: bool = False  # the recognizer was left out, and is to read it later
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class InstanceTable:
         contents: (N,) int64; instances of one photograph share it.
         transcripts: N strings, as read.
         confidences: (N,) float32 in [0, 1].
-        embeddings: (N, D) float32, unit rows.
+        embeddings: (N, D) float32, unit rows; zeros where they do not compare.
+        comparable: (N,) bool: whether the weights of the gallery read the instance; None: they read all.
     """
 
     ids: NDArray[np.int64]
@@ -104,6 +106,7 @@ class InstanceTable:
     transcripts: tuple[str, ...]
     confidences: NDArray[np.float32]
     embeddings: NDArray[np.float32]
+    comparable: NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, instances: Sequence[TextInstance], contents: NDArray[np.int64], dim: int) -> InstanceTable:
@@ -125,6 +128,7 @@ class InstanceTable:
             tuple(compress(self.transcripts, kept)),
             self.confidences[kept],
             self.embeddings[kept],
+            None if self.comparable is None else self.comparable[kept],
         )
 
 

@@ -220,11 +220,19 @@ def listed(home: Path) -> list[Path]:
     return [Path(name) for name in read_list(home / _LIST_NAME, str)]
 
 
+def photos_of(folder: Path) -> Path | None:
+    """Return the folder of photographs of the gallery in ``folder``; None where nothing can be said of it."""
+    try:
+        return (folder / manifest.Manifest.read(folder).photos).resolve()
+    except (StsearchError, OSError):
+        return None
+
+
 def _listed_by_photos(home: Path) -> dict[Path, Path]:
     """Return the listed galleries that are there and whole, by the folder of their photographs."""
     found = {}
     with suppress(*_UNUSABLE):  # where all galleries are meant, it is an error
         for folder in registered(home, lambda _: None):
-            with suppress(*_UNUSABLE, GalleryNotFoundError):
-                found[(folder / manifest.Manifest.read(folder).photos).resolve()] = folder
+            if photos := photos_of(folder):
+                found[photos] = folder
     return found

@@ -67,7 +67,7 @@ def fault(folder: Path, manifest: Manifest, catalog: Catalog) -> str | None:
     try:
         if misfit := record.misfit(manifest):
             return misfit
-        if record.tag not in catalog.vector_tags():
+        if record.tag not in catalog.state.vector_tags():
             return "it belongs to another state of the catalog: one of them was restored or copied alone"
         status = (folder / record.file).lstat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > _max_size(manifest, catalog):
@@ -169,7 +169,7 @@ def write(
     store.remove(removed)
     fill(store, catalog, np.setdiff1d(ids, store.ids()), model.dim)
     path, tag = folder / f"vectors-{generation}.hnsw", secrets.token_hex(8)
-    catalog.set_vector_tags([*catalog.vector_tags(), tag])
+    catalog.state.set_vector_tags([*catalog.state.vector_tags(), tag])
     with replacing(path) as beside:
         store.save(beside)
         erase(beside, model.dim, removed)

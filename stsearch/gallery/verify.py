@@ -74,7 +74,7 @@ def _catalog_findings(catalog: Catalog, manifest: Manifest | None, place: Path) 
     copy = catalog.manifest_copy()
     if copy and manifest and not manifest.is_of(copy):
         yield Finding(place, "it belongs to another manifest: other weights, or other photographs")
-    if catalog.is_forgetting:
+    if catalog.state.is_forgetting:
         yield Finding(place, "forgetting was interrupted; complete it with: stsearch rebuild")
     known = copy or manifest
     for fault in catalog.faults(known.model.dim if known else None):

@@ -169,9 +169,10 @@ class Scorer:
         if is_pattern(word):
             raw_scores = raw_pattern_scores(word, embedding, table)
         else:
-            raw_scores = raw_word_scores(
-                word, embedding, table.embeddings, table.transcripts, self._info.transcript_weight
-            )
+            share = self._info.transcript_weight
+            raw_scores = raw_word_scores(word, embedding, table.embeddings, table.transcripts, share)
+            if table.comparable is not None and share:  # what is known alone has the whole weight
+                raw_scores[~table.comparable] /= share
         raw_scores = self._add_likelihood(raw_scores, word)
         scores = match_probability(raw_scores, len(fixed), self._info.calibration)
         scores = np.where(raw_scores >= min_raw_score, scores, np.float32(NO_MATCH))

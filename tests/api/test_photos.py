@@ -310,3 +310,25 @@ def test_what_is_no_picture_is_named(signs: Path, picture: Any) -> None:
 def test_progress_is_a_switch_or_a_function(tmp_path: Path, letters: None) -> None:
     with pytest.raises(UsageError, match="progress is True, False or a function, not 'yes'"):
         stsearch.index(tmp_path, progress="yes")  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_folder_without_photos_gives_none_and_no_gallery(tmp_path: Path, letters: None) -> None:
+    (tmp_path / "scan.pdf").touch()
+    with stsearch.index(tmp_path) as photos:
+        assert photos.report is not None
+        assert (len(photos), photos.report.passed_over) == (0, {".pdf": 1})
+        with pytest.raises(GalleryNotFoundError, match="there are no photos"):
+            photos.search("exit")
+    assert not (tmp_path / ".stsearch").exists()
+
+
+def test_photos_that_vanished_are_told_and_stay_until_they_are_pruned(tmp_path: Path, letters: None) -> None:
+    (tmp_path / "a.png").write_bytes(photo_bytes("exit"))
+    stsearch.index(tmp_path).close()
+    (tmp_path / "a.png").unlink()
+    told: list[str] = []
+    with stsearch.index(tmp_path, notify=told.append) as photos:
+        assert len(photos) == 1
+    assert "1 of 1 known photos are missing" in told[0]
+    with stsearch.index(tmp_path, prune=True) as photos:
+        assert len(photos) == 0

@@ -36,7 +36,8 @@ def test_index_ends_with_3_and_lists_the_files_it_could_not_read(run: Run, photo
     (photos / "bad\x1b[31m.jpg").write_bytes(b"")
     done = run("index", photos)
     assert done.code == 3
-    assert "1 file could not be read:\n  bad\\x1b[31m.jpg: the file is empty\n" in done.err
+    assert "1 file could not be read (stsearch status --failed):\n" in done.err
+    assert "  bad\\x1b[31m.jpg: the file is empty\n" in done.err
 
 
 def test_index_prints_its_summary_as_a_json_line(run: Run, photos: Path) -> None:
@@ -57,7 +58,7 @@ def test_an_interrupted_index_says_what_is_safe_and_ends_with_130(
     monkeypatch.setattr(ColourSpotter, "spot", interrupt)
     done = run("index", photos)
     assert done.code == 130
-    assert "Stopped: 0 photos can be searched. Run the same command to go on." in done.err
+    assert "Stopped: 0 of 2 photos can be searched. Run the same command to go on." in done.err
 
 
 def test_index_with_and_without_the_recognizer(

@@ -43,6 +43,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda _: LetterEncoder())
     monkeypatch.setattr("stsearch.weights.card.find_by_sha256", lambda sha256, name: name)
     make_set_gallery(tmp_path, SIGNS).close()
+    for name in SIGNS:
+        (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> Done:
