@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def index(
-    folder: Path | str,
+    folder: Path | str | IndexPlan,
     *,
     gallery: Path | str | None = None,
     model: str | Model = "tiny",
@@ -56,7 +56,6 @@ def index(
     moved: bool = False,
     prune: bool = False,
     progress: bool | Callable[[Progress], None] = False,
-    started: Callable[[Path], None] = lambda place: None,
     loaded: Callable[[Model], None] = lambda model: None,
     notify: Notify = warn,
 ) -> Photos:
@@ -66,7 +65,8 @@ def index(
     network is loaded. Whatever ends it, what was finished is kept, and the same call goes on from there.
 
     Args:
-        folder: of photographs.
+        folder: of photographs; or a plan for it, made of the same ``gallery``, ``exclude``, ``follow`` and
+            ``only``, which are not looked at then.
         gallery: folder for the gallery; None: ``folder``/.stsearch, or in the user's data if read-only.
         model: an installed name, a folder of weights, or what :func:`load` returned.
         device: auto, cpu or cuda[:N].
@@ -82,7 +82,6 @@ def index(
         moved: whether the photographs that ``gallery`` holds lie in ``folder`` now.
         prune: whether missing photographs are removed even if it looks as if a share were not mounted.
         progress: True shows a bar (tqdm, in notebooks too); or a callable that is told how far the run is.
-        started: is told the folder of the gallery, once the options are known to make sense.
         loaded: is told once the networks are loaded.
         notify: is told in one sentence when something is slower or less than it could be.
 
@@ -99,8 +98,7 @@ def index(
     """
     if batch is not None and batch < 1:
         raise UsageError(f"batch is a whole number from 1 on, not {batch}")
-    plan = IndexPlan.of(folder, gallery, exclude, follow, only)
-    started(plan.place)
+    plan = folder if isinstance(folder, IndexPlan) else IndexPlan.of(folder, gallery, exclude, follow, only)
     options = IndexOptions(
         batch or 0, max(2, usable_cores()), max_megapixels, photo_timeout_s, plan.rules, read, prune
     )

@@ -90,72 +90,45 @@ def index(
     time. What .stsearchignore files name is left out. Exit code 3: done, but some files could not be read, or
     so many are missing that nothing was removed.
     """
-    only = _read_list(files_from, null)
-    if dry_run:
-        from stsearch.api.index_plan import IndexPlan
+    from stsearch.api.index_plan import IndexPlan
 
-        plan = IndexPlan.of(folder, index, exclude or (), follow, only)
+    plan = IndexPlan.of(folder, index, exclude or (), follow, _read_list(files_from, null))
+    if dry_run:
         _print_preview(plan.preview(output.note, not no_read, prune), as_json, quiet)
         return
+    tell = (lambda _: None) if quiet else output.note
+    tell(f"Indexing {output.shown_path(folder.resolve())} → {output.shown_path(plan.place)} …")
     from stsearch.api.jobs import index as index_photos
 
-    beginning = _Beginning(folder, quiet)
+    def tell_loaded(networks: Networks) -> None:
+        info, spotter = networks.info, networks.spotter
+        weights = f"{info.name} (sha256 {info.sha256[:8]}…)"
+        tell(f"Device: {spotter.device}, {spotter.precision} · weights: {weights}")
+
     warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
     try:
         with _stoppable(), output.progress_bar(hidden=quiet) as progress:
             photos = index_photos(
-                folder,
-                gallery=index,
+                plan,
                 model=model,
                 device=device,
                 engine=engine,
                 read=not no_read,
                 batch=batch,
-                exclude=exclude or (),
-                follow=follow,
-                only=only,
                 max_megapixels=max_megapixels,
                 photo_timeout_s=photo_timeout,
                 reread=reread,
                 moved=moved,
                 prune=prune,
                 progress=progress,
-                started=beginning.tell_started,
-                loaded=beginning.tell_loaded,
+                loaded=tell_loaded,
                 notify=output.note,
             )
     except KeyboardInterrupt:
-        if beginning.place is not None:
-            _print_interrupted(beginning.place)
+        _print_interrupted(plan.place)
         raise
     if not _print_report(photos, folder, as_json, quiet):
         raise typer.Exit(FILES_FAILED)
-
-
-class _Beginning:
-    """Tells that the run over ``folder`` began, and what it computes with.
-
-    Attributes:
-        place: the folder of the gallery, once it is known.
-    """
-
-    def __init__(self, folder: Path, quiet: bool) -> None:
-        self.place: Path | None = None
-        self._folder = folder
-        self._quiet = quiet
-
-    def tell_started(self, place: Path) -> None:
-        self.place = place
-        self._tell(f"Indexing {output.shown_path(self._folder.resolve())} → {output.shown_path(place)} …")
-
-    def tell_loaded(self, networks: Networks) -> None:
-        info, spotter = networks.info, networks.spotter
-        weights = f"{info.name} (sha256 {info.sha256[:8]}…)"
-        self._tell(f"Device: {spotter.device}, {spotter.precision} · weights: {weights}")
-
-    def _tell(self, message: str) -> None:
-        if not self._quiet:
-            output.note(message)
 
 
 @contextmanager

@@ -30,8 +30,10 @@ class Pending:
     @classmethod
     def of(cls, catalog: Catalog) -> Pending:
         """Return what is missing from ``catalog``."""
-        found, waiting, counts = catalog.state.folder().unfinished, catalog.rereads.counts(), catalog.counts()
-        done = min(found, counts.photos + counts.failed)
+        found, waiting, done = catalog.state.folder().unfinished, catalog.rereads.counts(), 0
+        if found:
+            counts = catalog.counts()
+            done = min(found, counts.photos + counts.failed)
         return cls(found, done, waiting["weights"], waiting["recognizer"], waiting["request"])
 
     def __str__(self) -> str:
