@@ -34,8 +34,20 @@ class ImageRefusedError(ImageError):
     """One photograph is refused; with another limit, or another package, it can be read."""
 
 
+class PhotosMissingError(StsearchError):
+    """A folder that was indexed holds no photographs, as if a share were not mounted."""
+
+    exit_code = 3
+
+
 class GalleryNotFoundError(StsearchError):
     """There is no gallery where one was expected."""
+
+    exit_code = 10
+
+
+class GalleryUntrustedError(StsearchError):
+    """The gallery there belongs to another user, and nobody said that it may be used."""
 
     exit_code = 10
 
@@ -54,6 +66,12 @@ class GalleryDamagedError(StsearchError):
 
 class NewerFormatError(GalleryDamagedError):
     """A gallery file was written by a newer version; it is not damaged, and is left unchanged."""
+
+
+class GalleryUnreadableError(StsearchError):
+    """A gallery cannot be reached or read: no permission, a disk or share that does not answer."""
+
+    exit_code = 12
 
 
 class WeightsError(StsearchError):

@@ -23,11 +23,12 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 # Who alone may import or call what; a name stands for a module and everything below it.
 LIBRARY_HOMES = {
     "hnswlib": ["stsearch.gallery.vector_store"],
-    "pathspec": ["stsearch.indexing.walk"],
+    "jinja2": ["stsearch.pages"],
+    "pathspec": ["stsearch.indexing.ignore_patterns"],
     "pickle": [],
     "rich": ["stsearch.cli"],
     "safetensors": ["stsearch.weights"],
-    "sqlite3": ["stsearch.gallery.database"],
+    "sqlite3": ["stsearch.gallery.connection"],
     "typer": ["stsearch.cli"],
 }
 CALL_HOMES = {

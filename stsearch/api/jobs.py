@@ -9,16 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stsearch.api.index_plan import IndexPlan
 from stsearch.api.model import Model, check_device, load
 from stsearch.api.photos import Photos, warn
 from stsearch.api.progress import shown
-from stsearch.errors import UsageError
-from stsearch.gallery import registry
+from stsearch.errors import GalleryLockedError, GalleryUnreadableError, UsageError, WriteError
+from stsearch.gallery import last_run, registry, trust
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.images import MAX_MEGAPIXELS
+from stsearch.indexing.changes import IndexReport
 from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, index_photos
 from stsearch.indexing.progress import Progress
-from stsearch.indexing.walk import WalkRules, listed_photos
 from stsearch.search import query_encoder
 from stsearch.spotting.lazy import LazySpotter
 from stsearch.types import PhotoSpotter
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def index(
-    folder: Path | str,
+    folder: Path | str | IndexPlan,
     *,
     gallery: Path | str | None = None,
     model: str | Model = "tiny",
@@ -53,6 +54,9 @@ def index(
     only: Sequence[Path | str] | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
     photo_timeout_s: float = PHOTO_TIMEOUT_S,
+    reread: bool = False,
+    moved: bool = False,
+    prune: bool = False,
     progress: bool | Callable[[Progress], None] = False,
     loaded: Callable[[Model], None] = lambda model: None,
     notify: Notify = warn,
@@ -63,7 +67,8 @@ def index(
     network is loaded. Whatever ends it, what was finished is kept, and the same call goes on from there.
 
     Args:
-        folder: of photographs.
+        folder: of photographs; or a plan for it, made of the same ``gallery``, ``exclude``, ``follow`` and
+            ``only``, which are not looked at then.
         gallery: folder for the gallery; None: ``folder``/.stsearch, or in the user's data if read-only.
         model: an installed name, a folder of weights, or what :func:`load` returned.
         device: auto, cpu or cuda[:N].
@@ -75,32 +80,29 @@ def index(
         only: photographs to look at; None: all.
         max_megapixels: larger photographs are refused without decoding them.
         photo_timeout_s: seconds of decoding after which a photograph is given up.
+        reread: whether all photographs are read again, in place, also by other weights than before.
+        moved: whether the photographs that ``gallery`` holds lie in ``folder`` now.
+        prune: whether missing photographs are removed even if it looks as if a share were not mounted.
         progress: True shows a bar (tqdm, in notebooks too); or a callable that is told how far the run is.
         loaded: is told once the networks are loaded.
         notify: is told in one sentence when something is slower or less than it could be.
 
     Returns:
-        The photographs, open for searching, with the report of this run.
+        The photographs, open for searching, with the report of this run. Where there are none, no gallery is
+        made.
 
     Raises:
+        PhotosMissingError: the folder is empty now, and its gallery is gone.
         GalleryLockedError: another process is writing to the gallery.
+        GalleryDamagedError, GalleryUnreadableError, GalleryUntrustedError: as :func:`open`.
         WeightsError, DeviceError: as :func:`load`; WeightsError also where other weights made the gallery.
         WriteError: the gallery cannot be written to.
     """
-    photos = Path(folder)
-    if not photos.is_dir():
-        raise UsageError(f"{folder} is no folder of photographs")
-    if registry.is_gallery(photos):
-        raise UsageError(f"{folder} is a gallery: index the folder of its photographs")
     if batch is not None and batch < 1:
         raise UsageError(f"batch is a whole number from 1 on, not {batch}")
-    place = gallery_folder(photos, gallery)
+    plan = folder if isinstance(folder, IndexPlan) else IndexPlan.of(folder, gallery, exclude, follow, only)
     options = IndexOptions(
-        batch or 0,
-        max(2, usable_cores()),
-        max_megapixels,
-        photo_timeout_s,
-        WalkRules(tuple(exclude), follow, None if only is None else _relative(only, photos)),
+        batch or 0, max(2, usable_cores()), max_megapixels, photo_timeout_s, plan.rules, read, prune
     )
     name = model if isinstance(model, str) else model.name
     check_device(device)
@@ -109,30 +111,38 @@ def index(
     def load_networks() -> PhotoSpotter:
         networks = load(model, device, read, engine) if isinstance(model, str) else model
         loaded(networks)
-        writable.note_engine(networks.spotter.precision)
+        writable.note_engine(f"{networks.spotter.device}, {networks.spotter.precision}")
         return networks.spotter.for_indexing()
 
-    bar = shown(progress, "photo", _state)
-    with Gallery.create(place, photos, info, notify) as writable, bar as callback:
-        registry.register(place, registry.data_home(os.environ))
-        report = index_photos(writable, LazySpotter(info, load_networks), options, callback)
-    return Photos([Gallery.open(place, notify)], name, notify, report)
+    with shown(progress, "photo", _state) as callback:
+        walk = plan.first_walk(prune, notify)
+        if walk is not None and not (walk.files or walk.failed):
+            return Photos([], name, notify, IndexReport(passed_over=dict(walk.passed_over)))
+        with Gallery.create(plan.place, plan.photos, info, notify, reread, moved) as writable:
+            _list(plan.place, walk is not None, notify)
+            report = index_photos(writable, LazySpotter(info, load_networks), options, callback, walk)
+            last_run.note(plan.place)
+    if report.vanished:
+        notify(str(report.vanished))
+    return Photos([Gallery.open(plan.place, notify)], name, notify, report)
 
 
-def _relative(paths: Sequence[Path | str], photos: Path) -> tuple[str, ...]:
-    return listed_photos([os.fspath(path) for path in paths], photos)
+def _list(place: Path, is_new: bool, notify: Notify) -> None:
+    """List a gallery for searching; where that cannot be written down, the gallery is none the worse.
+
+    A share may give its files to another user: the gallery that was made there is trusted.
+    """
+    home = registry.data_home(os.environ)
+    try:
+        registry.register(place, home)
+        if is_new:
+            trust.trust(place, home)
+    except (WriteError, GalleryLockedError, GalleryUnreadableError) as error:
+        notify(f"{place} is not listed among your galleries, so name it when you search: {error}")
 
 
 def _state(now: Progress) -> tuple[int, int, str]:
     return now.done, now.total, f"{now.words} words"
-
-
-def gallery_folder(photos: Path | str, gallery: Path | str | None = None) -> Path:
-    """Return the folder in which :func:`index` keeps the gallery of the folder ``photos``."""
-    photos = Path(photos)
-    if gallery is None or Path(gallery).resolve() == photos.resolve():
-        return registry.place_for(photos, registry.data_home(os.environ))
-    return Path(gallery).resolve()
 
 
 def train(options: TrainOptions, progress: bool | Callable[[TrainProgress], None] = False) -> Card:

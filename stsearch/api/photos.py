@@ -14,10 +14,19 @@ from types import TracebackType
 from typing import Self, get_args
 
 from stsearch.api.model import ImageQuery, Picture, decode, load
-from stsearch.errors import GalleryNotFoundError, UsageError, WeightsError
+from stsearch.errors import (
+    GalleryDamagedError,
+    GalleryLockedError,
+    GalleryNotFoundError,
+    GalleryUnreadableError,
+    StsearchError,
+    UsageError,
+    WeightsError,
+)
 from stsearch.gallery import registry
 from stsearch.gallery.gallery import Gallery, Notify
-from stsearch.indexing.indexer import IndexReport
+from stsearch.gallery.takeover import index_command
+from stsearch.indexing.changes import IndexReport
 from stsearch.search import query_encoder
 from stsearch.search.calibration import default_min_score
 from stsearch.search.engine import Encoder, Found, Hit, SearchOptions, find, merge_found
@@ -26,6 +35,9 @@ from stsearch.search.query import Query
 from stsearch.search.ranking import Group
 from stsearch.types import ModelInfo
 from stsearch.weights import card
+
+_UNUSABLE = (GalleryDamagedError, GalleryLockedError, GalleryUnreadableError)
+"""Of several galleries, one that ends so is passed over."""
 
 
 def warn(message: str) -> None:
@@ -39,6 +51,7 @@ class Photos:
     Attributes:
         galleries: open, for reading.
         report: what the run that indexed them did; None where none did.
+        passed_over: why each gallery that was not named could not be opened or searched.
     """
 
     def __init__(
@@ -47,9 +60,12 @@ class Photos:
         model: str | None = None,
         notify: Notify = warn,
         report: IndexReport | None = None,
+        passed_over: Sequence[StsearchError] | None = None,
     ) -> None:
         self.galleries = tuple(galleries)
         self.report = report
+        self.passed_over = list(passed_over or ())
+        self._are_named = passed_over is None  # and not all that there are
         self._model = model
         self._notify = notify
         self._is_closed = False
@@ -166,12 +182,22 @@ class Photos:
             )
         text = query.query if isinstance(query, ImageQuery) else query
         found: list[Found] = []
-        for gallery, encoder in self.searchable:
-            if isinstance(query, ImageQuery):
-                encoder = query.encoder
-            limit = resolve_min_score(min_score, options.fuzzy, encoder.info)
-            found.append(find(gallery, text, encoder, replace(options, min_score=limit)))
+        for gallery, encoder in list(self.searchable):
+            by = query.encoder if isinstance(query, ImageQuery) else encoder
+            limit = resolve_min_score(min_score, options.fuzzy, by.info)
+            try:
+                found.append(find(gallery, text, by, replace(options, min_score=limit)))
+            except _UNUSABLE as error:
+                self._pass_over((gallery, encoder), error)
         return merge_found(found, options)
+
+    def _pass_over(self, which: tuple[Gallery, Encoder], error: StsearchError) -> None:
+        """Search one gallery no more; where it was named, or is the last, raise the ``error`` it has."""
+        if self._are_named or len(self.searchable) == 1:
+            raise error
+        self.searchable.remove(which)
+        self.passed_over.append(error)
+        self._notify(f"passed over: {error}")
 
     def image_query(self, picture: Picture, name: str = "picture", device: str = "auto") -> ImageQuery:
         """Return the query for the word that fills ``picture``, read by the weights that made the gallery.
@@ -192,9 +218,13 @@ class Photos:
 
         Raises:
             WeightsError: no gallery can be searched.
+            GalleryNotFoundError: there is none, because the folder that was indexed holds no photographs.
         """
+        if not self.galleries:
+            raise GalleryNotFoundError("there are no photos: nothing is indexed")
         encoders: dict[str, Encoder] = {}
         found: list[tuple[Gallery, Encoder]] = []
+        refused: list[WeightsError] = []
         for gallery in self.galleries:
             try:
                 name = self._model or _weights_of(gallery)
@@ -203,9 +233,11 @@ class Photos:
                 gallery.check_model(encoders[name].info)
                 found.append((gallery, encoders[name]))
             except WeightsError as error:
-                if len(self.galleries) == 1:
-                    raise
-                self._notify(f"passed over: {error}")
+                refused.append(error)
+        if refused and not found:
+            raise refused[0]
+        for reason in refused:
+            self._notify(f"passed over: {reason}")
         return found
 
 
@@ -258,7 +290,10 @@ def _weights_of(gallery: Gallery) -> str:
     try:
         return card.find_by_sha256(gallery.model.sha256, gallery.model.name)
     except WeightsError as error:
-        raise WeightsError(f"{gallery.folder}: {error}") from error
+        command = index_command(gallery.folder, gallery.photos)
+        raise WeightsError(
+            f"{gallery.folder}: {error}, or read its photos anew with: {command} --reread"
+        ) from error
 
 
 def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) -> Photos:
@@ -272,16 +307,40 @@ def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) 
 
     Raises:
         GalleryNotFoundError: nothing is indexed there.
-        GalleryDamagedError: a gallery is damaged, or of a newer format.
+        GalleryDamagedError, GalleryUnreadableError, GalleryUntrustedError: a gallery is damaged or of a newer
+            format, cannot be read, or belongs to another user. Where no folder is given, such a gallery is
+            passed over with a note, unless there is no other.
     """
     home = registry.data_home(os.environ)
-    places = [registry.find(Path(folder), home) for folder in folders]
-    if not folders:
-        nearest = registry.nearest(Path.cwd())
-        places = [nearest] if nearest else registry.registered(home)
+    if folders:
+        places = [registry.find(Path(folder), home) for folder in folders]
+    else:
+        places = registry.usable(Path.cwd(), home, notify)
     if not places:
         raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")
-    with ExitStack() as stack:
-        galleries = [stack.enter_context(Gallery.open(place, notify)) for place in places]
-        stack.pop_all()
-    return Photos(galleries, model, notify)
+    if folders or len(places) == 1:
+        with ExitStack() as stack:
+            galleries = [stack.enter_context(Gallery.open(place, notify)) for place in places]
+            stack.pop_all()
+        return Photos(galleries, model, notify)
+    return _open_usable(places, model, notify)
+
+
+def _open_usable(places: Sequence[Path], model: str | None, notify: Notify) -> Photos:
+    """Open all galleries at ``places`` that can be; the others are passed over with a note.
+
+    Raises:
+        GalleryDamagedError, GalleryUnreadableError, GalleryLockedError: none can be opened.
+    """
+    galleries: list[Gallery] = []
+    passed_over: list[StsearchError] = []
+    for place in places:
+        try:
+            galleries.append(Gallery.open(place, notify))
+        except (*_UNUSABLE, GalleryNotFoundError) as error:  # gone since it was looked for
+            passed_over.append(error)
+    if not galleries:
+        raise passed_over[0]
+    for reason in passed_over:
+        notify(f"passed over: {reason}")
+    return Photos(galleries, model, notify, passed_over=passed_over)

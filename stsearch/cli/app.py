@@ -17,14 +17,17 @@ from stsearch import __version__
 from stsearch.cli import output, signals, streams
 from stsearch.cli.doctor import doctor
 from stsearch.cli.eval import evaluate
+from stsearch.cli.galleries import galleries
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
 from stsearch.cli.models import models
+from stsearch.cli.program import Program, explain
 from stsearch.cli.search import search
 from stsearch.cli.signals import INTERRUPTED, TERMINATED
 from stsearch.cli.synth import synth
 from stsearch.cli.train import train
 from stsearch.cli.typed_query import SearchCommand
+from stsearch.cli.words import words
 from stsearch.errors import DeviceError, StsearchError, UsageError
 
 BUG = StsearchError.exit_code
@@ -33,7 +36,7 @@ _OUT_OF_MEMORY = re.compile(
     r"bad.?alloc|(out of|not enough|insufficient|can('|no)t allocate) memory", re.IGNORECASE
 )
 
-app = typer.Typer(
+app = Program(
     name="stsearch",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -42,9 +45,10 @@ app = typer.Typer(
 for name, command, example in (
     ("index", index, "stsearch index ./photos"),
     ("search", search, 'stsearch search "coffee"'),
-    ("status", status, "stsearch status --failed"),
-    ("verify", verify, "stsearch verify --deep"),
-    ("rebuild", rebuild, "stsearch rebuild --index ./photos"),
+    ("words", words, "stsearch words ./photos/holiday.jpg"),
+    ("status", status, "stsearch status ./photos --failed"),
+    ("verify", verify, "stsearch verify ./photos --deep"),
+    ("rebuild", rebuild, "stsearch rebuild ./photos"),
     ("forget", forget, "stsearch forget ./photos/private"),
     ("train", train, "stsearch train --preset tiny --out runs/tiny --max-minutes 30"),
     ("eval", evaluate, "stsearch eval --data ./labelled-photos"),
@@ -53,6 +57,7 @@ for name, command, example in (
 ):
     kind = SearchCommand if command is search else None
     app.command(name, cls=kind, epilog=f"Example: {example}")(command)
+app.add_typer(galleries, name="galleries", epilog="Example: stsearch galleries find /mnt/photos")
 app.add_typer(models, name="models", epilog="Example: stsearch models verify tiny")
 
 
@@ -82,13 +87,14 @@ def stsearch(
 
 def run(program: typer.Typer, arguments: Sequence[str]) -> int:
     """Run ``program`` and return its exit code; whatever goes wrong becomes one line on stderr."""
+    output.hush(False)
     try:
         code = program(arguments, prog_name="stsearch", standalone_mode=False)
         sys.stdout.flush()
     except StsearchError as error:
         return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _fail(f"{error.format_message()} (stsearch --help lists what there is)", error.exit_code)
+        return _fail(explain(error), error.exit_code)
     except KeyboardInterrupt:
         return INTERRUPTED
     except (BrokenPipeError, SystemExit) as end:
@@ -127,7 +133,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _fail(message: str, code: int) -> int:
-    output.note(f"error: {message}")
+    output.complain(f"error: {message}")
     return code
 
 

@@ -1,153 +1,133 @@
-"""The contact sheet: one HTML file that shows every hit, the word cut out and outlined in its photograph.
-
-It holds its pictures and needs nothing else: no script, no network, no other file. What comes from outside,
-such as names of files, is escaped; and the page forbids itself to run or to load anything.
-"""
+"""The contact sheet: one HTML file that shows every hit, the word cut out and outlined in its photograph."""
 
 from __future__ import annotations
 
-import base64
-import html
-import io
+import os
+import urllib.parse
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import PIL.Image
-
+from stsearch import __version__
 from stsearch.cli import output
-from stsearch.cli.drawing import cut_word, outline_words, shrink
-from stsearch.errors import WriteError
+from stsearch.cli.text_file import write_text
+from stsearch.pages import render
+from stsearch.pages.drawing import close_up, cut_word, outline_words, shrink
+from stsearch.pages.picture import Picture
 
 if TYPE_CHECKING:
     from stsearch.search.engine import Hit
     from stsearch.types import Image
 
-_PHOTO_SIDE = 960  # pixels; twice the width of a card, for screens of fine resolution
-_CROP_HEIGHT = 72
-_JPEG_QUALITY = 80
+_PHOTO_SIDE = 960  # pixels; twice the width of a card, for screens of fine resolution, and enough to fill one
+_CLOSE_UP_SIDE = 720  # pixels
+_CROP_HEIGHT = 96  # pixels; twice the height that is shown
 
-_STYLE = """
-:root { color-scheme: light dark; --paper: #f6f6f4; --card: #fff; --ink: #1c1c1c; --faint: #5e5e5e;
-  --line: #d8d8d4; --accent: #b00048; }
-@media (prefers-color-scheme: dark) {
-  :root { --paper: #141416; --card: #1f1f23; --ink: #ececec; --faint: #a6a6ac; --line: #38383e;
-    --accent: #ff7aa8; } }
-* { box-sizing: border-box; }
-body { margin: 0; padding: 1.5rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.45 system-ui, sans-serif; }
-header { margin-bottom: 1rem; } h1 { font-size: 1.4rem; margin: 0 0 .2rem; }
-h2 { font-size: 1.1rem; margin: 2rem 0 .6rem; }
-p { margin: 0; color: var(--faint); }
-h1, h2, h3, figcaption { overflow-wrap: anywhere; }
-ol, ul { list-style: none; margin: 0; padding: 0; }
-.photos { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr));
-  align-items: start; }
-.photos > li { background: var(--card); border: 1px solid var(--line); border-radius: .5rem;
-  overflow: hidden; }
-h3 { font-size: .95rem; font-weight: 600; margin: 0; padding: .6rem .8rem; }
-h3 small { display: block; font-weight: 400; color: var(--faint); }
-a { color: var(--accent); } a:focus-visible { outline: 3px solid var(--accent); outline-offset: -3px; }
-.photo { display: block; } .photo img { display: block; width: 100%; max-height: 26rem; object-fit: contain;
-  background: var(--line); }
-.words { display: grid; gap: .6rem; padding: .8rem; }
-figure { margin: 0; } figure img { display: block; max-width: 100%; width: auto; height: 2.25rem;
-  object-fit: contain; object-position: left; border-radius: .2rem; }
-figcaption b { margin-right: .6em; } .missing { padding: 0 .8rem .8rem; }
-"""
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A hit on the page; ``name`` is what links in the page call it."""
+
+    name: str
+    rank: int
+    transcript: str
+    score: str
+    grade: str
+    crop: Picture | None
+    close_up: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """A photograph on the page, with its words in the order of their ranks."""
+
+    name: str
+    file: str
+    folder: str
+    link: str
+    photo: Picture | None
+    words: Sequence[_Word]
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """What one query found, best photograph first."""
+
+    query: str
+    cards: Sequence[_Card]
 
 
 class ContactSheet:
-    """Takes photographs with their hits one after the other, and writes the page."""
+    """Takes photographs with their hits one after the other, and writes the page.
 
-    def __init__(self) -> None:
-        self._cards: dict[
-            str, list[tuple[int, str]]
-        ] = {}  # by query: the best rank in a photograph, its card
+    Args:
+        file: of the page; links to photographs are relative to it.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._cards: dict[str, list[_Card]] = {}  # by query
         self._hits: list[Hit] = []
 
     def add(self, path: Path, hits: Sequence[Hit], image: Image | None) -> None:
         """Add a photograph with all its hits; ``image`` is (H, W, 3) RGB, None when it cannot be read."""
         self._hits += hits
         for query in dict.fromkeys(hit.query for hit in hits):
-            answers = [hit for hit in hits if hit.query == query]
-            card = _card(path, answers, image)
-            self._cards.setdefault(query, []).append((min(hit.rank for hit in answers), card))
+            cards = self._cards.setdefault(query, [])
+            answers = sorted((hit for hit in hits if hit.query == query), key=lambda hit: hit.rank)
+            name = f"photo-{len(self._cards)}-{len(cards) + 1}"
+            cards.append(_card(name, _link(path, self._file.parent), path, answers, image))
 
-    def write(self, file: Path) -> None:
-        """Write the page, over one that is there.
+    def write(self, now: datetime) -> None:
+        """Write the page into a folder that is there, over a page of that name; whole, or not at all.
+
+        Args:
+            now: when it was searched, in local time.
 
         Raises:
             WriteError: the disk is full, or the folder may not be written to.
         """
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(self._page(), encoding="utf-8")
-        except OSError as error:
-            raise WriteError(f"cannot write {file}: {error.strerror or error}") from error
-
-    def _page(self) -> str:
-        title = ", ".join(map(_text, self._cards))
         photos = output.counted(len({hit.path for hit in self._hits}), "photo")
-        sections = []
-        for query, cards in self._cards.items():
-            heading = f"<h2>{_text(query)}</h2>\n" if len(self._cards) > 1 else ""
-            items = "\n".join(card for _, card in sorted(cards, key=lambda item: item[0]))
-            sections.append(f'<section>\n{heading}<ol class="photos">\n{items}\n</ol>\n</section>')
-        return (
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            '<meta http-equiv="Content-Security-Policy"'
-            " content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
-            f"<title>{title} · stsearch</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<header>\n"
-            f"<h1>{title}</h1>\n<p>{output.counted(len(self._hits), 'hit')} in {photos}</p>\n</header>\n"
-            f"<main>\n{chr(10).join(sections)}\n</main>\n</body>\n</html>\n"
+        page = render(
+            "sheet.html",
+            title=", ".join(self._cards),
+            summary=f"{output.counted(len(self._hits), 'hit')} in {photos}",
+            date=f"{now:%-d %B %Y, %H:%M}",
+            sections=[
+                _Section(query, sorted(cards, key=lambda card: card.words[0].rank))
+                for query, cards in self._cards.items()
+            ],
+            version=__version__,
         )
+        write_text(self._file, page)
 
 
-def _card(path: Path, hits: Sequence[Hit], image: Image | None) -> str:
-    """Return the list item of one photograph: its name, the photograph, and a crop for each hit."""
-    link = html.escape(path.as_uri())
-    name = f'<a href="{link}">{_text(path.name)}</a><small>{_text(str(path.parent))}</small>'
-    if image is None:
-        return (
-            f'<li>\n<h3>{name}</h3>\n<p class="missing">This photo cannot be read now.</p>\n'
-            f'<ul class="words">{"".join(_word(hit, "") for hit in hits)}</ul>\n</li>'
-        )
-    small, scale = shrink(image, _PHOTO_SIDE)
-    drawn = outline_words(small, [hit.polygon * scale for hit in hits])
-    words = ", ".join(dict.fromkeys(hit.transcript for hit in hits if hit.transcript))
-    crops = [_crop(hit, image) for hit in hits]
-    photo = _picture(drawn, f"{path.name}, outlined: {words}" if words else path.name)
-    return (
-        f'<li>\n<h3>{name}</h3>\n<a class="photo" href="{link}" tabindex="-1">{photo}</a>\n'
-        f'<ul class="words">{"".join(map(_word, hits, crops))}</ul>\n</li>'
-    )
+def _card(name: str, link: str, path: Path, hits: Sequence[Hit], image: Image | None) -> _Card:
+    photo = None
+    if image is not None:
+        small, scale = shrink(image, _PHOTO_SIDE)
+        words = ", ".join(dict.fromkeys(hit.transcript for hit in hits if hit.transcript))
+        description = f"{path.name}, outlined: {words}" if words else path.name
+        photo = Picture.of(outline_words(small, [hit.polygon * scale for hit in hits]), description)
+    words_shown = [_word(f"{name}-{number}", hit, image) for number, hit in enumerate(hits, start=1)]
+    return _Card(name, path.name, output.shown_path(path.parent), link, photo, words_shown)
 
 
-def _crop(hit: Hit, image: Image) -> str:
-    if not len(hit.polygon):
-        return ""
-    return _picture(cut_word(image, hit.polygon, _CROP_HEIGHT), hit.transcript)
+def _word(name: str, hit: Hit, image: Image | None) -> _Word:
+    crop = surroundings = None
+    if image is not None and len(hit.polygon):
+        crop = Picture.of(cut_word(image, hit.polygon, _CROP_HEIGHT), hit.transcript)
+        surroundings = Picture.of(close_up(image, hit.polygon, _CLOSE_UP_SIDE), hit.transcript)
+    score, grade = f"{hit.score:.2f}", output.grade(hit.score)
+    return _Word(name, hit.rank, hit.transcript, score, grade, crop, surroundings)
 
 
-def _word(hit: Hit, crop: str) -> str:
-    caption = f"<b>{_text(hit.transcript)}</b>{hit.score:.2f}"
-    return f"<li><figure>{crop}<figcaption>{caption}</figcaption></figure></li>"
-
-
-def _picture(image: Image, description: str) -> str:
-    """Return an ``img`` element that holds ``image`` (H, W, 3)."""
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
-    height, width = image.shape[:2]
-    return (
-        f'<img alt="{_text(description)}" width="{width}" height="{height}"'
-        f' src="data:image/jpeg;base64,{encoded}">'
-    )
-
-
-def _text(text: str) -> str:
-    """Return ``text`` as HTML shows it, with what cannot be shown escaped."""
-    return html.escape(output.printable(text))
+def _link(path: Path, start: Path) -> str:
+    """Return the URL of ``path`` as seen from the folder ``start``."""
+    target, here = path.resolve(), start.resolve()
+    common = next(parent for parent in (here, *here.parents) if target.is_relative_to(parent))
+    up = len(here.relative_to(common).parts)
+    relative = "/".join([*[".."] * up, *target.relative_to(common).parts])
+    return "./" + urllib.parse.quote(os.fsencode(relative))

@@ -18,9 +18,9 @@ from rich.style import Style
 from rich.text import Text
 
 from stsearch.cli import output
-from stsearch.cli.drawing import cut_word, shrink
 from stsearch.errors import ImageError
 from stsearch.images import read_image
+from stsearch.pages.drawing import cut_word, shrink
 
 if TYPE_CHECKING:
     from stsearch.search.engine import Hit
@@ -66,7 +66,7 @@ def _read(hit: Hit) -> Image | None:
     try:
         return read_image(hit.path)
     except ImageError as error:
-        output.note(f"cannot show {output.printable(str(error))}")
+        output.complain(f"cannot show {output.printable(str(error))}")
         return None
 
 

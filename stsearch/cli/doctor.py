@@ -110,7 +110,7 @@ def _galleries() -> str:
 
     home = registry.data_home(os.environ)
     place = _writable(home)
-    return f"{len(registry.registered(home))} listed in {place}"
+    return f"{len(registry.listed(home))} listed in {place}"
 
 
 def _writable(folder: Path) -> str:

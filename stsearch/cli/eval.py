@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stsearch.cli import completion
 from stsearch.cli.eval_words import STR, WORDS, evaluate_words
-from stsearch.cli.output import note
+from stsearch.cli.output import note, shown_path
 from stsearch.cli.progress import indexing_progress
-from stsearch.errors import ImageError, UsageError, WriteError
+from stsearch.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from stsearch.evaluation.scoring import Report
@@ -27,10 +28,17 @@ def evaluate(
         typer.Option(help="Labelled photographs (FOLDER, FOLDER:partial, FOLDER:weak) or crops; repeatable."),
     ],
     dataset: Annotated[
-        str, typer.Option(help="Benchmark whose rules apply, such as svt; words, str: of reading crops.")
+        str,
+        typer.Option(
+            help="Benchmark whose rules apply, such as svt; words, str: of reading crops.",
+            autocompletion=completion.datasets,
+        ),
     ] = "folder",
     model: Annotated[
-        str, typer.Option(help="Shipped weights by name, or a folder with a card.json.")
+        str,
+        typer.Option(
+            help="Shipped weights by name, or a folder with a card.json.", autocompletion=completion.weights
+        ),
     ] = "tiny",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     engine: Annotated[
@@ -40,7 +48,11 @@ def evaluate(
         ),
     ] = "auto",
     baseline: Annotated[
-        str | None, typer.Option(help="Measure this OCR engine instead: rapidocr or tesseract.")
+        str | None,
+        typer.Option(
+            help="Measure this OCR engine instead: rapidocr or tesseract.",
+            autocompletion=completion.baselines,
+        ),
     ] = None,
     queries_min_length: Annotated[
         int | None, typer.Option(help="Shorter words are no queries: 3 if you do not say.", min=1)
@@ -112,15 +124,14 @@ def _check_files(files: Mapping[str, Path | None], rescore: bool) -> None:
 
 
 def _write(report: Report, markdown: Path | None, html: Path | None) -> None:
+    from stsearch.cli.text_file import write_text
     from stsearch.evaluation.reports.html import to_html
     from stsearch.evaluation.reports.markdown import to_markdown
 
     for path, render in ((markdown, to_markdown), (html, to_html)):
         if path is not None:
-            try:
-                path.write_text(render(report), encoding="utf-8")
-            except OSError as error:
-                raise WriteError(f"cannot write {path}: {error}") from error
+            write_text(path, render(report))
+            note(f"Wrote {shown_path(path.absolute())}")
 
 
 def _as_row(report: Report) -> dict[str, object]:

@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -22,10 +22,10 @@ from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
     from stsearch.api.model import Model as Networks
+    from stsearch.api.photos import Photos
     from stsearch.gallery.catalog import Failed
-    from stsearch.gallery.gallery import Gallery
-    from stsearch.indexing.indexer import IndexReport
-    from stsearch.indexing.walk import WalkRules
+    from stsearch.indexing.changes import IndexReport
+    from stsearch.indexing.dry_run import Preview
 
 FILES_FAILED = 3
 _FAILURES_SHOWN = 20
@@ -50,6 +50,13 @@ FilesFrom = Annotated[
     str | None, Option(metavar="FILE", help="Look at the photos listed there only, one a line; - is stdin.")
 ]
 Null = Annotated[bool, Option("--null", "-0", help="The list of --files-from is NUL-separated.")]
+Reread = Annotated[
+    bool, Option("--reread", help="Read known photos again, in place; with other weights than before, too.")
+]
+Moved = Annotated[bool, Option("--moved", help="The photos of the gallery of --index lie in FOLDER now.")]
+Prune = Annotated[
+    bool, Option("--prune", help="Remove missing photos even if it looks as if a share were not mounted.")
+]
 DryRun = Annotated[bool, Option("--dry-run", help="Say what would be read and removed, and do nothing.")]
 MaxMegapixels = Annotated[float, Option(min=0, help="Refuse larger photos without decoding them.")]
 PhotoTimeout = Annotated[float, Option(min=0, help="Seconds of decoding after which a photo is given up.")]
@@ -69,6 +76,9 @@ def index(
     follow: Follow = False,
     files_from: FilesFrom = None,
     null: Null = False,
+    reread: Reread = False,
+    moved: Moved = False,
+    prune: Prune = False,
     dry_run: DryRun = False,
     max_megapixels: MaxMegapixels = 178.0,
     photo_timeout: PhotoTimeout = 60.0,
@@ -78,19 +88,18 @@ def index(
     """Read the words in the photos of a folder, so that they can be searched.
 
     Run it again after photos came, went or changed: only new content is read. It may be interrupted at any
-    time. What .stsearchignore files name is left out. Exit code 3: done, but some files could not be read.
+    time. What .stsearchignore files name is left out. Exit code 3: done, but some files could not be read, or
+    so many are missing that nothing was removed.
     """
-    tell = (lambda _: None) if quiet else output.note
-    only = _read_list(files_from, null)
-    rules = _rules(folder, exclude, follow, only)  # what is wrong with them is said before anything is done
-    if dry_run:
-        _print_preview(folder, index, rules, as_json, quiet)
-        return
-    tell(f"Indexing {output.shown_path(folder.absolute())} …")
-    from stsearch.api.jobs import gallery_folder
-    from stsearch.api.jobs import index as index_photos
+    from stsearch.api.index_plan import IndexPlan
 
-    place = gallery_folder(folder, index)
+    plan = IndexPlan.of(folder, index, exclude or (), follow, _read_list(files_from, null))
+    if dry_run:
+        _print_preview(plan.preview(output.note, not no_read, prune), as_json, quiet)
+        return
+    tell = (lambda _: None) if quiet else output.note
+    tell(f"Indexing {output.shown_path(folder.resolve())} → {output.shown_path(plan.place)} …")
+    from stsearch.api.jobs import index as index_photos
 
     def tell_loaded(networks: Networks) -> None:
         info, spotter = networks.info, networks.spotter
@@ -101,32 +110,25 @@ def index(
     try:
         with _stoppable(), indexing_progress(hidden=quiet) as progress:
             photos = index_photos(
-                folder,
-                gallery=index,
+                plan,
                 model=model,
                 device=device,
                 engine=engine,
                 read=not no_read,
                 batch=batch,
-                exclude=exclude or (),
-                follow=follow,
-                only=only,
                 max_megapixels=max_megapixels,
                 photo_timeout_s=photo_timeout,
+                reread=reread,
+                moved=moved,
+                prune=prune,
                 progress=progress,
                 loaded=tell_loaded,
                 notify=output.note,
             )
     except KeyboardInterrupt:
-        _print_interrupted(place)
+        _print_interrupted(plan.place)
         raise
-    with photos:
-        [gallery] = photos.galleries
-        if photos.report is not None:
-            _print_report(gallery, photos.report, as_json, quiet)
-        failures = gallery.catalog.failures()
-    _print_failures(failures, "could not be read")
-    if failures:
+    if not _print_report(photos, folder, as_json, quiet):
         raise typer.Exit(FILES_FAILED)
 
 
@@ -157,16 +159,25 @@ def _print_interrupted(place: Path) -> None:
     if not registry.is_gallery(place):
         return
     with open_photos(place, notify=output.note) as photos:
-        output.note(
-            f"Stopped: {output.counted(len(photos), 'photo')} can be searched. Run the same command to go on."
-        )
+        [gallery] = photos.galleries
+        found = gallery.catalog.state.folder().unfinished
+        of = f" of {found}" if found else ""
+        output.note(f"Stopped: {len(photos)}{of} photos can be searched. Run the same command to go on.")
 
 
-def _print_report(gallery: Gallery, report: IndexReport, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        print(json.dumps({"type": "summary", "schema": output.JSON_SCHEMA, **asdict(report)}))
-    elif not quiet:
-        _print_summary(gallery, report)
+def _print_report(photos: Photos, folder: Path, as_json: bool, quiet: bool) -> bool:
+    """Print what the run over ``folder`` did, and return whether it could do everything."""
+    report = photos.report
+    assert report is not None  # a run has one
+    with photos:
+        failures = [failure for gallery in photos.galleries for failure in gallery.catalog.failures()]
+        if as_json:
+            print(json.dumps({"type": "summary", "schema": output.JSON_SCHEMA, **asdict(report)}))
+        elif not quiet:
+            _print_summary(photos, folder, report)
+    failures += report.not_reread
+    _print_failures(failures, "could not be read (stsearch status --failed)")
+    return not (failures or report.vanished)
 
 
 def _read_list(files_from: str | None, null: bool) -> list[str] | None:
@@ -182,52 +193,49 @@ def _read_list(files_from: str | None, null: bool) -> list[str] | None:
     return [os.fsdecode(name) for name in listing.split(b"\0" if null else b"\n") if name]
 
 
-def _rules(
-    photos: Path, exclude: Sequence[str] | None, follow: bool, only: Sequence[str] | None
-) -> WalkRules:
-    from stsearch.indexing.walk import WalkRules, listed_photos
-
-    return WalkRules(tuple(exclude or ()), follow, None if only is None else listed_photos(only, photos))
-
-
-def _print_preview(folder: Path, index: Path | None, rules: WalkRules, as_json: bool, quiet: bool) -> None:
+def _print_preview(found: Preview, as_json: bool, quiet: bool) -> None:
     """Print a line for each photo that a run would read or remove, then how many there are of each kind."""
-    from stsearch.api.jobs import gallery_folder
-    from stsearch.gallery import registry
-    from stsearch.gallery.gallery import Gallery
-    from stsearch.indexing.dry_run import preview
-
-    place = gallery_folder(folder, index)
-    with ExitStack() as stack:
-        gallery = (
-            stack.enter_context(Gallery.open(place, output.note)) if registry.is_gallery(place) else None
-        )
-        found = preview(folder, gallery, rules)
-    changes = {"new": found.new, "changed": found.changed, "removed": found.removed}
+    changes = {"new": found.new, "changed": found.changed, "moved": found.moved, "removed": found.removed}
     counts = {**{kind: len(paths) for kind, paths in changes.items()}, "unchanged": found.unchanged}
+    counts["reread"] = found.reread
     lines = [(kind, path) for kind, paths in changes.items() for path in paths]
     if as_json:
         for kind, path in lines:
             print(json.dumps({"type": kind, "schema": output.JSON_SCHEMA, "path": path}))
-        print(json.dumps({"type": "preview", "schema": output.JSON_SCHEMA, **counts}))
+        seen = {"vanished": found.vanished and asdict(found.vanished), "passed_over": found.passed_over}
+        print(json.dumps({"type": "preview", "schema": output.JSON_SCHEMA, **counts, **seen}))
     elif not quiet:
         for kind, path in lines:
             print(kind, output.printable(path), sep="\t")
-        print(", ".join(f"{number} {kind}" for kind, number in counts.items()))
+        _print_counts(counts, found.passed_over)
+    if found.vanished:
+        output.note(str(found.vanished))
     _print_failures(found.failed, "cannot be looked at")
 
 
-def _print_summary(gallery: Gallery, report: IndexReport) -> None:
-    counts = gallery.catalog.counts()
-    changes = (
-        f"{getattr(report, name)} {name}" for name in ("new", "changed", "moved", "removed", "unchanged")
-    )
-    size = sum(file.stat().st_size for file in gallery.folder.iterdir()) / 1e6
-    print(", ".join(changes))
-    print(
-        f"Done: {output.counted(counts.photos, 'photo')}, {output.counted(counts.words, 'reading')},"
-        f" {size:.1f} MB gallery, {report.seconds:.1f} s."
-    )
+def _print_summary(photos: Photos, folder: Path, report: IndexReport) -> None:
+    from stsearch.api.words import count_words
+
+    if not photos.galleries:
+        output.note(f"No photos found in {output.shown_path(folder.resolve())}.")
+    kinds = ("new", "changed", "moved", "removed", "unchanged", "reread")
+    _print_counts({name: getattr(report, name) for name in kinds}, report.passed_over)
+    for gallery in photos.galleries:
+        count = gallery.catalog.counts().photos
+        size = sum(file.stat().st_size for file in gallery.folder.iterdir()) / 1e6
+        print(
+            f"Done: {output.counted(count, 'photo')}, {output.counted_words(count_words(gallery))},"
+            f" {size:.1f} MB gallery, {report.seconds:.1f} s."
+        )
+
+
+def _print_counts(changes: Mapping[str, int], passed_over: Mapping[str, int]) -> None:
+    """Print how many files changed in each way, and how many are no photos."""
+    shown = {**changes, "read again": changes["reread"]}
+    names = [name for name in shown if name != "reread" and (shown[name] or name != "read again")]
+    print(", ".join(f"{shown[name]} {name}" for name in names))
+    if passed_over:
+        print(f"Passed over: {output.passed_over(passed_over)}.")
 
 
 def _print_failures(failures: Sequence[Failed], what: str) -> None:

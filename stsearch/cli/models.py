@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from stsearch.cli import output
+from stsearch.cli.card_text import at, card_lines
 from stsearch.cli.completion import weights
+from stsearch.cli.program import Program
+from stsearch.cli.table import Cell
 from stsearch.errors import UsageError, WeightsError
 
-models = typer.Typer(
+models = Program(
     help="List the shipped weights, show what they say of themselves, check their files, measure weights."
 )
 
@@ -32,13 +36,13 @@ class _Listed:
     map: float | None  # in [0, 1], on validation photographs; None when it was never measured
     reads: bool  # with a recognizer
 
-    def cells(self) -> dict[str, str]:
+    def cells(self) -> dict[str, Cell]:
         return {
-            "name": output.printable(self.name),
-            "parameters": f"{self.parameters / 1e6:.1f} M",
-            "file": f"{self.bytes / 1e6:.1f} MB",
-            "mAP": "-" if self.map is None else f"{100 * self.map:.1f}",
-            "recognizer": "yes" if self.reads else "no",
+            "name": Cell(output.printable(self.name), "bold"),
+            "parameters": Cell(f"{self.parameters / 1e6:.1f} M", is_number=True),
+            "file": Cell(f"{self.bytes / 1e6:.1f} MB", is_number=True),
+            "mAP": Cell("-" if self.map is None else f"{100 * self.map:.1f}", is_number=True),
+            "recognizer": Cell("yes" if self.reads else "no"),
         }
 
 
@@ -57,7 +61,7 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
         try:
             listed.append(_list_one(name))
         except WeightsError as error:  # one damaged card does not hide the others
-            output.note(f"error: {output.printable(str(error))}")
+            output.complain(f"error: {output.printable(str(error))}")
             is_whole = False
     if as_json:
         for each in listed:
@@ -69,12 +73,22 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @models.command("show", epilog="Example: stsearch models show tiny")
-def show(name: Name) -> None:
-    """Print the card: architecture, training data, seeds and steps, figures with their protocol, failures."""
+def show(
+    name: Name,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole card as JSON.")] = False,
+) -> None:
+    """Show the card: what the weights are, figures with their protocol, what they were trained on."""
     from stsearch.dataclass_io import to_dict
-    from stsearch.weights.card import find_weights, read_card
+    from stsearch.weights.card import find_weights, read_card, weight_files
 
-    print(json.dumps(to_dict(read_card(find_weights(name))), indent=1))
+    folder = find_weights(name)
+    card = read_card(folder)
+    if as_json:
+        print(json.dumps(to_dict(card)))
+        return
+    size_bytes = sum(file.stat().st_size for file in weight_files(folder, card) if file.is_file())
+    for label, text in card_lines(card, size_bytes):
+        print(f"{label:<11} {output.printable(text)}")
 
 
 @models.command("verify", epilog="Example: stsearch models verify tiny")
@@ -83,6 +97,7 @@ def verify(
         str | None,
         typer.Argument(help="A shipped name or a folder; default: all shipped.", autocompletion=weights),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare the files of weights with the checksums in their cards. Exit code 13: one is damaged."""
     from stsearch.weights.card import available, checked, find_weights, read_card, weight_files
@@ -93,9 +108,13 @@ def verify(
         try:
             for file, sha256 in weight_files(folder, read_card(folder)).items():
                 checked(file, sha256)
-                print(f"{output.shown_path(file)}: whole, sha256 {sha256}")
+                if as_json:
+                    line = {"type": "whole", "schema": output.JSON_SCHEMA, "file": os.fspath(file)}
+                    print(json.dumps({**line, "sha256": sha256}))
+                else:
+                    print(f"{output.shown_path(file)}: whole, sha256 {sha256}")
         except WeightsError as error:
-            output.note(f"error: {output.printable(str(error))}")
+            output.complain(f"error: {output.printable(str(error))}")
             is_whole = False
     if not is_whole:
         raise typer.Exit(WeightsError.exit_code)
@@ -161,19 +180,19 @@ def measure(
         print(json.dumps(row | {"weights_sha256": card.identity, "metrics": card.metrics}))
         return
     print(result.summary())
-    output.print_rows([_photo_figures(*each) for each in _at(card.metrics, "validation", "by_set").items()])
-    for set_name, figures in (_at(card.metrics, "words", "by_set") if val_crops else {}).items():
+    output.print_rows([_photo_figures(*each) for each in at(card.metrics, "validation", "by_set").items()])
+    for set_name, figures in (at(card.metrics, "words", "by_set") if val_crops else {}).items():
         print(f"{output.printable(set_name)}: {_word_figures(figures)}")
     print(f"{output.shown_path(folder / 'card.json')} holds these figures")
 
 
-def _photo_figures(set_name: str, figures: Mapping[str, float]) -> dict[str, str]:
+def _photo_figures(set_name: str, figures: Mapping[str, float]) -> dict[str, Cell]:
     ratios = ("map", "precision", "recall", "hmean", "spotted")
     return {
-        "photographs": output.printable(set_name),
-        "photos": str(figures["photos"]),
-        "queries": str(figures["queries"]),
-        **{name: f"{100 * figures[name]:.1f}" for name in ratios},
+        "photographs": Cell(output.printable(set_name), "bold"),
+        "photos": Cell(str(figures["photos"]), is_number=True),
+        "queries": Cell(str(figures["queries"]), is_number=True),
+        **{name: Cell(f"{100 * figures[name]:.1f}", is_number=True) for name in ratios},
     }
 
 
@@ -197,12 +216,6 @@ def _list_one(name: str) -> _Listed:
         size = sum(file.stat().st_size for file in weight_files(folder, card))
     except OSError as error:
         raise WeightsError(f"{error.filename} is missing; install the weights again") from error
-    measured = _at(card.metrics, "validation", "retrieval_map")
+    measured = at(card.metrics, "validation", "retrieval_map")
     score = float(measured) if isinstance(measured, int | float) else None
     return _Listed(name, card.parameters, size, score, bool(card.recognizer_sha256))
-
-
-def _at(values: Any, *keys: str) -> Any:  # Any: JSON, in a part of the card that training is free to fill
-    for key in keys:
-        values = values.get(key) if isinstance(values, dict) else None
-    return values

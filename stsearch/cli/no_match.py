@@ -96,7 +96,7 @@ def say_no_match(
     if nearly and not (style.paths or style.names_query):
         output.note("── nearly: one letter differs ──")
         for hit in nearly:
-            output.note("  ".join(output.cells(hit, style).values()))
+            output.note("  ".join(output.cells(hit, style)))
     for scope, advice in proposals:
         output.note(f"  {advice.reason}: {scope.command(advice)}")
 

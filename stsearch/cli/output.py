@@ -9,28 +9,53 @@ import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stsearch.cli.table import Cell, Row, print_table
+from stsearch.text.printable import printable as printable  # every message goes through it
 
 if TYPE_CHECKING:
+    from stsearch.api.words import WordCount
     from stsearch.search.engine import Hit, Match
     from stsearch.types import Polygon
+
+_SURE = 0.9  # confidence of a letter from which it needs no mention
+_GRADES = ((0.8, "good"), (0.5, "fair"), (0.0, "poor"))  # of probabilities, each from a value on
+_COLOURS = {"good": "green", "fair": "yellow", "poor": "red"}
 
 JSON_SCHEMA = 1
 """Rises when a JSON line changes in a way that breaks its readers."""
 
+_ENDINGS_SHOWN = 12
+
+
+class _Speech:
+    """Whether the command at work says more than what went wrong."""
+
+    is_quiet = False
+
+
+def hush(quiet: bool) -> bool:
+    """Say errors only from now on, or say everything again; return which."""
+    _Speech.is_quiet = quiet
+    return quiet
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.", callback=hush)]
+"""The option of every command that says more than its results; a command only has to take it."""
+
 
 def note(message: str) -> None:
-    """Tell the user something on stderr; what a terminal could act on, such as in a name, is escaped."""
+    """Tell the user something on stderr, unless errors only are wanted."""
+    if not _Speech.is_quiet:
+        complain(message)
+
+
+def complain(message: str) -> None:
+    """Tell the user on stderr what went wrong, with everything that a terminal could act on escaped."""
     print("\n".join(map(printable, message.splitlines())), file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    r"""Return ``text`` with everything a terminal could act on, or not show, escaped.
-
-    >>> printable("a\x1b[31m.jpg")
-    'a\\x1b[31m.jpg'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def counted(number: int, noun: str) -> str:
@@ -40,6 +65,40 @@ def counted(number: int, noun: str) -> str:
     ('1 photo', '2 photos')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def sized(size_bytes: int) -> str:
+    """Return the size of a file in the unit that suits it.
+
+    >>> sized(900), sized(34_567), sized(2_400_000)
+    ('1 kB', '35 kB', '2.4 MB')
+    """
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.0f} kB"
+
+
+def counted_words(count: WordCount) -> str:
+    """Return a number of words with its noun, as a person counts them.
+
+    >>> from stsearch.api.words import WordCount
+    >>> counted_words(WordCount(1, False)), counted_words(WordCount(12345, True))
+    ('1 word', 'about 12,345 words')
+    """
+    about = "about " if count.is_estimate else ""
+    return f"{about}{count.words:,} {'word' if count.words == 1 else 'words'}"
+
+
+def passed_over(files: Mapping[str, int]) -> str:
+    """Return how many files are no photos, by ending, the most frequent first.
+
+    >>> passed_over({".pdf": 2, "": 1})
+    '2 .pdf, 1 without an ending'
+    """
+    ranked = sorted(files.items(), key=lambda item: (-item[1], item[0]))
+    first, rest = ranked[:_ENDINGS_SHOWN], ranked[_ENDINGS_SHOWN:]
+    shown = [f"{number} {printable(ending) or 'without an ending'}" for ending, number in first]
+    if rest:
+        shown.append(f"{sum(number for _, number in rest)} with {len(rest)} other endings")
+    return ", ".join(shown)
 
 
 def shown_path(path: Path) -> str:
@@ -67,6 +126,7 @@ class Style:
         explains: says why each hit was found, which passed these limits; None: does not.
         names_query: says, in lines that do not anyway, which query each hit answers: there are several.
         previews: shows the words as cut out of their photographs, on a terminal, below a table.
+        boxes: says in a table too where in its photograph each word stands.
     """
 
     json: bool = False
@@ -75,6 +135,7 @@ class Style:
     explains: Limits | None = None
     names_query: bool = False
     previews: bool = False
+    boxes: bool = False
 
 
 def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[Path] = ()) -> None:
@@ -89,22 +150,31 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[P
         for hit in hits:
             print(json.dumps(as_json(hit, style.explains)))
     elif sys.stdout.isatty():
-        _print_table([{"#": str(rank), **cells(hit, style)} for rank, hit in enumerate(hits, start=1)])
+        print_table([_row(hit, rank, style) for rank, hit in enumerate(hits, start=1)])
     else:
         _print_lines(cells(hit, style) for hit in hits)
 
 
-def print_rows(rows: Sequence[Mapping[str, str]]) -> None:
+def is_deleted(hit: Hit) -> bool:
+    """Return whether the photograph of ``hit`` is not there any more, or cannot be reached."""
+    try:
+        hit.path.lstat()
+    except OSError:
+        return True
+    return False
+
+
+def print_rows(rows: Sequence[Mapping[str, Cell]]) -> None:
     """Print rows, cells by their headings: a table on a terminal, else lines of cells between tabs."""
     if sys.stdout.isatty():
-        _print_table(rows)
+        print_table([Row(row) for row in rows])
     else:
-        _print_lines(rows)
+        _print_lines([cell.text for cell in row.values()] for row in rows)
 
 
-def _print_lines(rows: Iterable[Mapping[str, str]]) -> None:
+def _print_lines(rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
-        print(*row.values(), sep="\t")
+        print(*row, sep="\t")
 
 
 def _print_paths(paths: Sequence[Path], end: bytes) -> None:
@@ -126,11 +196,13 @@ def as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
         "score": round(hit.score, 4),
         "similarity": round(hit.similarity, 4),
         "path": os.fspath(hit.path),
-        "box": [[round(float(value), 1) for value in point] for point in hit.box],
+        "box": _points(hit.box),
         "transcript": hit.transcript,
         "confidence": round(hit.confidence, 4),
         "characters": _rounded(hit.characters),
     }
+    if is_deleted(hit):
+        match["deleted"] = True
     if limits:
         match["limits"] = {"min_score": limits.min_score, "fuzzy": limits.fuzzy}
         match["matches"] = [
@@ -148,23 +220,90 @@ def as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
     return match
 
 
+def rounded_box(polygon: Polygon) -> list[list[float]]:
+    """Return the corners of the rectangle around ``polygon`` along its reading direction, to 0.1 pixels."""
+    from stsearch.search.engine import box_around
+
+    return _points(box_around(polygon))
+
+
+def _points(quad: Polygon) -> list[list[float]]:
+    return [[round(float(value), 1) for value in point] for point in quad]
+
+
 def _rounded(confidences: Sequence[float]) -> list[float]:
     return [round(confidence, 3) for confidence in confidences]
 
 
-def cells(hit: Hit, style: Style) -> dict[str, str]:
-    """Return what a line or a row of a table shows, by the heading of its column."""
-    shown = {
-        "score": f"{hit.score:.2f}",
-        "photo": shown_path(hit.path),
-        "word": printable(hit.transcript),
-        "box (x,y,w,h)": _bounds(hit.polygon),
+def _row(hit: Hit, rank: int, style: Style) -> Row:
+    """Return a row of a table: the word first, then how likely it is there, and where."""
+    cells = {
+        "#": Cell(str(rank), is_number=True),
+        "word": Cell(printable(hit.transcript), "bold"),
+        "score": score_cell(hit.score),
+        "photo": _photo_cell(hit),
     }
     if style.names_query:
-        shown = {"query": printable(hit.query), **shown}
+        cells = {"#": cells.pop("#"), "query": Cell(printable(hit.query)), **cells}
+    if style.boxes:
+        cells["box (x,y,w,h)"] = Cell(bounds(hit.polygon))
+    return Row(cells, explanation(hit, style.explains) if style.explains else ())
+
+
+def _photo_cell(hit: Hit) -> Cell:
+    return Cell(shown_path(hit.path) + (" (deleted)" if is_deleted(hit) else ""), file=hit.path)
+
+
+def score_cell(score: float) -> Cell:
+    """Return a score or a confidence in [0, 1], coloured by how far it can be relied on."""
+    return Cell(f"{score:.2f}", _COLOURS[grade(score)], is_number=True)
+
+
+def grade(score: float) -> str:
+    """Return how far a score or a confidence in [0, 1] can be relied on: good, fair or poor."""
+    return next(name for least, name in _GRADES if score >= least)
+
+
+def cells(hit: Hit, style: Style) -> list[str]:
+    """Return what a line into a pipe shows."""
+    cells = [f"{hit.score:.2f}", shown_path(hit.path), printable(hit.transcript), bounds(hit.polygon)]
+    if style.names_query:
+        cells.insert(0, printable(hit.query))
     if style.explains:
-        shown["why"] = "; ".join([*map(_why, hit.matches), _limits(style.explains)])
-    return shown
+        cells.append("; ".join([*map(_why, hit.matches), _limits(style.explains)]))
+    return cells
+
+
+def explanation(hit: Hit, limits: Limits) -> list[str]:
+    """Return the lines below a row that say why a hit was found: a few for each match, then the limits."""
+    lines = []
+    for match in hit.matches:
+        read = printable(match.transcript)
+        spelled = _doubtful(match)
+        lines.append(f"{match.word}: read as {read}{spelled}" if read else f"{match.word}: not read")
+        likely = "" if match.likelihood is None else f" · likelihood {match.likelihood:.2f}"
+        edits = counted(match.edits, "letter") + (" differs" if match.edits == 1 else " differ")
+        lines.append(
+            f"  {edits if match.edits else 'same letters'} · similarity {match.similarity:.2f}{likely}"
+        )
+        if others := [printable(each) for each in match.alternatives if each]:
+            lines.append(f"  also read there: {', '.join(others)}")
+    return [*lines, f"{_limits(limits)}; read with confidence {hit.confidence:.2f}"]
+
+
+def _edits(number: int) -> str:
+    return {0: "same letters", 1: "1 letter differs"}.get(number, f"{number} letters differ")
+
+
+def _doubtful(match: Match) -> str:
+    """Return in brackets how sure the letters are: the doubtful ones, each with its confidence."""
+    if not match.characters or len(match.characters) != len(match.transcript):
+        return ""
+    spelled = zip(match.transcript, match.characters, strict=True)
+    doubtful = [f"{printable(letter)} {share:.2f}" for letter, share in spelled if share < _SURE]
+    if not doubtful:
+        return " (every letter is sure)"
+    return f" (less sure: {', '.join(doubtful)})"
 
 
 def _limits(options: Limits) -> str:
@@ -189,29 +328,10 @@ def _share(confidence: float) -> str:
     return f"{min(confidence, 0.99):.2f}".removeprefix("0")
 
 
-def _bounds(polygon: Polygon) -> str:
+def bounds(polygon: Polygon) -> str:
     """Return the upright box around ``polygon`` as x,y,w,h in whole pixels; nothing around nothing."""
     if not len(polygon):
         return ""
     left, top = (math.floor(value) for value in polygon.min(axis=0))
     right, bottom = (math.ceil(value) for value in polygon.max(axis=0))
     return f"{left},{top},{right - left},{bottom - top}"
-
-
-def _print_table(rows: Sequence[Mapping[str, str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for heading in rows[0] if rows else ():
-        table.add_column(
-            heading,
-            overflow="fold",
-            justify="right" if heading == "#" else "left",
-            no_wrap=heading.startswith("box"),
-            style="bold" if heading == "word" else None,
-        )
-    for row in rows:
-        table.add_row(*map(Text, row.values()))
-    Console().print(table)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,52 +28,100 @@ class Wanted:
     Attributes:
         copies: folder for copies of the photographs with the words outlined; None for none.
         sheet: file for the contact sheet; None for none.
+        opens: whether the contact sheet is shown in a browser; one is made for that if need be.
     """
 
     copies: Path | None
     sheet: Path | None
+    opens: bool = False
 
     def check(self, photo_folders: Iterable[Path]) -> None:
-        """Refuse what could harm photographs, or would be found as one, before anything is searched.
+        """Refuse what could harm photographs, be found as one, or mix two searches, before any is made.
 
         Raises:
-            UsageError: the copies would lie among the photographs, or the sheet is not named as one.
+            UsageError: the copies would lie among the photographs or other files, or the sheet is not named
+                as one.
         """
         if self.sheet and self.sheet.suffix.lower() not in _SHEET_ENDINGS:
             raise UsageError(f"--sheet {self.sheet} would not open in a browser: let its name end in .html")
+        if self.copies is None:
+            return
         for folder in photo_folders:
-            if self.copies and self.copies.resolve().is_relative_to(folder):
+            if self.copies.resolve().is_relative_to(folder):
                 raise UsageError(
                     f"--save {self.copies} lies among the photos of {folder}: the copies would be indexed"
                     " as photos; name a folder outside"
                 )
+        if self.copies.is_dir() and any(self.copies.iterdir()):
+            raise UsageError(
+                f"--save {self.copies} holds files already, such as those of another search:"
+                " name a new folder, or an empty one"
+            )
 
-    def make(self, hits: Sequence[Hit]) -> int:
-        """Make the pictures of ``hits``, and return how many photographs cannot be shown: stderr names them.
+    def make(self, hits: Sequence[Hit], now: datetime) -> int:
+        """Make the pictures of ``hits``, say what was made, and return how many photographs cannot be shown.
+
+        Args:
+            hits: of all queries; stderr names the photographs that cannot be read.
+            now: when they were found, in local time.
 
         Raises:
-            WriteError: the disk is full, or a folder may not be written to.
+            WriteError: the disk is full, or a folder may not be written to; what was written is whole.
         """
-        if self.copies is None and self.sheet is None:
+        if self.copies is None and self.sheet is None and not self.opens:
             return 0
         from stsearch.cli.contact_sheet import ContactSheet
         from stsearch.images import read_image
 
-        sheet, failed = ContactSheet(), 0
+        page = self._page()
+        if self.copies:
+            _make_folder(self.copies)
+        sheet, saved, failed = ContactSheet(page) if page else None, 0, 0
         for number, (path, found) in enumerate(_by_photo(hits).items(), start=1):
             image = None
             try:
                 image = read_image(path)
             except ImageError as error:
                 failed += 1
-                output.note(f"cannot show {output.printable(str(error))}")
+                output.complain(f"cannot show {output.printable(str(error))}")
             if self.copies and image is not None:
                 _save_copy(self.copies, number, path, found, image)
-            if self.sheet:
+                saved += 1
+            if sheet:
                 sheet.add(path, found, image)
-        if self.sheet:
-            sheet.write(self.sheet)
+        if self.copies:
+            output.note(
+                f"Saved {output.counted(saved, 'photo')} in {output.shown_path(self.copies.absolute())}"
+            )
+        if sheet and page:
+            sheet.write(now)
+            size = output.sized(page.stat().st_size)
+            output.note(f"Wrote {output.shown_path(page.absolute())}, {size}")
+            if self.opens:
+                _open(page)
         return failed
+
+    def _page(self) -> Path | None:
+        """Return the file of the contact sheet, in a folder that is there; None where none is wanted."""
+        if self.sheet is not None:
+            _make_folder(self.sheet.parent)
+            return self.sheet
+        return Path(tempfile.mkdtemp(prefix="stsearch-"), "hits.html") if self.opens else None
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot make {folder}: {error.strerror or error}") from error
+
+
+def _open(page: Path) -> None:
+    """Show ``page`` in a browser, if there is one."""
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        output.note(f"--open finds no browser here; open {output.shown_path(page.absolute())} in one")
 
 
 def _by_photo(hits: Iterable[Hit]) -> dict[Path, list[Hit]]:
@@ -87,25 +137,15 @@ def label(hit: Hit) -> str:
 
 
 def _save_copy(folder: Path, number: int, path: Path, hits: Sequence[Hit], image: Image) -> None:
-    """Write a photograph with its words outlined to a new file; nothing of its EXIF goes along."""
+    """Write a photograph with its words outlined to a file, whole; nothing of its EXIF goes along."""
     import PIL.Image
 
-    from stsearch.cli.drawing import outline_words
+    from stsearch.gallery.atomic_files import replacing
+    from stsearch.pages.drawing import outline_words
 
     drawn = outline_words(image, [hit.polygon for hit in hits], [label(hit) for hit in hits])
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stem, copy = f"{number:03d}-{_safe_stem(path)}", 1
-        while True:
-            name = f"{stem}.jpg" if copy == 1 else f"{stem}-{copy}.jpg"
-            try:
-                with (folder / name).open("xb") as file:  # x: what is there already is never written over
-                    PIL.Image.fromarray(drawn).save(file, "JPEG", quality=_JPEG_QUALITY)
-                return
-            except FileExistsError:
-                copy += 1
-    except OSError as error:
-        raise WriteError(f"cannot write to {folder}: {error.strerror or error}") from error
+    with replacing(folder / f"{number:03d}-{_safe_stem(path)}.jpg", mode=0o666) as beside:
+        PIL.Image.fromarray(drawn).save(beside, "JPEG", quality=_JPEG_QUALITY)
 
 
 def _safe_stem(path: Path) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,12 +20,12 @@ from stsearch.cli.no_match import Scope, report_wrong_query, say_no_match
 from stsearch.cli.pictures import Wanted
 from stsearch.cli.progress import watched
 from stsearch.cli.typed_query import join_words
-from stsearch.errors import ImageError, UsageError
+from stsearch.errors import GalleryDamagedError, ImageError, UsageError
 
 if TYPE_CHECKING:
     from stsearch.api.model import ImageQuery
     from stsearch.api.photos import Photos
-    from stsearch.search.engine import Found
+    from stsearch.search.engine import Found, Hit
     from stsearch.search.photo_filter import PhotoFilter
     from stsearch.search.query import Query
 
@@ -71,16 +72,18 @@ Model = Annotated[
     Option(help="Weights that made the gallery: a folder; default: as it says.", autocompletion=weights),
 ]
 Explain = Annotated[bool, Option("--explain", help="Show why each hit was found.")]
+Boxes = Annotated[bool, Option("--boxes", help="Show in the table too where each word stands.")]
 Preview = Annotated[bool, Option("--preview", help="Show the words as cut out; on a terminal only.")]
 Json = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 Paths = Annotated[bool, Option("--paths", "-l", help="Print the paths of the photos alone.")]
-Nul = Annotated[bool, Option("--nul", "-0", help="Print paths, each followed by a NUL byte.")]
+Null = Annotated[bool, Option("--null", "-0", help="Print paths, each followed by a NUL byte.")]
 Save = Annotated[
     Path | None, Option(metavar="DIR", help="Put copies of the photos there, the words outlined.")
 ]
 Sheet = Annotated[
     Path | None, Option(metavar="FILE.html", help="Write one page that shows all hits, to open in a browser.")
 ]
+Opens = Annotated[bool, Option("--open", help="Open that page, or a passing one, in a browser.")]
 
 
 def search(
@@ -98,12 +101,15 @@ def search(
     index: IndexPath = None,
     model: Model = None,
     explain: Explain = False,
+    boxes: Boxes = False,
     preview: Preview = False,
     as_json: Json = False,
     paths: Paths = False,
-    nul: Nul = False,
+    null: Null = False,
     save: Save = None,
     sheet: Sheet = None,
+    opens: Opens = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Find photos by the words in them, the best match first.
 
@@ -123,7 +129,9 @@ def search(
     """
     began = time.perf_counter()
     asked = _parse(join_words(query) if query else None, queries, like, as_json)
-    only_paths = paths or nul
+    only_paths = paths or null
+    if only_paths and as_json:
+        raise UsageError("-l and -0 print paths alone, --json prints all there is: give one of them")
     options = _Options(
         top, "photo" if only_paths else group, min_score, exact, fuzzy, path, since, until, explain
     )
@@ -133,11 +141,11 @@ def search(
     with ExitStack() as stack:
         photos = _open(index or (), model, stack)
         scope = Scope(index or (), model, path or (), since, until)
-        pictures = Wanted(save, sheet)
+        pictures = Wanted(save, sheet, opens)
         pictures.check(gallery.photos for gallery in photos.galleries)
         limits = options.limits(photos) if explain else None
         style = output.Style(
-            as_json, only_paths, b"\0" if nul else b"\n", limits, queries is not None, preview
+            as_json, only_paths, b"\0" if null else b"\n", limits, queries is not None, preview, boxes
         )
         # Hits on a terminal scroll by themselves.
         hidden = len(asked) < 2 or sys.stdout.isatty()
@@ -148,8 +156,11 @@ def search(
     if not (style.paths or style.json):
         took = f"{1000 * (time.perf_counter() - began):.0f} ms"
         output.note(f"{_summary(found, style, options.top)} · {took}")
-    if pictures.make(hits):
+    _note_deleted(hits)
+    if pictures.make(hits, datetime.now()):
         raise typer.Exit(ImageError.exit_code)
+    if code := _code_of_damage(photos):
+        raise typer.Exit(code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +214,12 @@ class _Options:
 def _open(index: Sequence[Path], model: str | None, stack: ExitStack) -> Photos:
     """Open the galleries that are named, else the nearest, else every registered one; say which on stderr."""
     from stsearch.api.photos import open as open_photos
+    from stsearch.gallery import pending
 
     photos = stack.enter_context(open_photos(*index, model=model, notify=output.note))
+    for gallery in photos.galleries:
+        if remark := pending.remark(gallery):
+            output.note(remark)
     if not index:
         output.note("Searching " + ", ".join(output.shown_path(each.photos) for each in photos.galleries))
     return photos
@@ -236,8 +251,22 @@ def _answer(
             _say_why_none(photos, query, found, options, scope, style)
         answers.append(found)
     if not any(found.hits for found in answers):
-        raise typer.Exit(NO_MATCH)
+        raise typer.Exit(_code_of_damage(photos) or NO_MATCH)
     return answers
+
+
+def _code_of_damage(photos: Photos) -> int:
+    """Return the exit code for galleries that were passed over because they are damaged, 0 without any."""
+    return max(
+        (error.exit_code for error in photos.passed_over if isinstance(error, GalleryDamagedError)), default=0
+    )
+
+
+def _note_deleted(hits: Sequence[Hit]) -> None:
+    deleted = {hit.path for hit in hits if output.is_deleted(hit)}
+    if deleted:
+        these = "1 photo is" if len(deleted) == 1 else f"{len(deleted)} photos are"
+        output.note(f"{these} no longer there; what was deleted leaves at the next stsearch index.")
 
 
 def _say_why_none(

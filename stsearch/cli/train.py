@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from stsearch.cli import output
+from stsearch.cli import completion, output
 from stsearch.cli.progress import Step, progress_display
 
 if TYPE_CHECKING:
@@ -33,9 +33,14 @@ ClipSources = Annotated[
 
 def train(
     out: Annotated[Path, Option(help="Folder for checkpoints and log.jsonl.")],
-    preset: Annotated[str, Option(help="Size of the network: tiny or cr50.")] = "tiny",
+    preset: Annotated[
+        str, Option(help="Size of the network: tiny or cr50.", autocompletion=completion.presets)
+    ] = "tiny",
     config: Annotated[Path | None, Option(help="TOML file laid over the preset.")] = None,
-    stage: Annotated[str, Option(help="Stage: contrast, words, scenes, spell, read, or all.")] = "all",
+    stage: Annotated[
+        str,
+        Option(help="Stage: contrast, words, scenes, spell, read, or all.", autocompletion=completion.stages),
+    ] = "all",
     init: Annotated[Folder, Option(help="Start from the weights in this folder.")] = None,
     clip: ClipSources = None,
     resume: Annotated[bool, Option("--resume", help="Go on from the last checkpoint in --out.")] = False,

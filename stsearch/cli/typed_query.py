@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperOption
+
+from stsearch.cli.program import Command
 
 _MINUS = "\N{MINUS SIGN}"  # stands in for the hyphen, which would begin an option
 
 
-class SearchCommand(TyperCommand):
+class SearchCommand(Command):
     """A command with arguments that may begin with a minus, as in ``stsearch search coffee -starbucks``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Any: typer keeps the type private

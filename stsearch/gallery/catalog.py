@@ -8,16 +8,17 @@ but never another one.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.errors import GalleryDamagedError
+from stsearch.gallery.adding import add_record
 from stsearch.gallery.database import Database, Row
+from stsearch.gallery.manifest import Manifest
 from stsearch.gallery.records import (
     Counts,
     DatedPhoto,
@@ -28,12 +29,18 @@ from stsearch.gallery.records import (
     PhotoFile,
     Record,
     Spotted,
-    array_faults,
+    is_inside,
+    read_moment,
+    read_outline,
+    read_vectors,
     row_checksum,
+    row_faults,
+    unpack_posteriors,
 )
+from stsearch.gallery.rereads import Reason, Rereads
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
-from stsearch.text.charset import normalize
-from stsearch.types import Polygon
+from stsearch.gallery.state import GalleryState
+from stsearch.types import Polygon, TextInstance
 
 __all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
 
@@ -43,6 +50,8 @@ class Catalog:
 
     Attributes:
         format: the number of migrations it has run.
+        rereads: the contents that are to be read again.
+        state: what is true of the whole gallery.
 
     Raises:
         GalleryDamagedError: it is no catalog, is damaged, or is of a newer format (also from every method).
@@ -50,9 +59,11 @@ class Catalog:
         WriteError: the disk is full or the file may not be written to (also from every method).
     """
 
-    def __init__(self, path: Path, create: bool = False) -> None:
-        self._database = Database(path, MIGRATIONS, COLUMNS, create)
+    def __init__(self, path: Path, create: bool = False, reads_only: bool = False) -> None:
+        self._database = Database(path, MIGRATIONS, COLUMNS, create, reads_only)
         self.format = len(MIGRATIONS)
+        self.rereads = Rereads(self._database)
+        self.state = GalleryState(self._database)
 
     def close(self) -> None:
         """Close the file."""
@@ -62,7 +73,7 @@ class Catalog:
         """Add one batch in one transaction; a record replaces the previous one of its path."""
         with self._database.transaction():
             for record in records:
-                self._add_one(record)
+                add_record(self._database, self.rereads, record)
 
     def record_at(self, path: str) -> Linked | Failed | None:
         """Return the record of the file at ``path``, None when it was never indexed."""
@@ -79,7 +90,7 @@ class Catalog:
 
     def paths(self) -> list[str]:
         """Return the path of every file, readable or not."""
-        return [os.fsdecode(path) for path, *_ in sorted(self._database.all("images"))]
+        return [self._path(path) for path, *_ in sorted(self._database.all("images"))]
 
     def holds(self, sha256: str) -> bool:
         """Return whether a content with this checksum has been read."""
@@ -91,27 +102,36 @@ class Catalog:
 
     def dated_photos(self) -> list[DatedPhoto]:
         """Return every photograph that was read, by path."""
-        with self._database.snapshot():
-            taken = {row[0]: row[4] for row in self._database.all("contents")}
-            rows = sorted(row for row in self._database.all("images") if row[4] is not None)
+        contents, images = self._database.consistently(
+            lambda: (self._database.all("contents"), self._database.all("images"))
+        )
+        taken = {row[0]: row[4] and self._database.checked(read_moment, row[4]) for row in contents}
         return [
-            DatedPhoto(PhotoFile(os.fsdecode(path), *stat), content, taken.get(content))
-            for path, *stat, _, content, _ in rows
+            DatedPhoto(PhotoFile(self._path(path), *stat), content, taken.get(content))
+            for path, *stat, _, content, _ in sorted(images)
+            if content is not None
         ]
 
-    def remove(self, paths: Iterable[str]) -> None:
-        """Forget the files at ``paths``, and every content that no file has any more with its instances."""
+    def remove(self, paths: Iterable[str], forget: bool = False) -> None:
+        """Remove the files at ``paths``, and every content that no file has any more with its instances.
+
+        Args:
+            paths: as ``paths`` returned them.
+            forget: remember that no byte of them may stay, until ``state.end_forgetting``.
+        """
         with self._database.transaction():
             encoded = ((os.fsencode(path),) for path in paths)
             self._database.execute_all("DELETE FROM images WHERE path = ?", encoded)
             self._database.execute(
                 "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM images WHERE content_id = contents.id)"
             )
+            if forget:
+                self.state.begin_forgetting()
 
     def failures(self) -> list[Failed]:
         """Return the files that could not be read, by path."""
         rows = sorted(row for row in self._database.all("images") if row[3] == "failed")
-        return [Failed(PhotoFile(os.fsdecode(path), *stat), reason) for path, *stat, _, _, reason in rows]
+        return [Failed(PhotoFile(self._path(path), *stat), reason) for path, *stat, _, _, reason in rows]
 
     def counts(self) -> Counts:
         """Return the numbers of photographs, failed files and instances."""
@@ -125,37 +145,36 @@ class Catalog:
         """Return the number of instances, without reading them."""
         return self._database.total("instances")[0]
 
-    def version(self) -> int:
-        """Return a number that changes when another process has written to the catalog."""
-        [[number]] = self._database.rows("PRAGMA data_version")
-        return int(number)
+    def version(self) -> object:
+        """Return what changes when another process has written to the catalog."""
+        return self._database.version()
 
     def paths_of(self, contents: Iterable[int]) -> dict[int, list[str]]:
         """Return the paths of each of ``contents``; a content that is gone has no entry."""
         wanted = list(contents)
-        with self._database.snapshot():
+
+        def read() -> dict[int, list[str]]:
             files: dict[int, int] = dict(
                 self._database.rows_among("SELECT id, files FROM contents WHERE id IN ({})", wanted)
             )
-            rows = sorted(self._database.among("images", "content_id", wanted))
-        paths: dict[int, list[str]] = {content: [] for content in files}
-        for path, *_, content, _ in rows:
-            paths.setdefault(content, []).append(os.fsdecode(path))
-        for content, names in paths.items():
-            if len(names) != files.get(content):
-                raise self._database.damaged(
-                    f"content {content} has {len(names)} files, not {files.get(content)}"
-                )
-        return paths
+            paths: dict[int, list[str]] = {content: [] for content in files}
+            for path, *_, content, _ in sorted(self._database.among("images", "content_id", wanted)):
+                paths.setdefault(content, []).append(self._path(path))
+            for content, names in paths.items():
+                if len(names) != files.get(content):
+                    raise self.damaged(f"content {content} has {len(names)} files, not {files.get(content)}")
+            return paths
+
+        return self._database.consistently(read)
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
         """Return the details of each of the instances ``ids``; a removed one has no entry."""
         return {
             row[0]: Detail(
-                self._polygon(row[2]),
+                self._database.checked(read_outline, row[2]),
                 row[3],
                 tuple(byte / 255 for byte in row[8]),
-                self._unpack(row[9]),
+                self._database.checked(unpack_posteriors, row[9]),
             )
             for row in self._database.among("instances", "id", ids)
         }
@@ -164,16 +183,41 @@ class Catalog:
         """Return outline and transcript of all instances of each of ``contents``, most confident first."""
         found: dict[int, list[tuple[Polygon, str]]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):  # as they were added
-            found.setdefault(row[1], []).append((self._polygon(row[2]), row[4]))
+            found.setdefault(row[1], []).append((self._database.checked(read_outline, row[2]), row[4]))
+        return found
+
+    def text_instances_of(self, contents: Iterable[int]) -> dict[int, list[TextInstance]]:
+        """Return all instances of each of ``contents`` without their CTC posteriors, as they were added.
+
+        A content without instances has no entry.
+        """
+        found: dict[int, list[TextInstance]] = {}
+        for row in sorted(self._database.among("instances", "content_id", contents)):
+            _, content, polygon, score, transcript, _, confidence, vector, characters, _ = row
+            [embedding] = self._database.checked(partial(read_vectors, dim=len(vector) // 2), [vector])
+            shares = tuple(byte / 255 for byte in characters)
+            found.setdefault(content, []).append(
+                TextInstance(
+                    self._database.checked(read_outline, polygon),
+                    score,
+                    transcript,
+                    confidence,
+                    embedding,
+                    shares,
+                )
+            )
         return found
 
     def instance_ids(self, after: int = 0) -> NDArray[np.int64]:
         """Return the ids of all instances above ``after``, ascending."""
-        with self._database.snapshot():
+
+        def read() -> NDArray[np.int64]:
             ids = self._ids("SELECT id FROM instances WHERE id > {} ORDER BY id", [after])
             if after == 0 and len(ids) != self.words():
-                raise self._database.damaged(f"it has {len(ids)} instances, not {self.words()}")
-        return ids
+                raise self.damaged(f"it has {len(ids)} instances, not {self.words()}")
+            return ids
+
+        return self._database.consistently(read)
 
     def ids_reading(self, words: Iterable[str]) -> NDArray[np.int64]:
         """Return the ids of the instances whose folded transcript is one of ``words``."""
@@ -199,45 +243,70 @@ class Catalog:
     def instances(self, dim: int, ids: Iterable[int] | None = None) -> InstanceTable:
         """Return the instances ``ids``, or all; ids that are gone are left out.
 
+        Embeddings of other weights, whose photographs wait for being read again, are zeros.
+
         Args:
             dim: length of an embedding.
             ids: which instances.
         """
-        rows = (
-            self._database.all("instances") if ids is None else self._database.among("instances", "id", ids)
-        )
+
+        def read() -> tuple[list[Row], set[int]]:
+            database = self._database
+            rows = database.all("instances") if ids is None else database.among("instances", "id", ids)
+            return rows, self.rereads.contents("weights")
+
+        rows, foreign = self._database.consistently(read)
         rows = sorted((row[0], row[1], row[4], row[6], row[7]) for row in rows)
         instances, contents, transcripts, confidences, vectors = (
             zip(*rows, strict=True) if rows else ((),) * 5
         )
-        stored = self._array(b"".join(vectors), np.float16, (len(rows), dim)).astype(np.float32)
-        lengths = np.linalg.norm(stored, axis=1, keepdims=True)  # rounding to float16 changed them a little
+        comparable = None
+        if foreign:
+            comparable = np.array([content not in foreign for content in contents], bool)
+            ours = zip(vectors, comparable, strict=True)
+            vectors = tuple(vector if is_ours else bytes(2 * dim) for vector, is_ours in ours)
         return InstanceTable(
             np.asarray(instances, np.int64),
             np.asarray(contents, np.int64),
             tuple(transcripts),
             np.asarray(confidences, np.float32),
-            stored / np.maximum(lengths, 1e-6),
+            self._database.checked(partial(read_vectors, dim=dim), vectors),
+            comparable,
         )
 
-    def manifest_copy(self) -> str | None:
-        """Return the text that ``set_manifest_copy`` stored last, None when there is none."""
+    def manifest_copy(self) -> Manifest | None:
+        """Return the part of the manifest that was stored last, None when there is none."""
         for body, checksum in self._database.rows("SELECT body, checksum FROM manifest_copy"):
             if row_checksum(body) != checksum:
                 raise self._database.damaged("its copy of the manifest does not match its checksum")
-            return str(body)
+            return self._database.checked(Manifest.from_copy, str(body))
         return None
 
-    def set_manifest_copy(self, body: str) -> None:
-        """Store the part of the manifest that it can be remade from."""
-        if body != self.manifest_copy():
-            with self._database.transaction():
-                self._database.execute("DELETE FROM manifest_copy")
-                self._database.execute("INSERT INTO manifest_copy VALUES (?, ?)", (body, row_checksum(body)))
+    def set_manifest_copy(self, manifest: Manifest) -> None:
+        """Store the part of ``manifest`` that it can be remade from, and remember what it replaces."""
+        with self._database.transaction():
+            self._replace_manifest_copy(manifest)
+
+    def begin_reread(self, manifest: Manifest, reason: Reason) -> None:
+        """Let every content wait for being read again, by the weights of ``manifest``."""
+        with self._database.transaction():
+            self.rereads.add_all(reason)
+            self._replace_manifest_copy(manifest)
+
+    def _replace_manifest_copy(self, manifest: Manifest) -> None:
+        before, body = self.manifest_copy(), manifest.copy_for_catalog()
+        if before is not None and not before.is_of(manifest):
+            self.state.set_former_manifest(before)
+        self._database.execute("DELETE FROM manifest_copy")
+        self._database.execute("INSERT INTO manifest_copy VALUES (?, ?)", (body, row_checksum(body)))
 
     def wipe(self) -> None:
         """Rewrite the file, so that no byte of a removed record is left in it."""
         self._database.execute("VACUUM")
+
+    def reindex(self) -> None:
+        """Remake everything that is looked up by from the tables themselves."""
+        self._database.execute("REINDEX")
 
     def damaged(self, what: str) -> GalleryDamagedError:
         """Return the error that names the file, the damage, and the remedy."""
@@ -251,47 +320,25 @@ class Catalog:
         """
         try:
             with self._database.snapshot():
-                yield from self._database.file_faults()
+                yield from self._database.faults()
                 for table in COLUMNS:
+                    foreign = self.rereads.contents("weights") if table == "instances" else set()
                     for row in self._database.examined(table):
-                        yield from [row] if isinstance(row, str) else self._array_faults(table, row, dim)
+                        if isinstance(row, str):
+                            yield row
+                        else:
+                            is_foreign = table == "instances" and row[1] in foreign
+                            yield from row_faults(table, row, None if is_foreign else dim)
                 for (content,) in self._database.rows(
                     "SELECT id FROM contents WHERE files !="
                     " (SELECT count(*) FROM images WHERE content_id = contents.id)"
                 ):
                     yield f"content {content} has a wrong number of files"
                 self.manifest_copy()
+                self.state.folder()
+                self.state.former_manifest()
         except GalleryDamagedError as error:
             yield str(error)
-
-    def _array_faults(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
-        if table == "instances":
-            number, _, polygon, _, transcript, _, _, vector, characters, posteriors = row
-            for fault in array_faults(polygon, transcript, vector, characters, posteriors, dim):
-                yield f"instance {number}: {fault}"
-
-    def _add_one(self, record: Record) -> None:
-        content = reason = None
-        match record:
-            case Failed():
-                reason = record.reason
-            case Linked():
-                content = self._content_id(record.sha256)
-            case Spotted():  # a copy of it may have come first
-                content = self._content_id(record.sha256) or self._add_content(record)
-        file, status = record.file, "ok" if reason is None else "failed"
-        row = (os.fsencode(file.path), file.size, file.mtime_ns, status, content, reason)
-        self._database.execute(
-            f"INSERT INTO images ({COLUMNS['images']}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (path) DO UPDATE SET"
-            " size = excluded.size, mtime_ns = excluded.mtime_ns, status = excluded.status,"
-            " content_id = excluded.content_id, reason = excluded.reason, checksum = excluded.checksum",
-            (*row, row_checksum(*row)),
-        )
-
-    def _content_id(self, sha256: str) -> int | None:
-        ids = self._ids("SELECT id FROM contents WHERE sha256 IN ({})", [sha256])
-        return int(ids[0]) if len(ids) else None
 
     def _ids(self, statement: str, values: Iterable[object]) -> NDArray[np.int64]:
         ids = [number for (number,) in self._database.rows_among(statement, values)]
@@ -299,42 +346,9 @@ class Catalog:
             raise self._database.damaged("an id is not a number")
         return np.asarray(ids, np.int64)
 
-    def _add_content(self, photo: Spotted) -> int:
-        content, first = self._database.next_id("contents"), self._database.next_id("instances")
-        self._database.insert("contents", [(content, photo.sha256, photo.height, photo.width, photo.taken)])
-        self._database.insert(
-            "instances",
-            [
-                (
-                    number,
-                    content,
-                    instance.polygon.astype(np.float32).tobytes(),
-                    float(instance.score) + 0.0,  # SQLite keeps no sign of zero
-                    instance.transcript,
-                    normalize(instance.transcript),
-                    float(instance.confidence) + 0.0,
-                    instance.embedding.astype(np.float16).tobytes(),
-                    bytes(round(255 * confidence) for confidence in instance.characters),
-                    zlib.compress(instance.ctc_posteriors) if instance.ctc_posteriors else b"",
-                )
-                for number, instance in enumerate(photo.instances, start=first)
-            ],
-        )
-        return content
-
-    def _unpack(self, posteriors: bytes) -> bytes:
-        try:
-            return zlib.decompress(posteriors) if posteriors else b""
-        except zlib.error as error:
-            raise self._database.damaged("stored CTC posteriors cannot be unpacked") from error
-
-    def _polygon(self, blob: bytes) -> Polygon:
-        return self._array(blob, np.float32, (-1, 2)).astype(np.float32)
-
-    def _array(
-        self, blob: bytes, kind: type[np.floating[Any]], shape: tuple[int, int]
-    ) -> NDArray[np.floating[Any]]:
-        try:
-            return np.frombuffer(blob, kind).reshape(shape)
-        except ValueError as error:
-            raise self._database.damaged("a stored array has another length") from error
+    def _path(self, stored: bytes) -> str:
+        """Return the path of a file, which lies in the folder of photographs and nowhere else."""
+        path = os.fsdecode(stored)
+        if not is_inside(path):
+            raise self.damaged(f"the path {path!r} leads out of the folder of photographs")
+        return path

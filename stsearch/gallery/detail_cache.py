@@ -16,7 +16,7 @@ class DetailCache:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._details: dict[int, Detail] = {}  # by instance id
-        self._version = -1  # of the catalog they were read from
+        self._version: object = None  # of the catalog they were read from
 
     def of(self, ids: Iterable[int]) -> dict[int, Detail]:
         """Return the details of each of the instances ``ids``; one that is missing has no entry."""

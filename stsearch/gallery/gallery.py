@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,24 +13,17 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.errors import (
-    GalleryDamagedError,
-    GalleryNotFoundError,
-    NewerFormatError,
-    UsageError,
-    WeightsError,
-)
-from stsearch.gallery import registry, vector_file
+from stsearch.gallery import registry, takeover, vector_file
 from stsearch.gallery.atomic_files import Lock, make_private_folder
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.detail_cache import DetailCache
 from stsearch.gallery.manifest import FILE_NAME, Manifest, StoreRecord
+from stsearch.gallery.opening import open_to_read, open_to_write
+from stsearch.gallery.paths import files_below
 from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Record
 from stsearch.gallery.vector_store import (
-    FlatStore,
     HnswStore,
     MissingHnswlibError,
-    VectorStore,
 )
 from stsearch.types import ModelInfo, Polygon
 
@@ -37,32 +31,15 @@ EXACT_LIMIT = 50_000
 """Up to so many words every one is compared with the query, which takes 0.1 s on one core; the vector file,
 written from the first word on, is searched beyond."""
 
+QUICK_LIMIT = 2_000
+"""Forgetting makes the graph of so many words anew, in less than a second; in a larger one, which would take
+up to a minute, it overwrites the vectors."""
+
 Notify = Callable[[str], None]
-
-
-def _read_manifest(folder: Path, restore: bool) -> Manifest | None:
-    """Return the manifest in ``folder``; None when it is lost or damaged, and is to be remade."""
-    try:
-        return Manifest.read(folder)
-    except NewerFormatError:
-        raise
-    except (GalleryDamagedError, GalleryNotFoundError):
-        if restore and (folder / registry.CATALOG_NAME).is_file():
-            return None
-        raise
 
 
 def _ignore(_message: str) -> None:
     """Ignore a message."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _OpenStore:
-    """A vector store to search, its highest instance id, and the number of its instances."""
-
-    vectors: VectorStore
-    last_id: int
-    count: int
 
 
 class Gallery:
@@ -81,8 +58,8 @@ class Gallery:
         self._lock: Lock | None = None
         self._all_instances: InstanceTable | None = None
         self._details = DetailCache(catalog)
-        self._store: _OpenStore | None = None
-        self._version_read = -1  # version of the catalog when instances were read last
+        self._store: vector_file.OpenStore | None = None
+        self._version_read: object = None  # version of the catalog when instances were read last
 
     @classmethod
     def open(cls, path: Path | str, notify: Notify = _ignore) -> Self:
@@ -99,12 +76,18 @@ class Gallery:
         given = Path(path).resolve()
         inside = given / registry.FOLDER_NAME
         folder = inside if registry.is_gallery(inside) else given
-        manifest = Manifest.read(folder)  # first: an old catalog would be migrated beside a newer manifest
-        return cls(folder, manifest, Catalog(folder / registry.CATALOG_NAME), notify)
+        manifest, catalog = open_to_read(folder)
+        return cls(folder, manifest, catalog, notify)
 
     @classmethod
     def create(
-        cls, folder: Path | str, photos: Path | str, model: ModelInfo, notify: Notify = _ignore
+        cls,
+        folder: Path | str,
+        photos: Path | str,
+        model: ModelInfo,
+        notify: Notify = _ignore,
+        reread: bool = False,
+        moved: bool = False,
     ) -> Self:
         """Open the gallery in ``folder`` for writing; make it when there is none.
 
@@ -113,6 +96,8 @@ class Gallery:
             photos: the folder of the photographs.
             model: the weights that will read them.
             notify: takes a sentence when something is slower, or missing, that need not be.
+            reread: let every photograph wait for being read again, by ``model`` whatever read it before.
+            moved: the photographs that it holds lie in ``photos`` now.
 
         Raises:
             GalleryLockedError: another process is writing to it.
@@ -127,8 +112,12 @@ class Gallery:
         new = Manifest(".." if folder.parent == photos else os.fspath(photos), kept)
         gallery = cls._open_locked(folder, None if (folder / FILE_NAME).exists() else new, notify)
         try:
+            if reread:
+                gallery._change(takeover.begin_reread(gallery.catalog, gallery.manifest, kept))
             gallery.check_model(model)
-            gallery._check_photos(photos)
+            if moved and photos != gallery.photos:
+                gallery._change(takeover.move(gallery.catalog, gallery.manifest, new.photos))
+            takeover.check_photos(folder, gallery.manifest, photos)
         except BaseException:
             gallery.close()
             raise
@@ -153,24 +142,7 @@ class Gallery:
     @classmethod
     def _open_locked(cls, folder: Path, new: Manifest | None, notify: Notify, restore: bool = False) -> Self:
         """Open the gallery in ``folder``; a lost manifest is made from the catalog, or is ``new``."""
-        lock = Lock(folder / "lock")
-        try:
-            manifest = None if new else _read_manifest(folder, restore)
-            catalog = Catalog(folder / registry.CATALOG_NAME, create=new is not None)
-            try:
-                if manifest is None:
-                    copy = catalog.manifest_copy()
-                    manifest = Manifest.from_copy(copy) if copy else new
-                    if manifest is None:
-                        raise catalog.damaged("the manifest is lost, and the catalog has no copy of it")
-                    manifest.write(folder)
-                catalog.set_manifest_copy(manifest.copy_for_catalog())
-            except BaseException:
-                catalog.close()
-                raise
-        except BaseException:
-            lock.release()
-            raise
+        manifest, catalog, lock = open_to_write(folder, new, restore)
         gallery = cls(folder, manifest, catalog, notify)
         gallery._lock = lock
         return gallery
@@ -214,17 +186,8 @@ class Gallery:
         return self._manifest.model
 
     def check_model(self, model: ModelInfo) -> None:
-        """Refuse weights other than those that filled the gallery, because their embeddings do not compare.
-
-        Raises:
-            WeightsError: they are others; the message names the two ways out.
-        """
-        if model.sha256 != self.model.sha256:
-            made, given = (f"{each.name} (sha256 {each.sha256[:12]})" for each in (self.model, model))
-            raise WeightsError(
-                f"{self.folder} was made with the weights {made}, these are {given}:"
-                " give those with --model, or index again into another gallery with --index"
-            )
+        """Raise a ``WeightsError`` unless ``model`` filled the gallery: other embeddings do not compare."""
+        takeover.check_model(self.folder, self._manifest, model)
 
     def add(self, batch: Iterable[Record]) -> None:
         """Add records of files, in one transaction."""
@@ -240,16 +203,22 @@ class Gallery:
     def forget(self, paths: Iterable[Path]) -> int:
         """Remove files and folders, leave no trace of them in the files of the gallery, and return how many.
 
+        What is interrupted is completed by the same call, or by the next ``finish``.
+
         Raises:
             UsageError: one of ``paths`` is not in the gallery; then nothing is forgotten.
         """
         known = self.catalog.paths()
-        chosen = {name for path in paths for name in self._files_below(path, known)}
-        self._set_store(None)  # first: a kill in between must not leave their vectors
-        vector_file.remove_others(self.folder, None)
-        self.remove(chosen)
-        self.catalog.wipe()
-        self.finish(anew=True)
+        chosen = {name for path in paths for name in self.files_below(path, known)}
+        saved: HnswStore | None = None
+        if self.catalog.words() > QUICK_LIMIT:
+            with suppress(MissingHnswlibError):
+                saved = self._load_store()
+        self._drop_store()  # first: a kill in between must not leave their vectors
+        self.catalog.remove(chosen, forget=True)
+        self._all_instances = None
+        self._details.clear()
+        self._finish(lambda: saved)
         return len(chosen)
 
     def finish(self, anew: bool = False) -> None:
@@ -259,17 +228,46 @@ class Gallery:
         is undamaged, it stays as it is.
 
         Args:
-            anew: make the file from the catalog alone, not from the saved one, in any case.
+            anew: make the file, and the indexes of the catalog, from the tables of the catalog alone.
         """
+        if anew:
+            self.catalog.reindex()
+            self._finish(lambda: None, anew=True)
+        else:
+            self._finish(self._load_store)
+
+    def _finish(self, load: Callable[[], HnswStore | None], anew: bool = False) -> None:
+        if is_forgetting := self.catalog.state.is_forgetting:
+            self.catalog.wipe()
         ids = self.catalog.instance_ids()
+        if self.catalog.rereads.contents("weights"):
+            ids = ids[:0]  # vectors of two weights do not compare: no file before all are of one
         if anew or not self._is_saved(ids):
-            self._set_store(self._save_store(ids, anew))
+            store = self._save_store(ids, load)
+            self._set_store(store)
+            self.catalog.state.set_vector_tags([store.tag] if store else [])
         vector_file.remove_others(self.folder, self._manifest.store)
+        if is_forgetting:
+            self.catalog.state.end_forgetting()
 
     def _set_store(self, store: StoreRecord | None) -> None:
         generation = self._manifest.generation + 1
         self._manifest = replace(self._manifest, generation=generation, store=store)
         self._manifest.write(self.folder)
+
+    def _drop_store(self) -> None:
+        self._set_store(None)
+        vector_file.remove_others(self.folder, None)
+
+    def _change(self, manifest: Manifest) -> None:
+        """Replace the manifest by one that the catalog has the copy of, with the same vector file or none."""
+        if manifest == self._manifest:
+            return
+        self._manifest = manifest
+        if manifest.store is None:
+            self._drop_store()
+        else:
+            manifest.write(self.folder)
 
     def instances(self) -> InstanceTable:
         """Return all text instances; read once and kept."""
@@ -291,9 +289,12 @@ class Gallery:
         """
         if self._all_instances is not None or self.catalog.words() <= EXACT_LIMIT:
             return self.instances()
+        if self.catalog.rereads.contents("weights"):  # similar only in their transcripts
+            return self.instances()
         self._version_read = self.catalog.version()
         if self._store is None:
-            self._store = self._open_store()
+            self._store = vector_file.open_store(self.folder, self._manifest, self.catalog, self._notify)
+            self._expect(self._store.missing == 0, "instances are missing")
         near = [neighbours.ids for neighbours in self._store.vectors.search(queries, k)]
         newer = self.catalog.instance_ids(after=self._store.last_id)
         ids = sorted({*newer, *self.catalog.ids_reading(words), *more}.union(*near))
@@ -327,73 +328,45 @@ class Gallery:
         """Return outline and transcript of all instances in each of ``contents``, most confident first."""
         return self.catalog.readings_of(contents)
 
+    def files_below(self, path: Path, known: Iterable[str]) -> list[str]:
+        """Return those of ``known`` that ``path`` is, or that lie in it; UsageError where none do."""
+        # they may be gone already, forgotten by the call that this one completes
+        return files_below(path, self.photos, known, may_be_gone=self.catalog.state.is_forgetting)
+
     def _expect(self, is_so: bool, otherwise: str) -> None:
         """Raise the error of a damaged catalog unless ``is_so``, or another process has written meanwhile."""
         if not is_so and self.catalog.version() == self._version_read:
             raise self.catalog.damaged(otherwise)
 
-    def _files_below(self, path: Path, known: Iterable[str]) -> list[str]:
-        """Return the files among ``known`` that ``path`` names: itself, or all in a folder."""
-        place, root = path.resolve(), self.photos
-        if place.is_relative_to(root):
-            name = os.fspath(place.relative_to(root))
-            chosen = [each for each in known if name in (".", each) or each.startswith(f"{name}/")]
-            if chosen:
-                return chosen
-        raise UsageError(f"{path} is not in the gallery {self.folder}")
-
-    def _check_photos(self, photos: Path) -> None:
-        if photos != self.photos:
-            raise UsageError(
-                f"{self.folder} holds the photographs of {self.photos}, not of {photos}:"
-                " name another gallery with --index, or delete this one"
-            )
-
     def _is_saved(self, ids: NDArray[np.int64]) -> bool:
         """Return whether the vector file holds the instances ``ids``, and nothing is wrong with it."""
         if not vector_file.is_complete(self._manifest.store, ids):
             return False
-        return self._manifest.store is None or vector_file.fault(self.folder, self._manifest) is None
+        return self._manifest.store is None or self._fault() is None
 
-    def _save_store(self, ids: NDArray[np.int64], anew: bool) -> StoreRecord | None:
+    def _fault(self) -> str | None:
+        return vector_file.fault(self.folder, self._manifest, self.catalog)
+
+    def _save_store(self, ids: NDArray[np.int64], load: Callable[[], HnswStore | None]) -> StoreRecord | None:
         if len(ids) == 0:
             return None
         try:
-            saved = None if anew or self._manifest.store is None else self._load_store("it is made anew")
-            return vector_file.write(self.folder, self._manifest, self.catalog, ids, saved)
+            return vector_file.write(self.folder, self._manifest, self.catalog, ids, load())
         except MissingHnswlibError as error:
             self._notify(f"no vector file is written, and searching {EXACT_LIMIT:,} words is slow: {error}")
             return None
 
-    def _load_store(self, otherwise: str) -> HnswStore | None:
-        """Return the saved store; where it cannot be used, notify of that and return None.
-
-        Args:
-            otherwise: the rest of the notice: the consequence.
+    def _load_store(self) -> HnswStore | None:
+        """Return the saved store to add to, None where there is none, or where it has to be made anew.
 
         Raises:
             MissingHnswlibError: hnswlib is not installed.
         """
-        try:
-            return vector_file.load(self.folder, self._manifest)
-        except ValueError as error:
-            record = self._manifest.store
-            path = self.folder / record.file if record else self.folder
-            self._notify(f"{path} cannot be used ({error}); {otherwise}")
+        record = self._manifest.store
+        if record is None:
             return None
-
-    def _open_store(self) -> _OpenStore:
-        """Return a store to search: the saved one, else all vectors in memory."""
-        record, store = self._manifest.store, None
-        if record is not None:
-            instead = "every word is compared instead, which is slower; "
-            try:
-                store = self._load_store(f"{instead}remake it with: stsearch rebuild --index {self.folder}")
-            except MissingHnswlibError as error:
-                self._notify(f"{instead}{error}")
-        if store is not None and record is not None:
-            return _OpenStore(store, record.last_id, record.count)
-        ids = self.catalog.instance_ids()
-        flat = vector_file.fill(FlatStore(self.model.dim), self.catalog, ids, self.model.dim)
-        self._expect(len(flat.ids()) == len(ids), "instances are missing")
-        return _OpenStore(flat, int(ids[-1]) if len(ids) else 0, len(ids))
+        try:
+            return vector_file.load(self.folder, self._manifest, self.catalog)
+        except ValueError as error:
+            self._notify(f"{self.folder / record.file} cannot be used ({error}); it is made anew")
+            return None

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, NewerFormatError
+from stsearch.errors import (
+    GalleryDamagedError,
+    GalleryNotFoundError,
+    GalleryUnreadableError,
+    NewerFormatError,
+)
 from stsearch.gallery.atomic_files import replacing
 from stsearch.types import ModelInfo
 
 FILE_NAME = "manifest.json"
 FORMAT = 1
+_MAX_BYTES = 1 << 20  # it has two thousand
+_VECTOR_FILE = re.compile(r"vectors-\d+\.hnsw")  # inside the folder of the gallery, and nowhere else
 SPACE = "ip"  # the metric of every store: the inner product, which is the cosine of unit vectors
 
 
@@ -30,6 +39,7 @@ class StoreRecord:
         model: sha256 of the weights its vectors come from.
         generation: of the manifest it was saved for.
         space: the metric it was built for.
+        tag: one of ``GalleryState.vector_tags`` of the catalog it was made from.
     """
 
     file: str
@@ -40,6 +50,7 @@ class StoreRecord:
     model: str
     generation: int
     space: str = SPACE
+    tag: str = ""
 
     def misfit(self, manifest: Manifest) -> str | None:
         """Return a sentence that says why the file is not of this gallery, None when it is."""
@@ -64,7 +75,7 @@ class Manifest:
         model: the weights that filled the gallery.
         generation: how many times the vector file was written or removed.
         store: the vector file; None without words or without hnswlib.
-        engine: precision and library that found the newest words; empty: not known.
+        engine: device, precision and library that found the newest words; empty: not known.
     """
 
     photos: str
@@ -79,9 +90,20 @@ class Manifest:
 
     @classmethod
     def from_copy(cls, copy: str) -> Manifest:
-        """Return the manifest that ``copy`` was taken from, without its vector file."""
-        body = json.loads(copy)
-        return cls(body["photos"], ModelInfo(**body["model"]))
+        """Return the manifest that ``copy`` was taken from, without its vector file.
+
+        Raises:
+            ValueError: it is no copy of a manifest.
+        """
+        try:
+            body = json.loads(copy)
+            return cls(body["photos"], ModelInfo(**body["model"]))
+        except (KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"the copy of the manifest is none: {error}") from error
+
+    def is_of(self, other: Manifest) -> bool:
+        """Return whether both are of the same photographs and weights."""
+        return (self.photos, self.model) == (other.photos, other.model)
 
     def write(self, folder: Path) -> None:
         """Put the manifest into ``folder``, replacing the previous one whole.
@@ -106,11 +128,12 @@ class Manifest:
         Raises:
             GalleryNotFoundError: there is none.
             GalleryDamagedError: it is damaged.
+            GalleryUnreadableError: it cannot be read.
             NewerFormatError: it is of a newer format.
         """
         path = folder / FILE_NAME
         try:
-            body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))  # Any: JSON
+            body: dict[str, Any] = json.loads(_read_text(path))  # Any: JSON
             if body["format"] > FORMAT:
                 raise NewerFormatError(
                     f"{path} has format {body['format']}, this version reads up to {FORMAT}: upgrade stsearch"
@@ -119,15 +142,29 @@ class Manifest:
                 raise ValueError("its checksum does not match")
             store = StoreRecord(**body["store"]) if body["store"] else None
             model, engine = ModelInfo(**body["model"]), body.get("engine", "")
+            if store and not _VECTOR_FILE.fullmatch(store.file):
+                raise ValueError(f"{store.file!r} is no name of a vector file")
             return cls(body["photos"], model, body["generation"], store, engine)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise GalleryNotFoundError(
                 f"no gallery in {folder}; make one with: stsearch index FOLDER"
             ) from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except OSError as error:
+            raise GalleryUnreadableError(f"cannot read {path}: {error.strerror or error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise GalleryDamagedError(
                 f"{path} is damaged ({error}); remake it with: stsearch rebuild --index {folder}"
             ) from error
+
+
+def _read_text(path: Path) -> str:
+    """Return what is in the file at ``path``, which is no link and of a size that a manifest has."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ValueError("it is larger than any manifest")
+    return content.decode("utf-8")
 
 
 def _checksum(body: dict[str, Any]) -> str:  # Any: JSON

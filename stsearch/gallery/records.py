@@ -6,8 +6,10 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from stsearch.text.reading_index import ReadingIndex
 from stsearch.types import Polygon, TextInstance
 
 _MAX_NS = (1 << 63) - 1  # SQLite's integers have 64 bits
+_MAX_COORDINATE = 1e7  # pixels; no photograph that can be decoded is so long
+_MAX_POSTERIORS = 1 << 17  # bytes: 3,500 frames, where a long word has a hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Spotted:
     width: int
     instances: Sequence[TextInstance]
     taken: str | None = None  # by the clock of the camera, in ISO 8601 to the second; None: not known
+    is_rough: bool = False  # the recognizer was left out, and is to read it later
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ class InstanceTable:
         contents: (N,) int64; instances of one photograph share it.
         transcripts: N strings, as read.
         confidences: (N,) float32 in [0, 1].
-        embeddings: (N, D) float32, unit rows.
+        embeddings: (N, D) float32, unit rows; zeros where they do not compare.
+        comparable: (N,) bool: whether the weights of the gallery read the instance; None: they read all.
     """
 
     ids: NDArray[np.int64]
@@ -102,6 +108,7 @@ class InstanceTable:
     transcripts: tuple[str, ...]
     confidences: NDArray[np.float32]
     embeddings: NDArray[np.float32]
+    comparable: NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, instances: Sequence[TextInstance], contents: NDArray[np.int64], dim: int) -> InstanceTable:
@@ -133,6 +140,7 @@ class InstanceTable:
             tuple(compress(self.transcripts, kept)),
             self.confidences[kept],
             self.embeddings[kept],
+            None if self.comparable is None else self.comparable[kept],
         )
 
 
@@ -155,6 +163,15 @@ class Counts:
     words: int
 
 
+def is_inside(path: str) -> bool:
+    """Return whether a relative path names something inside the folder it starts from.
+
+    >>> is_inside("a/b.jpg"), is_inside("a/../../b.jpg"), is_inside("/etc/passwd")
+    (True, False, False)
+    """
+    return bool(path) and not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
+
+
 def row_checksum(*values: object) -> int:
     """Return the CRC-32 of the values of a row, their types and lengths included.
 
@@ -174,29 +191,95 @@ def row_checksum(*values: object) -> int:
     return zlib.crc32(ascii(rest).encode("ascii"), checksum)  # repr would change with Unicode
 
 
-def array_faults(
-    polygon: bytes, transcript: str, vector: bytes, characters: bytes, ctc_posteriors: bytes, dim: int | None
-) -> Iterator[str]:
-    """Yield a sentence for each wrong array of an instance whose checksum is right.
+def row_faults(table: str, row: tuple[Any, ...], dim: int | None) -> Iterator[str]:  # Any: what SQLite holds
+    """Yield a sentence for each value of a row that is wrong though its checksum is right.
 
     Args:
-        polygon: (P, 2) float32, as stored.
-        transcript: as stored.
-        vector: (dim,) float16, unit length, as stored.
-        characters: a byte each, or none at all.
-        ctc_posteriors: compressed, or nothing at all.
+        table: of the row.
+        row: its values in the order of ``schema.COLUMNS``, without the checksum.
         dim: length of an embedding, None when it is not known.
     """
-    if len(polygon) % 8 or len(polygon) < 24 or not np.isfinite(np.frombuffer(polygon, np.float32)).all():
-        yield "its outline is not one of three or more finite points"
-    if dim is not None and len(vector) != 2 * dim:
-        yield f"its vector has {len(vector)} bytes, not {2 * dim}"
-    elif not abs(float(np.linalg.norm(np.frombuffer(vector, np.float16).astype(np.float32))) - 1) < 0.01:
-        yield "its vector is not of unit length"  # NaN is not either
+    if table == "images" and not is_inside(os.fsdecode(row[0])):
+        yield f"the path {os.fsdecode(row[0])!r} leads out of the folder of photographs"
+    if table == "instances":
+        number, _, polygon, _, transcript, _, _, vector, characters, posteriors = row
+        for fault in _instance_faults(polygon, transcript, vector, characters, posteriors):
+            yield f"instance {number}: {fault}"
+        if dim is not None and len(vector) != 2 * dim:
+            yield f"instance {number}: its vector has {len(vector)} bytes, not {2 * dim}"
+
+
+def _instance_faults(
+    polygon: bytes, transcript: str, vector: bytes, characters: bytes, ctc_posteriors: bytes
+) -> Iterator[str]:
+    if len(vector) % 2 or not _is_unit(np.frombuffer(vector, np.float16)):
+        yield "its vector is not of unit length"
     if len(characters) not in (0, len(transcript)):
         yield f"it has {len(characters)} confidences for {len(transcript)} characters"
+    for read, stored in ((read_outline, polygon), (unpack_posteriors, ctc_posteriors)):
+        try:
+            read(stored)
+        except ValueError as error:
+            yield str(error)
+
+
+def _is_unit(vector: NDArray[np.float16]) -> bool:
+    return abs(float(np.linalg.norm(vector.astype(np.float32))) - 1) < 0.01  # NaN is not either
+
+
+def read_vectors(stored: Sequence[bytes], dim: int) -> NDArray[np.float32]:
+    """Return N embeddings (N, dim) float32, unit rows, given as they are stored.
+
+    Raises:
+        ValueError: one has another length, or is not finite.
+    """
+    if any(len(each) != 2 * dim for each in stored):
+        raise ValueError("a stored array has another length")
+    vectors = np.frombuffer(b"".join(stored), np.float16).reshape(len(stored), dim).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # rounding to float16 changed them a little
+    if not np.isfinite(lengths).all():
+        raise ValueError("a vector is not finite")
+    return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
+
+
+def read_moment(stored: str) -> str:
+    """Return when a photograph was taken, given as it is stored.
+
+    Raises:
+        ValueError: it is no moment by the clock of a camera.
+    """
+    if datetime.fromisoformat(stored).tzinfo is not None:
+        raise ValueError(f"{stored!r} is not by the clock of a camera")
+    return stored
+
+
+def read_outline(stored: bytes) -> Polygon:
+    """Return the outline (P, 2) float32 of an instance, given as it is stored.
+
+    Raises:
+        ValueError: it is none of three or more points that a photograph can have.
+    """
+    values = np.frombuffer(stored, np.float32) if len(stored) % 8 == 0 else np.empty(0, np.float32)
+    if len(values) < 6 or not (np.abs(values) <= _MAX_COORDINATE).all():  # NaN is not either
+        raise ValueError("its outline is not one of three or more finite points")
+    return values.reshape(-1, 2).copy()
+
+
+def unpack_posteriors(stored: bytes) -> bytes:
+    """Return the CTC posteriors of an instance, given as they are stored: compressed, or nothing at all.
+
+    Raises:
+        ValueError: they cannot be unpacked, are empty, or are longer than those of any word.
+    """
+    if not stored:
+        return b""
+    unpacker = zlib.decompressobj()
     try:
-        if ctc_posteriors and not zlib.decompress(ctc_posteriors):
-            yield "its CTC posteriors are empty"
-    except zlib.error:
-        yield "its CTC posteriors cannot be unpacked"
+        unpacked = unpacker.decompress(stored, _MAX_POSTERIORS)
+    except zlib.error as error:
+        raise ValueError("its CTC posteriors cannot be unpacked") from error
+    if not unpacker.eof:
+        raise ValueError("its CTC posteriors are cut off, or longer than those of any word")
+    if not unpacked:
+        raise ValueError("its CTC posteriors are empty")
+    return unpacked

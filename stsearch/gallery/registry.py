@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, UsageError
-from stsearch.gallery import manifest
-from stsearch.gallery.atomic_files import make_private_folder, replacing
+from stsearch.errors import (
+    GalleryDamagedError,
+    GalleryNotFoundError,
+    GalleryUnreadableError,
+    GalleryUntrustedError,
+    StsearchError,
+    UsageError,
+)
+from stsearch.gallery import manifest, trust
+from stsearch.gallery.user_lists import change_list, read_list
 
+Notify = Callable[[str], None]
 FOLDER_NAME = ".stsearch"
 CATALOG_NAME = "catalog.sqlite3"
 _LIST_NAME = "galleries.json"
+_UNUSABLE = (GalleryDamagedError, GalleryUnreadableError, GalleryUntrustedError)
 
 
 def data_home(environment: Mapping[str, str]) -> Path:
@@ -37,32 +46,70 @@ def find(path: Path, home: Path) -> Path:
 
     Raises:
         GalleryNotFoundError: neither is there.
+        GalleryUnreadableError: it cannot be looked into.
+        GalleryUntrustedError: it belongs to another user.
+    """
+    folder = locate(path, home)
+    trust.check_owner(folder, home)
+    return folder
+
+
+def locate(path: Path, home: Path) -> Path:
+    """Return the gallery folder that ``path`` names, whoever it belongs to.
+
+    Raises:
+        GalleryNotFoundError: there is none.
+        GalleryUnreadableError: it cannot be looked into.
     """
     for folder in (path.resolve(), place_for(path, home)):
         if is_gallery(folder):
             return folder
+    if (elsewhere := _listed_by_photos(home).get(path.resolve())) is not None:
+        return elsewhere
     raise GalleryNotFoundError(f"no gallery in {path}; make one with: stsearch index {path}")
 
 
-def nearest(start: Path) -> Path | None:
-    """Return the gallery folder inside ``start`` or the closest of its parents that has one."""
+def nearest(start: Path, home: Path, notify: Notify) -> Path | None:
+    """Return the gallery folder of ``start``, or of the closest of its parents that has one.
+
+    It lies inside that folder, or elsewhere and is listed in ``home``: that of a read-only folder does. One
+    that cannot be looked into, or that belongs to another user, is passed over with a note.
+    """
     resolved = start.resolve()
-    folders = (parent / FOLDER_NAME for parent in (resolved, *resolved.parents))
-    return next((folder for folder in folders if is_gallery(folder)), None)
+    elsewhere = _listed_by_photos(home)
+    for parent in (resolved, *resolved.parents):
+        folder = parent / FOLDER_NAME
+        try:
+            if is_gallery(folder):
+                trust.check_owner(folder, home)
+                return folder
+        except (GalleryUnreadableError, GalleryUntrustedError) as error:
+            notify(f"passed over: {error}")
+        if parent in elsewhere:
+            return elsewhere[parent]
+    return None
 
 
-def choose(index: Path | None, here: Path, home: Path) -> Path:
+def of_path(path: Path, home: Path, notify: Notify) -> Path | None:
+    """Return the gallery folder that ``path`` is, or that of the folder it lies in; None without one."""
+    if is_gallery(path.resolve()):
+        return path.resolve()
+    start = path.parent if path.is_symlink() else path  # a link is a file of the folder that it lies in
+    return nearest(start, home, notify)
+
+
+def choose(index: Path | None, here: Path, home: Path, notify: Notify) -> Path:
     """Return the one gallery folder a command is about: ``index``, the nearest to ``here``, or the only one.
 
     Raises:
         GalleryNotFoundError: there is none.
+        GalleryUnreadableError: it cannot be looked into.
+        GalleryUntrustedError: it belongs to another user.
         UsageError: there are several.
     """
     if index is not None:
         return find(index, home)
-    if (inside := nearest(here)) is not None:
-        return inside
-    match registered(home):
+    match usable(here, home, notify):
         case []:
             raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")
         case [folder]:
@@ -72,42 +119,120 @@ def choose(index: Path | None, here: Path, home: Path) -> Path:
             raise UsageError(f"there are several galleries; name one with --index: {names}")
 
 
+def usable(here: Path, home: Path, notify: Notify) -> list[Path]:
+    """Return the gallery folder nearest to ``here``; where there is none, all that are listed.
+
+    Those that cannot be looked into, or belong to another user, are passed over with a note each.
+
+    Raises:
+        GalleryDamagedError, GalleryUnreadableError, GalleryUntrustedError: as :func:`registered`.
+    """
+    told: set[str] = set()
+
+    def tell_once(message: str) -> None:
+        if message not in told:
+            told.add(message)
+            notify(message)
+
+    inside = nearest(here, home, tell_once)
+    return [inside] if inside else registered(home, tell_once)
+
+
 def register(folder: Path, home: Path) -> None:
     """Add a gallery folder to the list in ``home``.
 
     Raises:
         WriteError: the list cannot be written.
         GalleryDamagedError: the list is damaged.
+        GalleryUnreadableError: the list cannot be read.
     """
-    known = _read_list(home)
-    if folder not in known:
-        make_private_folder(home)
-        with replacing(home / _LIST_NAME) as beside:
-            names = sorted(os.fspath(each) for each in (*known, folder))
-            beside.write_text(json.dumps({"format": 1, "galleries": names}, indent=2), encoding="ascii")
+    change_list(home / _LIST_NAME, str, lambda names: sorted({*names, os.fspath(folder)}))
 
 
-def registered(home: Path) -> list[Path]:
+def unregister(folder: Path, home: Path) -> None:
+    """Take a gallery folder off the list in ``home``; its files stay.
+
+    Raises:
+        WriteError: the list cannot be written.
+        GalleryDamagedError: the list is damaged.
+        GalleryUnreadableError: the list cannot be read.
+    """
+    change_list(home / _LIST_NAME, str, lambda names: sorted({*names} - {os.fspath(folder)}))
+
+
+def mend(folder: Path, home: Path) -> None:
+    """Begin a new list in ``home``, with a gallery folder, where the list is damaged; that is kept beside it.
+
+    Raises:
+        WriteError: the list cannot be written.
+        GalleryUnreadableError: the list cannot be read.
+    """
+    try:
+        listed(home)
+    except GalleryDamagedError:
+        change_list(home / _LIST_NAME, str, lambda _: [os.fspath(folder)], replace_damaged=True)
+
+
+def registered(home: Path, notify: Notify) -> list[Path]:
     """Return the listed gallery folders that are there now.
+
+    Those that cannot be looked into, or belong to another user, are passed over with a note.
 
     Raises:
         GalleryDamagedError: the list is damaged.
+        GalleryUnreadableError, GalleryUntrustedError: all that are there had to be passed over.
     """
-    return [folder for folder in _read_list(home) if is_gallery(folder)]
+    found: list[Path] = []
+    passed_over: list[StsearchError] = []
+    for folder in listed(home):
+        try:
+            if is_gallery(folder):
+                trust.check_owner(folder, home)
+                found.append(folder)
+        except (GalleryUnreadableError, GalleryUntrustedError) as error:
+            passed_over.append(error)
+    if passed_over and not found:
+        raise passed_over[0]
+    for reason in passed_over:
+        notify(f"passed over: {reason}")
+    return found
 
 
 def is_gallery(folder: Path) -> bool:
-    """Return whether a gallery lies in ``folder``, or the remains of one."""
-    return any((folder / name).is_file() for name in (manifest.FILE_NAME, CATALOG_NAME))
+    """Return whether a gallery lies in ``folder``, or the remains of one.
 
-
-def _read_list(home: Path) -> list[Path]:
-    path = home / _LIST_NAME
+    Raises:
+        GalleryUnreadableError: it cannot be looked into: no permission, a share that does not answer.
+    """
     try:
-        return [Path(name) for name in json.loads(path.read_text(encoding="ascii"))["galleries"]]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GalleryDamagedError(
-            f"{path} is damaged ({error}); delete it, and index again to list a folder"
-        ) from error
+        return any((folder / name).is_file() for name in (manifest.FILE_NAME, CATALOG_NAME))
+    except OSError as error:
+        raise GalleryUnreadableError(f"cannot look into {folder}: {error.strerror or error}") from error
+
+
+def listed(home: Path) -> list[Path]:
+    """Return every gallery folder on the list, whether or not it is there now.
+
+    Raises:
+        GalleryDamagedError: the list is damaged.
+        GalleryUnreadableError: the list cannot be read.
+    """
+    return [Path(name) for name in read_list(home / _LIST_NAME, str)]
+
+
+def photos_of(folder: Path) -> Path | None:
+    """Return the folder of photographs of the gallery in ``folder``; None where nothing can be said of it."""
+    try:
+        return (folder / manifest.Manifest.read(folder).photos).resolve()
+    except (StsearchError, OSError):
+        return None
+
+
+def _listed_by_photos(home: Path) -> dict[Path, Path]:
+    """Return the listed galleries that are there and whole, by the folder of their photographs."""
+    found = {}
+    with suppress(*_UNUSABLE):  # where all galleries are meant, it is an error
+        for folder in registered(home, lambda _: None):
+            if photos := photos_of(folder):
+                found[photos] = folder
+    return found

@@ -72,6 +72,20 @@ MIGRATIONS = (
     END;
     """
     + "".join(_TOTALS.format(table) for table in ("contents", "images", "instances")),
+    """
+    PRAGMA application_id = 0x73747372; -- "stsr"
+    CREATE TABLE state (               -- what is true of the whole gallery, by name (state.py)
+        name TEXT PRIMARY KEY NOT NULL,
+        value TEXT NOT NULL,
+        checksum INTEGER NOT NULL
+    );
+    CREATE TABLE rereads (             -- contents to be read again though their bytes did not change
+        content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE,
+        reason TEXT NOT NULL CHECK (reason IN ('weights', 'recognizer', 'request')),
+        checksum INTEGER NOT NULL
+    );
+    """
+    + "".join(_TOTALS.format(table) for table in ("state", "rereads")),
 )
 """One script a format; a catalog of format n has run the first n of them."""
 
@@ -82,5 +96,7 @@ COLUMNS = {
         "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, ctc_posteriors,"
         " checksum"
     ),
+    "state": "name, value, checksum",
+    "rereads": "content_id, reason, checksum",
 }
 """The columns of each table that its checksums cover, in their order, and the checksum last."""

@@ -1,11 +1,10 @@
 """Vector stores: which embeddings are most similar to a query; exact in numpy, or approximate with hnswlib.
 
-hnswlib checks nothing it loads: checksum and dimension are verified first (see vector_file.py).
+hnswlib checks nothing it loads: checksum (vector_file.py) and graph (graph_file.py) are verified first.
 """
 
 from __future__ import annotations
 
-import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.errors import StsearchError, WriteError
+from stsearch.gallery.graph_file import graph_fault
 
 if TYPE_CHECKING:
     import hnswlib  # imported when used: a search in a small gallery does without
@@ -190,13 +190,11 @@ class HnswStore:
         """Read the file that ``save`` wrote; its checksum must have been verified before.
 
         Raises:
-            ValueError: it holds vectors of another length, which hnswlib would not notice.
+            ValueError: it holds vectors of another length, or no graph that hnswlib can search.
+            OSError: it cannot be read.
         """
-        with path.open("rb") as file:
-            header = file.read(48).ljust(48, b"\0")
-        *_, labels, vectors = struct.unpack("=6Q", header)  # where a node has its label and its vector
-        if labels - vectors != 4 * dim:
-            raise ValueError(f"it holds vectors of length {(labels - vectors) // 4}, not {dim}")
+        if fault := graph_fault(path, dim):
+            raise ValueError(fault)
         store = cls(dim, parameters)
         store._index = _new_index(dim)
         store._index.load_index(str(path))

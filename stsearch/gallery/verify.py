@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stsearch.checksums import file_sha256
-from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, WriteError
+from stsearch.errors import GalleryDamagedError, GalleryNotFoundError, GalleryUnreadableError, WriteError
 from stsearch.gallery import manifest as manifest_module
 from stsearch.gallery import registry, vector_file
 from stsearch.gallery.atomic_files import Lock
@@ -53,17 +53,17 @@ def verify(folder: Path, deep: bool = False, notify: Notify = lambda _: None) ->
         manifest = None
         try:
             manifest = Manifest.read(folder)
-        except (GalleryDamagedError, GalleryNotFoundError) as error:
+        except (GalleryDamagedError, GalleryNotFoundError, GalleryUnreadableError) as error:
             yield Finding(folder / manifest_module.FILE_NAME, str(error))
         place = folder / registry.CATALOG_NAME
         try:
-            with closing(Catalog(place)) as catalog:
+            with closing(Catalog(place, reads_only=True)) as catalog:
                 yield from _catalog_findings(catalog, manifest, place)
                 if manifest is not None:
                     yield from _store_findings(catalog, manifest, folder, deep, notify)
                     if deep:
                         yield from _photo_findings(catalog, (folder / manifest.photos).resolve())
-        except GalleryDamagedError as error:
+        except (GalleryDamagedError, GalleryUnreadableError) as error:
             yield Finding(place, str(error))
     finally:
         if lock:
@@ -72,9 +72,11 @@ def verify(folder: Path, deep: bool = False, notify: Notify = lambda _: None) ->
 
 def _catalog_findings(catalog: Catalog, manifest: Manifest | None, place: Path) -> Iterator[Finding]:
     copy = catalog.manifest_copy()
-    if copy and manifest and copy != manifest.copy_for_catalog():
+    if copy and manifest and not manifest.is_of(copy):
         yield Finding(place, "it belongs to another manifest: other weights, or other photographs")
-    known = manifest or (Manifest.from_copy(copy) if copy else None)
+    if catalog.state.is_forgetting:
+        yield Finding(place, "forgetting was interrupted; complete it with: stsearch rebuild")
+    known = copy or manifest
     for fault in catalog.faults(known.model.dim if known else None):
         yield Finding(place, fault)
 
@@ -87,10 +89,11 @@ def _store_findings(
         notify(remark)
     if record is None:
         return
-    path, wrong = folder / record.file, vector_file.fault(folder, manifest)
+    path, wrong = folder / record.file, vector_file.fault(folder, manifest, catalog)
     if wrong is None and deep and is_hnswlib_installed():
         try:
-            wrong = _search_fault(catalog, vector_file.load(folder, manifest), record.dim, record.last_id)
+            store = vector_file.load(folder, manifest, catalog)
+            wrong = _search_fault(catalog, store, record.dim, record.last_id)
         except ValueError as error:
             wrong = str(error)
     if wrong is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -18,8 +17,12 @@ from stsearch.errors import ImageError, ImageRefusedError, WriteError
 from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
 from stsearch.gallery.gallery import Gallery
 from stsearch.images import MAX_MEGAPIXELS, Decoded, Resize, decode_image
+from stsearch.indexing import one_by_one
+from stsearch.indexing.changes import Changes, IndexReport
 from stsearch.indexing.progress import Progress, ProgressCounter
-from stsearch.indexing.walk import NEVER, WalkRules, walk_photos
+from stsearch.indexing.removal import remove_missing
+from stsearch.indexing.vanished import Vanished
+from stsearch.indexing.walk import NEVER, Walk, WalkRules, walk_photos
 from stsearch.types import PHOTO_BATCH, PhotoSpotter
 from stsearch.worker_pool import OrderedPool, Step, Timeout
 
@@ -44,6 +47,8 @@ class IndexOptions:
         max_megapixels: larger photographs are refused.
         photo_timeout_s: a photograph that takes longer to decode fails.
         rules: which files of the folder are indexed.
+        recognize: whether the spotter reads words with its recognizer, if it has one.
+        prune: remove what is missing, even if that looks as if a share were not mounted.
     """
 
     batch: int = 0
@@ -51,31 +56,8 @@ class IndexOptions:
     max_megapixels: float = MAX_MEGAPIXELS
     photo_timeout_s: float = PHOTO_TIMEOUT_S
     rules: WalkRules = field(default_factory=WalkRules)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """The changes that a run made to the gallery, in files.
-
-    Attributes:
-        new: not known before, copies of known photographs included.
-        changed: known under this path with another content.
-        moved: known under another path, which is missing now; not read again.
-        removed: missing now, or excluded by the rules of this run.
-        unchanged: known, with the same size and time.
-        failed: could not be read, now or at an earlier run.
-        words: text instances found by this run.
-        seconds: duration of the run.
-    """
-
-    new: int = 0
-    changed: int = 0
-    moved: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    words: int = 0
-    seconds: float = 0.0
+    recognize: bool = True
+    prune: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,31 +98,33 @@ def index_photos(
     spotter: PhotoSpotter,
     options: IndexOptions = IndexOptions(),
     progress: Callable[[Progress], None] = lambda _: None,
+    walk: Walk | None = None,
 ) -> IndexReport:
     """Bring ``gallery`` up to date with the folder of its photographs.
 
-    A file of known size and time is skipped, one of known content is linked, any other is spotted. However
-    the call ends, the gallery holds what was finished, and the same call goes on from there.
+    A file of known size and time is skipped, one of known content is linked, any other is spotted, and so is
+    one that waits in ``Catalog.rereads``. However the call ends, the gallery holds what was finished, and the
+    same call goes on from there.
 
     Args:
         gallery: opened with ``Gallery.create``.
         spotter: finds the words; of the weights the gallery was created with.
         options: batch size, threads and limits.
         progress: is called with every file that is finished.
+        walk: what ``walk_photos`` found by the rules of ``options`` just now; None: it is called.
 
     Raises:
         WriteError: the gallery cannot be written to, for example because the disk is full.
     """
     started = time.monotonic()
-    walk = walk_photos(gallery.photos, options.rules)
-    counter = ProgressCounter(len(walk.files) + len(walk.failed), progress)
-    run = _Run(gallery, spotter, options, counter)
+    walk = walk_photos(gallery.photos, options.rules) if walk is None else walk
+    run = _Run(gallery, spotter, options, ProgressCounter(len(walk.files) + len(walk.failed), progress), walk)
     run.commit(walk.failed)
     run.progress.pass_over(len(walk.failed))
-    run.read_all(walk.files)
-    run.remove(walk.missing(gallery.catalog.paths()))
+    run.read_all()
+    vanished = run.remove_missing()
     gallery.finish()
-    return run.report(time.monotonic() - started)
+    return run.report(time.monotonic() - started, vanished)
 
 
 class _Run:
@@ -152,17 +136,20 @@ class _Run:
         spotter: PhotoSpotter,
         options: IndexOptions,
         progress: ProgressCounter,
+        walk: Walk,
     ) -> None:
         self._gallery = gallery
         self._spotter = spotter
         self._root = gallery.photos
         self._options = options
         self.progress = progress
+        self._walk = walk
         self._resize = Resize(spotter.info.longer_side)
-        self._counts: Counter[str] = Counter()  # files by the names of IndexReport
+        self._changes = Changes()
         self._known: dict[str, Record | None] = {}  # records of the files in work before this run
-        # contents with a new path: moved, if another path is missing
-        self._new_paths: Counter[str] = Counter()
+        self._photos_before = gallery.catalog.counts().photos
+        self._waiting = gallery.catalog.rereads.checksums(options.recognize)  # known, and read again
+        self._not_reread: list[Failed] = []
         self._batch = options.batch or PHOTO_BATCH
         self._finished: list[Record] = []  # not in the gallery yet
         self._holds_words = False  # of this run, so that something can be searched
@@ -170,20 +157,27 @@ class _Run:
         self._outcomes: dict[str, Record] = {}  # of contents that the catalog does not hold, or not yet
         self._waiting_copies: dict[str, list[_Copy]] = {}  # by checksum
 
-    def report(self, seconds: float) -> IndexReport:
+    def report(self, seconds: float, vanished: Vanished | None) -> IndexReport:
         """Return the counts of the run."""
-        failed = self._gallery.catalog.counts().failed
-        return IndexReport(**self._counts, failed=failed, words=self.progress.now.words, seconds=seconds)
+        return IndexReport(
+            **self._changes.counts(),
+            failed=self._gallery.catalog.counts().failed,
+            words=self.progress.now.words,
+            seconds=seconds,
+            vanished=vanished,
+            not_reread=tuple(self._not_reread),
+            passed_over=dict(self._walk.passed_over),
+        )
 
-    def read_all(self, files: Sequence[PhotoFile]) -> None:
-        """Bring every one of ``files`` into the gallery, some in a transaction.
+    def read_all(self) -> None:
+        """Bring every file that was found into the gallery, some in a transaction.
 
         The spotter is asked for nothing before a photograph needs it: without new content it is never loaded.
         """
         readers: OrderedPool[PhotoFile, _Read | Failed] = OrderedPool(Step(self._options.threads, self._read))
         try:
             with readers:
-                changed = list(self._skip_unchanged(files))  # all at once: then what is left takes time
+                changed = list(self._skip_unchanged())  # all at once: then what is left takes time
                 read = map(self._link, readers.results(changed))
                 for outcome in read:
                     if isinstance(outcome, _Read):
@@ -219,18 +213,15 @@ class _Run:
 
     def commit(self, batch: Sequence[Record]) -> None:
         """Add ``batch`` to the gallery in one transaction, and count it."""
-        self._gallery.add(batch)
+        batch = one_by_one.store(self._gallery, batch)
         for record in batch:
             self._count(record)
             self._holds_words |= isinstance(record, Spotted) and len(record.instances) > 0
 
-    def remove(self, missing: Sequence[str]) -> None:
-        """Remove missing files from the gallery."""
-        for path in missing:
-            record = self._gallery.catalog.record_at(path)
-            if isinstance(record, Linked):
-                self._count_removed(record.sha256)
-        self._gallery.remove(missing)
+    def remove_missing(self) -> Vanished | None:
+        """Remove missing files from the gallery; return the photographs among them that stay, if some do."""
+        options = self._options
+        return remove_missing(self._gallery, self._walk, self._changes, self._photos_before, options.prune)
 
     def _collect(self, record: _Copy | Record) -> None:
         """Keep ``record`` for the next transaction; a copy waits for the outcome of what it is a copy of."""
@@ -245,7 +236,7 @@ class _Run:
                 self._keep(copy.like(record))
 
     def _collect_copy(self, copy: _Copy) -> None:
-        if self._gallery.catalog.holds(copy.sha256):
+        if self._is_read(copy.sha256):
             self._keep(Linked(copy.file, copy.sha256))
         elif copy.sha256 in self._outcomes:
             self._keep(copy.like(self._outcomes[copy.sha256]))
@@ -253,6 +244,12 @@ class _Run:
             self._waiting_copies.setdefault(copy.sha256, []).append(copy)
 
     def _keep(self, record: Record) -> None:
+        known = self._known.get(record.file.path)
+        is_same = known is not None and known.file.size == record.file.size
+        if isinstance(record, Failed) and is_same and self._waits(known):  # better than nothing
+            self._not_reread.append(record)
+            self.progress.finish(record)
+            return
         self._finished.append(record)
         self.progress.finish(record)
         photos = sum(isinstance(each, Spotted) for each in self._finished)
@@ -269,15 +266,26 @@ class _Run:
                 if isinstance(record, Spotted):
                     self._outcomes.pop(record.sha256, None)
 
-    def _skip_unchanged(self, files: Iterable[PhotoFile]) -> Iterator[PhotoFile]:
-        for file in files:
-            known = self._gallery.catalog.record_at(file.path)
-            if known is None or known.file != file:
+    def _skip_unchanged(self) -> Iterator[PhotoFile]:
+        catalog, is_first = self._gallery.catalog, self._walk.is_complete
+        for file in self._walk.files:
+            known = catalog.record_at(file.path)
+            if known is None or known.file != file or self._waits(known):
+                if is_first:  # from now on there is something to complete
+                    found = self.progress.now.total
+                    catalog.state.set_folder(replace(catalog.state.folder(), unfinished=found))
+                    is_first = False
                 self._known[file.path] = known
                 yield file
             else:
-                self._counts["unchanged"] += isinstance(known, Linked)
+                self._changes.unchanged += isinstance(known, Linked)
                 self.progress.pass_over(1)
+
+    def _waits(self, known: Record | None) -> bool:
+        return isinstance(known, Linked) and known.sha256 in self._waiting
+
+    def _is_read(self, sha256: str) -> bool:
+        return sha256 not in self._waiting and self._gallery.catalog.holds(sha256)
 
     def _read(self, file: PhotoFile) -> _Read | Failed:
         try:
@@ -290,7 +298,7 @@ class _Run:
         """Return ``read`` if its content is new, else what says where it is known from."""
         if isinstance(read, Failed):
             return read
-        if self._gallery.catalog.holds(read.sha256):
+        if self._is_read(read.sha256):
             return Linked(read.file, read.sha256)
         if read.sha256 in self._in_work.values() or read.sha256 in self._outcomes:
             return _Copy(read.file, read.sha256)
@@ -344,7 +352,10 @@ class _Run:
         plan = self._resize.plan(*photo.decoded.image.shape[:2])
         return plan.padded_height, plan.padded_width
 
-    def _spot(self, photos: Sequence[_Photo]) -> list[Spotted]:
+    def _spot(self, photos: Sequence[_Photo]) -> Sequence[Record]:
+        return one_by_one.spot(self._spot_together, photos)
+
+    def _spot_together(self, photos: Sequence[_Photo]) -> list[Spotted]:
         found = self._spotter.spot([photo.decoded.image for photo in photos])
         return [
             Spotted(
@@ -354,6 +365,7 @@ class _Run:
                 photo.decoded.width,
                 [replace(each, polygon=photo.decoded.to_original(each.polygon)) for each in instances],
                 photo.decoded.taken,
+                is_rough=not self._options.recognize,
             )
             for photo, instances in zip(photos, found, strict=True)
         ]
@@ -362,15 +374,8 @@ class _Run:
         known = self._known.pop(record.file.path, None)
         if isinstance(record, Failed):
             return
-        if not isinstance(known, Linked):
-            self._counts["new"] += 1
-            self._new_paths[record.sha256] += isinstance(record, Linked)
-        else:
-            self._counts["unchanged" if known.sha256 == record.sha256 else "changed"] += 1
-
-    def _count_removed(self, sha256: str) -> None:
-        if self._new_paths[sha256] > 0:
-            self._new_paths[sha256] -= 1
-            self._counts.update(moved=1, new=-1)
-        else:
-            self._counts["removed"] += 1
+        before = known.sha256 if isinstance(known, Linked) else None
+        is_reread = isinstance(record, Spotted) and record.sha256 in self._waiting
+        is_known = is_reread or isinstance(record, Linked)
+        self._changes.add(record.file.path, before, record.sha256, is_known, is_reread)
+        self._waiting.discard(record.sha256)

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from pathspec import GitIgnoreSpec
-from pathspec.pattern import RegexPattern
-
 from stsearch.errors import UsageError
 from stsearch.gallery.catalog import Failed, PhotoFile
+from stsearch.gallery.paths import relative_to_root, resolve
+from stsearch.indexing.ignore_patterns import Patterns, ignore_lines
 
 SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .heic .heif .avif".split())
 """Files with these endings are photographs; one that cannot be read, whatever the reason, is reported."""
@@ -28,15 +27,23 @@ IGNORE_FILE = ".stsearchignore"
 NEVER = -1
 """A modification time no file has: files recorded with it are read again at every run."""
 
-# the group of pathspec's expressions that holds a slash when they match a folder above a path
-_FOLDER_GROUP = "ps_d"
+_SYSTEM_FOLDERS = frozenset(
+    ("@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin")
+)
+"""What NAS boxes and Windows keep beside photographs: thumbnails, what was deleted, earlier states."""
+
+LINK, SPECIAL = "symbolic link", "special file"
+"""How links that are not followed, and pipes, sockets and devices, are counted among what is passed over."""
+
+_MAX_ENDING = 16  # characters; what is longer after the last dot of a name is no ending
 
 
 @dataclass(frozen=True, slots=True)
 class WalkRules:
     """The rules that choose files of a folder.
 
-    Hidden files and folders and the thumbnails of NAS boxes (``@eaDir``) are always excluded.
+    Hidden files and folders are always excluded, and so are the thumbnails and recycle bins of NAS boxes and
+    Windows (``@eaDir``, ``#recycle``, ``$RECYCLE.BIN``).
 
     Attributes:
         exclude: patterns in the syntax of .gitignore, relative to the folder; they outweigh ignore files.
@@ -54,7 +61,7 @@ class WalkRules:
     def __post_init__(self) -> None:
         for pattern in self.exclude:
             try:
-                _Patterns("", [pattern])
+                Patterns("", [pattern])
             except ValueError as error:
                 raise UsageError(
                     f"cannot exclude {pattern!r}: no pattern in the syntax of .gitignore"
@@ -68,11 +75,16 @@ class Walk:
     Attributes:
         files: the photographs, in a fixed order.
         failed: files and folders that cannot be accessed; the path of a folder ends in a slash.
+        passed_over: how many other files there are, by their endings in lower case, "" for names without one;
+            ``LINK`` and ``SPECIAL`` are counted too. Hidden and excluded ones only if they were listed.
+        devices: numbers of the devices, by the folder at which each begins; that of the folder itself is "".
         is_complete: whether all files that are not among them are missing or excluded.
     """
 
     files: list[PhotoFile] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    devices: dict[str, int] = field(default_factory=dict)
     is_complete: bool = True
 
     def missing(self, paths: Iterable[str]) -> list[str]:
@@ -119,89 +131,41 @@ def listed_photos(names: Iterable[str], photos: Path) -> tuple[str, ...]:
             raise UsageError("the list of photos is separated by NUL characters: add --null")
         path = Path(name).absolute()
         if path.parent not in folders:
-            folders[path.parent] = _relative_to_root(path.parent, root)
+            folders[path.parent] = relative_to_root(path.parent, root)
         folder = folders[path.parent]
         if folder is not None and path.name != "..":
             relative.append(f"{folder}{path.name}")
-        elif not _resolve(path).is_relative_to(root):
+        elif not resolve(path).is_relative_to(root):
             raise UsageError(f"{name!r} lies outside {os.fspath(root)!r}: list photos of that folder only")
     return tuple(relative)
 
 
-def _relative_to_root(folder: Path, root: Path) -> str | None:
-    """Return ``folder`` relative to ``root``, "" or with a slash at its end; None when it lies outside."""
-    for parent in (folder, *folder.parents):
-        if _resolve(parent) == root:
-            below = folder.relative_to(parent)
-            if ".." not in below.parts:
-                return _prefix(below)
-            break
-    resolved = _resolve(folder)
-    return _prefix(resolved.relative_to(root)) if resolved.is_relative_to(root) else None
+def device_of(path: str, devices: Mapping[str, int]) -> int | None:
+    """Return the number of the device that ``path`` lies on, None when it is not known.
 
-
-def _prefix(folder: Path) -> str:
-    return f"{folder}/" if folder.parts else ""
-
-
-def _resolve(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        return path
-
-
-class _Pattern:
-    """A line of an ignore file, matched as git does: with a path itself, not with the folders above it.
-
-    pathspec itself lets a pattern match everything below a folder, so that ``!b`` would include all of ``b``
-    again. So only its translation into regular expressions is used here.
-
-    Raises:
-        ValueError: it is invalid.
+    Args:
+        path: relative to the folder of photographs; that of a folder ends in a slash.
+        devices: as ``Walk.devices``.
     """
-
-    def __init__(self, line: str) -> None:
-        self._folders_only = line.rstrip(" ").endswith("/")
-        line = line.rstrip(" ").rstrip("/") if self._folders_only else line
-        (pattern,) = GitIgnoreSpec.from_lines([_replace_newlines(line)]).patterns if line else (None,)
-        self.excludes = bool(pattern and pattern.include)
-        self._regex = pattern.regex if isinstance(pattern, RegexPattern) else None
-
-    def matches(self, path: str, is_folder: bool) -> bool:
-        """Return whether the pattern matches ``path``."""
-        if self._regex is None or (self._folders_only and not is_folder):
-            return False
-        match = self._regex.match(_replace_newlines(path))
-        return match is not None and match.groupdict().get(_FOLDER_GROUP) is None
+    while path and path not in devices:
+        path = path.removesuffix("/")
+        path = path[: path.rfind("/") + 1]
+    return devices.get(path)
 
 
-class _Patterns:
-    """The patterns of one place, for everything below the folder ``base`` ("" or with a slash at its end).
+def _ending(name: str) -> str:
+    """Return the ending of a file name in lower case, "" when it has none.
 
-    Raises:
-        ValueError: a pattern is invalid.
+    >>> _ending("A.JPG"), _ending("notes"), _ending("Mr. Smith")
+    ('.jpg', '', '')
     """
-
-    def __init__(self, base: str, lines: Iterable[str]) -> None:
-        self._start = len(base)
-        self._patterns = [_Pattern(line) for line in lines if line]
-
-    def verdict(self, path: str) -> bool | None:
-        """Return whether ``path``, a folder with a slash at its end, is excluded; None: none matches."""
-        inside = path[self._start :].removesuffix("/")
-        matching = (each for each in reversed(self._patterns) if each.matches(inside, path.endswith("/")))
-        return next((each.excludes for each in matching), None)
-
-
-def _replace_newlines(text: str) -> str:
-    # The wildcards of pathspec stop at the end of a line, and a name may hold one.
-    return text.replace("\n", "\N{REPLACEMENT CHARACTER}")
+    ending = PurePosixPath(name).suffix.lower()
+    return ending if len(ending) <= _MAX_ENDING and not any(map(str.isspace, ending)) else ""
 
 
 class _Folder(NamedTuple):
     path: str  # relative to the root, "" or with a slash at its end
-    patterns: tuple[_Patterns, ...]  # of the folders above it, the nearest first
+    patterns: tuple[Patterns, ...]  # of the folders above it, the nearest first
 
 
 class _Walker:
@@ -211,8 +175,8 @@ class _Walker:
         self.walk = Walk(is_complete=rules.only is None)
         self._root = root
         self._follow = rules.follow
-        self._exclude = _Patterns("", rules.exclude)
-        self._patterns: dict[str, tuple[_Patterns, ...]] = {}  # of the ignore file in a folder, if it has one
+        self._exclude = Patterns("", rules.exclude)
+        self._patterns: dict[str, tuple[Patterns, ...]] = {}  # of the ignore file in a folder, if it has one
         self._visited: set[tuple[int, int]] = set()  # folders, by device and inode
 
     def walk_all(self) -> None:
@@ -240,12 +204,12 @@ class _Walker:
         *parents, name = PurePosixPath(path).parts
         try:
             (self._root / path).lstat()
-            patterns: tuple[_Patterns, ...] = self._patterns_in("")
+            patterns: tuple[Patterns, ...] = self._patterns_in("")
             for parent in parents:
                 folder += f"{parent}/"
-                if self._is_hidden(parent) or self._is_excluded(folder, patterns):
-                    return
-                if self._is_link(folder) and not self._follow:
+                is_link = self._is_link(folder) and not self._follow
+                if is_link or self._is_hidden(parent) or self._is_excluded(folder, patterns):
+                    self.walk.passed_over[_ending(name)] += 1
                     return
                 patterns = (*self._patterns_in(folder), *patterns)
         except (OSError, ValueError) as error:
@@ -253,9 +217,11 @@ class _Walker:
             return
         if self._is_photo(name) and not self._is_excluded(path, patterns):
             self._add(path)
+        elif not (self._root / path).is_dir():
+            self.walk.passed_over[_ending(name)] += 1
 
     def _add_photos(
-        self, entries: Iterable[os.DirEntry[str]], folder: str, patterns: tuple[_Patterns, ...]
+        self, entries: Iterable[os.DirEntry[str]], folder: str, patterns: tuple[Patterns, ...]
     ) -> list[str]:
         """Add the photographs among ``entries`` of ``folder``, and return the folders to visit."""
         folders = []
@@ -266,8 +232,11 @@ class _Walker:
             if self._is_folder(entry):
                 if not self._is_excluded(f"{path}/", patterns):
                     folders.append(f"{path}/")
-            elif self._is_photo(entry.name) and not self._is_excluded(path, patterns):
-                self._add(path)
+            elif not self._is_excluded(path, patterns):
+                if self._is_photo(entry.name):
+                    self._add(path)
+                else:
+                    self.walk.passed_over[self._kind(entry)] += 1
         return folders
 
     def _add(self, path: str) -> None:
@@ -280,6 +249,8 @@ class _Walker:
             return
         if stat.S_ISREG(status.st_mode):
             self.walk.files.append(PhotoFile.from_stat(path, status))
+        else:
+            self.walk.passed_over[LINK if stat.S_ISLNK(status.st_mode) else SPECIAL] += 1
 
     def _fail(self, path: str, error: OSError | ValueError) -> None:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
@@ -287,7 +258,7 @@ class _Walker:
             raise UsageError(f"cannot list {self._root}: {reason}") from error
         self.walk.failed.append(Failed(PhotoFile(path, 0, NEVER), reason))
 
-    def _patterns_in(self, folder: str) -> tuple[_Patterns, ...]:
+    def _patterns_in(self, folder: str) -> tuple[Patterns, ...]:
         """Return the patterns of the ignore file in ``folder``.
 
         Raises:
@@ -296,16 +267,25 @@ class _Walker:
         """
         if folder not in self._patterns:
             file = self._root / folder / IGNORE_FILE
-            lines = _ignore_lines(file.read_bytes()) if file.is_file() else []
+            lines = ignore_lines(file.read_bytes()) if file.is_file() else []
             try:
-                self._patterns[folder] = (_Patterns(folder, lines),) if lines else ()
+                self._patterns[folder] = (Patterns(folder, lines),) if lines else ()
             except ValueError as error:
                 raise ValueError(f"{IGNORE_FILE}: {error}") from error
         return self._patterns[folder]
 
-    def _is_excluded(self, path: str, patterns: Iterable[_Patterns]) -> bool:
+    def _is_excluded(self, path: str, patterns: Iterable[Patterns]) -> bool:
         verdicts = (each.verdict(path) for each in (self._exclude, *patterns))
         return next((verdict for verdict in verdicts if verdict is not None), False)
+
+    def _kind(self, entry: os.DirEntry[str]) -> str:
+        """Return what a file that is no photograph is counted as."""
+        try:
+            if entry.is_file(follow_symlinks=self._follow):
+                return _ending(entry.name)
+        except OSError:  # links in a circle
+            return LINK
+        return LINK if entry.is_symlink() else SPECIAL
 
     def _is_folder(self, entry: os.DirEntry[str]) -> bool:
         try:
@@ -317,23 +297,19 @@ class _Walker:
         return Path(self._root, path).is_symlink()
 
     def _was_visited(self, folder: str) -> bool:
+        status = (self._root / folder).stat()
+        if device_of(folder, self.walk.devices) != status.st_dev:
+            self.walk.devices[folder] = status.st_dev
         if not self._follow:
             return False
-        status = (self._root / folder).stat()
         known = (status.st_dev, status.st_ino) in self._visited
         self._visited.add((status.st_dev, status.st_ino))
         return known
 
     @staticmethod
     def _is_hidden(name: str) -> bool:
-        return name.startswith(".") or name == "@eaDir"
+        return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
     @staticmethod
     def _is_photo(name: str) -> bool:
         return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-
-
-def _ignore_lines(content: bytes) -> list[str]:
-    """Return the lines of an ignore file as git reads them."""
-    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    return [os.fsdecode(line.removesuffix(b"\r")) for line in lines]

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from stsearch.errors import UsageError
+from stsearch.gallery.paths import composed
 from stsearch.gallery.records import DatedPhoto
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
@@ -20,8 +21,8 @@ class PhotoFilter:
     """Conditions that a photograph has to meet to be searched.
 
     Attributes:
-        globs: its path in the folder of photographs matches one of them, or lies in a folder that does; ``*``
-            also stands for ``/``. None: any path.
+        globs: its path in the folder of photographs matches one of them, or is it to the letter, or lies in a
+            folder that does or is, in either Unicode spelling; ``*`` also stands for ``/``. None: any path.
         since: it was taken then or later, by the clock of the camera, else the file was last changed then or
             later, by that of this machine.
         until: it was taken before.
@@ -44,9 +45,14 @@ class PhotoFilter:
         return self._admits_path(photo.file.path) and self.since <= _moment(photo) < self.until
 
     def _admits_path(self, path: str) -> bool:
-        return not self.globs or any(
-            fnmatchcase(path, glob) or fnmatchcase(path, f"{glob.rstrip('/')}/*") for glob in self.globs
-        )
+        return not self.globs or any(_matches(composed(path), composed(glob)) for glob in self.globs)
+
+
+def _matches(path: str, glob: str) -> bool:
+    """Return whether ``glob`` is the name of ``path`` or of a folder above, or a pattern for one of them."""
+    folder = f"{glob.rstrip('/')}/"
+    is_name = path == glob or path.startswith(folder)  # [1] is a pattern, and stands in many a name
+    return is_name or fnmatchcase(path, glob) or fnmatchcase(path, f"{folder}*")
 
 
 def _moment(photo: DatedPhoto) -> datetime:

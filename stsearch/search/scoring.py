@@ -207,12 +207,11 @@ class Scorer:
         table, embedding = self.table, self._embeddings[fixed_part(word)]
         if is_pattern(word):
             return self._add_likelihood(raw_pattern_scores(word, embedding, table), word)
-        raw_scores = self._add_likelihood(
-            raw_word_scores(
-                word, embedding, table.embeddings, table.readings.folded, self._info.transcript_weight
-            ),
-            word,
-        )
+        share = self._info.transcript_weight
+        raw_scores = raw_word_scores(word, embedding, table.embeddings, table.readings.folded, share)
+        if table.comparable is not None and share:  # what is known alone has the whole weight
+            raw_scores[~table.comparable] /= share
+        raw_scores = self._add_likelihood(raw_scores, word)
         for row, score in raw_part_scores(
             word, self._parts_of(word), self.candidates, self._info.likelihood_weight
         ).items():

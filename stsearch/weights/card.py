@@ -103,7 +103,7 @@ def find_by_sha256(sha256: str, name: str) -> str:
     installed = ", ".join(names) or "none"
     raise WeightsError(
         f"the weights {name} (sha256 {sha256[:12]}) are not installed, only: {installed};"
-        " give their folder with --model (in Python: model=), or index again into another gallery"
+        " give their folder with --model (in Python: model=)"
     )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import sqlite3
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -14,7 +17,8 @@ import pytest
 from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, LetterEncoder, make_gallery, photo_bytes
 
 import stsearch
-from stsearch.errors import DeviceError, GalleryNotFoundError, UsageError, WeightsError
+from stsearch.errors import DeviceError, GalleryDamagedError, GalleryNotFoundError, UsageError, WeightsError
+from stsearch.gallery import registry
 from stsearch.gallery.gallery import Gallery
 from stsearch.indexing.progress import Progress
 from stsearch.types import ModelInfo
@@ -64,11 +68,11 @@ def test_where_nothing_matches_the_answer_says_what_does(signs: Path) -> None:
         assert photos.search(advice.query, fuzzy=advice.fuzzy)[0].transcript == "Coffee"
 
 
-def test_the_manifest_says_what_found_the_words(tmp_path: Path, letters: None) -> None:
+def test_the_manifest_says_what_found_the_words_and_where(tmp_path: Path, letters: None) -> None:
     (tmp_path / "a.png").write_bytes(photo_bytes("exit"))
     stsearch.index(tmp_path).close()
     with Gallery.open(tmp_path / ".stsearch") as gallery:
-        assert gallery.manifest.engine == ColourSpotter(MODEL).precision
+        assert gallery.manifest.engine == "cpu, none"
 
 
 def test_progress_true_shows_a_bar(tmp_path: Path, letters: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,6 +166,77 @@ def test_of_several_galleries_those_of_other_weights_are_passed_over(signs: Path
     assert notes[0].startswith("passed over: ")
 
 
+def test_where_no_gallery_has_weights_that_are_here_that_is_the_error(
+    tmp_path: Path, letters: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        Gallery.create(folder / ".stsearch", folder, OTHER_MODEL).close()
+        registry.register(folder / ".stsearch", registry.data_home(os.environ))
+    monkeypatch.setattr("stsearch.weights.card.find_by_sha256", lambda sha256, name: name)
+    monkeypatch.chdir(tmp_path)
+    with stsearch.open(notify=lambda _: None) as photos, pytest.raises(WeightsError) as raised:
+        photos.search("coffee")
+    assert raised.value.exit_code == 13
+
+
+def list_galleries(*folders: Path) -> None:
+    for folder in folders:
+        registry.register(folder / ".stsearch", registry.data_home(os.environ))
+
+
+def change_a_row(photos: Path) -> None:
+    with contextlib.closing(sqlite3.connect(photos / ".stsearch" / "catalog.sqlite3")) as database:
+        database.execute("UPDATE instances SET transcript = 'exid'")
+        database.commit()
+
+
+def test_a_listed_gallery_that_is_damaged_is_passed_over(
+    signs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("unopened", "unsearched"):
+        make_gallery(tmp_path / name, {"c.jpg": ["coffee"]}).close()
+    (tmp_path / "unopened" / ".stsearch" / "manifest.json").write_text("{}")
+    change_a_row(tmp_path / "unsearched")
+    list_galleries(signs, tmp_path / "unopened", tmp_path / "unsearched")
+    monkeypatch.chdir(tmp_path)
+    notes: list[str] = []
+    with stsearch.open(notify=notes.append) as photos:
+        for _ in range(2):  # each is named once
+            assert words(photos.search("coffee")) == ["Coffee"]
+        assert [type(error) for error in photos.passed_over] == [GalleryDamagedError] * 2
+    assert [note.split()[2] for note in notes] == [
+        str(tmp_path / "unopened" / ".stsearch" / "manifest.json"),
+        str(tmp_path / "unsearched" / ".stsearch" / "catalog.sqlite3"),
+    ]
+
+
+def test_a_damaged_gallery_that_is_named_or_the_only_one_is_an_error(
+    signs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_a_row(signs)
+    list_galleries(signs)
+    monkeypatch.chdir(tmp_path)
+    for folders in ([signs], []):
+        with stsearch.open(*folders) as photos, pytest.raises(GalleryDamagedError):
+            photos.search("coffee")
+
+
+def test_a_data_folder_that_cannot_be_written_to_costs_the_list_only(
+    tmp_path: Path, letters: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(photo_bytes("exit"))
+    notes: list[str] = []
+    with stsearch.index(tmp_path / "photos", notify=notes.append) as photos:
+        assert words(photos.search("exit")) == ["exit"]
+    [note] = notes
+    assert "is not listed among your galleries" in note
+
+
 def test_a_picture_of_a_word_is_a_query(signs: Path) -> None:
     with stsearch.open(signs) as photos:
         asked = photos.image_query(photo_bytes("coffee"), "crop.png")
@@ -244,3 +319,25 @@ def test_what_is_no_picture_is_named(signs: Path, picture: Any) -> None:
 def test_progress_is_a_switch_or_a_function(tmp_path: Path, letters: None) -> None:
     with pytest.raises(UsageError, match="progress is True, False or a function, not 'yes'"):
         stsearch.index(tmp_path, progress="yes")  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_folder_without_photos_gives_none_and_no_gallery(tmp_path: Path, letters: None) -> None:
+    (tmp_path / "scan.pdf").touch()
+    with stsearch.index(tmp_path) as photos:
+        assert photos.report is not None
+        assert (len(photos), photos.report.passed_over) == (0, {".pdf": 1})
+        with pytest.raises(GalleryNotFoundError, match="there are no photos"):
+            photos.search("exit")
+    assert not (tmp_path / ".stsearch").exists()
+
+
+def test_photos_that_vanished_are_told_and_stay_until_they_are_pruned(tmp_path: Path, letters: None) -> None:
+    (tmp_path / "a.png").write_bytes(photo_bytes("exit"))
+    stsearch.index(tmp_path).close()
+    (tmp_path / "a.png").unlink()
+    told: list[str] = []
+    with stsearch.index(tmp_path, notify=told.append) as photos:
+        assert len(photos) == 1
+    assert "1 of 1 known photos are missing" in told[0]
+    with stsearch.index(tmp_path, prune=True) as photos:
+        assert len(photos) == 0

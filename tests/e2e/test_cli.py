@@ -80,7 +80,79 @@ def test_a_bug_exits_with_70_and_saves_its_traceback(capsys: pytest.CaptureFixtu
 def test_a_wrong_option_is_a_usage_error(cli: Cli) -> None:
     done = cli("index", "--no-such-option")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: No such option: --no-such-option (stsearch --help lists what there is)\n"
+    assert (
+        done.stderr == "error: No such option: --no-such-option (stsearch index --help lists what there is)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(
+            "search --shet a x", "--shet; did you mean --sheet? (stsearch search --help", id="an option"
+        ),
+        pytest.param("search --querie a", "--querie; did you mean --queries? (", id="its beginning"),
+        pytest.param("serch x", "'serch'; did you mean search? (stsearch --help", id="a command"),
+        pytest.param("models shw tiny", "'shw'; did you mean show? (stsearch models --help", id="one below"),
+        pytest.param("status --xyz", "No such option: --xyz (stsearch status --help", id="nothing near"),
+        pytest.param("list", "No such command 'list' (stsearch --help", id="no command near"),
+        pytest.param(
+            "search --group words x",
+            "'words' is not one of 'word', 'photo'. (stsearch search --help",
+            id="a value",
+        ),
+        pytest.param("models show", "Missing argument 'name'. (stsearch models show --help", id="nothing"),
+    ],
+)
+def test_a_usage_error_says_what_was_meant_or_nothing_and_where_the_help_is(
+    capsys: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    assert app.run(app.app, arguments.split()) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["", "index", "search", "models show", "galleries find", "train", "eval"])
+def test_flags_are_shown_without_a_type(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert app.run(app.app, [*command.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--help" in shown
+    assert "bool" not in shown
+
+
+NOISY = ("index", "search", "words", "status", "verify", "rebuild", "forget", "galleries")
+
+
+@pytest.mark.parametrize("command", NOISY)
+def test_quiet_is_an_option_of_every_command_that_says_more_than_its_results(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    app.run(app.app, [command, "--help"])
+    assert re.search(r"--quiet +-q +Show errors only", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", ["index", "search"])
+def test_nul_separated_lists_have_one_name(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    app.run(app.app, [command, "--help"])
+    assert re.search(r"--null +-0 ", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        pytest.param("stsearch eval --dataset icdar15-", {"icdar15-tdsl", "icdar15-mstar"}, id="datasets"),
+        pytest.param("stsearch eval --dataset wor", {"words"}, id="word crops"),
+        pytest.param("stsearch train --preset c", {"cr50"}, id="presets"),
+        pytest.param("stsearch train --stage sp", {"spell"}, id="stages"),
+        pytest.param("stsearch eval --baseline ", {"rapidocr", "tesseract"}, id="baselines"),
+        pytest.param("stsearch eval --model ti", {"tiny"}, id="weights"),
+    ],
+)
+def test_a_shell_completes_the_names_that_options_take(line: str, offered: set[str]) -> None:
+    asked = {"_STSEARCH_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    command = [sys.executable, "-X", "importtime", "-m", "stsearch"]
+    done = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+    assert set(done.stdout.split()) == offered
+    assert not re.search(r"\| +(torch|open_clip|hnswlib)$", done.stderr, re.MULTILINE)
 
 
 def test_sigterm_exits_with_143() -> None:

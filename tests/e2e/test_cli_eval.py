@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -258,3 +260,16 @@ def test_eval_names_the_report_it_cannot_write(labelled: Path) -> None:
         evaluate([labelled], html=labelled / "absent" / "report.html")
     with pytest.raises(WriteError, match="cannot write"):
         evaluate([labelled], html=labelled)
+
+
+@pytest.mark.usefixtures("fake_weights")
+def test_a_full_disk_leaves_the_report_of_before(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_up(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (labelled / "report.html").write_text("before")
+    monkeypatch.setattr("os.fsync", fill_up)
+    with pytest.raises(WriteError, match="No space left on device"):
+        evaluate([labelled], html=labelled / "report.html")
+    assert (labelled / "report.html").read_text() == "before"
+    assert [file.name for file in labelled.iterdir() if file.name.startswith(".report")] == []

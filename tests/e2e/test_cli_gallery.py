@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import socket
 import sys
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -29,17 +33,44 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_status_says_what_a_gallery_holds(run: Run, photos: Path) -> None:
     done = run("status", "--index", photos)
-    shown = dict(line.split(maxsplit=1) for line in done.out.splitlines())
-    assert (shown["folder"], shown["photos"], shown["failed"], shown["words"]) == (str(photos), "2", "1", "2")
-    assert shown["weights"] == f"name letters sha256 {MODEL.sha256}"
-    assert shown["format"] == "manifest 1 catalog 1"
-    assert shown["store"] == "kind hnsw file vectors-1.hnsw vectors 2"
+    shown = dict(re.split("  +", line, maxsplit=1) for line in done.out.splitlines())
+    assert re.fullmatch(rf"{photos}/.stsearch, [\d.]+ [kM]B", shown.pop("gallery"))
+    assert shown == {
+        "photographs": f"2 in {photos}",
+        "words": "2 words",
+        "last run": "not known",
+        "not read": f"1 file: stsearch status {photos} --failed",
+        "weights": "letters (sha256 abababababab…)",
+    }
+
+
+def test_status_says_when_the_last_run_was_and_on_which_device(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(photo_bytes("exit"))
+    run("index", tmp_path / "photos")
+    noted = tmp_path / "photos" / ".stsearch" / "last-run"
+    os.utime(noted, (0, 0))
+    assert json.loads(run("status", tmp_path / "photos", "--json").out)["last_run"].startswith("19")
+    run("index", tmp_path / "photos")  # there is nothing to do, but it was done
+    assert datetime.fromtimestamp(noted.stat().st_mtime).year > 2000
+    shown = run("status", tmp_path / "photos").out
+    assert re.search(r"^last run +\d+ \w+ \d{4}, \d\d:\d\d$", shown, re.MULTILINE)
+    assert re.search("^device +cpu, none$", shown, re.MULTILINE)
+
+
+def test_status_counts_words_as_a_person_does(run: Run, tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {"a.jpg": ["exit"]}) as gallery:
+        [read] = spotted("b.jpg", "coffee").instances
+        unsure = replace(read, transcript="toffee", confidence=0.2)
+        gallery.add([replace(spotted("b.jpg"), instances=[read, unsure])])
+    facts = json.loads(run("status", tmp_path, "--json").out)
+    assert (facts["words"], facts["words_are_estimated"], facts["instances"]) == (2, False, 3)
 
 
 def test_status_of_a_gallery_without_words_has_no_vector_file(run: Run, tmp_path: Path) -> None:
     make_gallery(tmp_path, {"a.jpg": []}).close()
-    done = run("status", "--index", tmp_path)
-    assert "store      kind exact\n" in done.out
+    done = run("status", tmp_path, "--json")
+    assert json.loads(done.out)["store"] == {"kind": "exact"}
     assert done.err == ""
 
 
@@ -66,7 +97,51 @@ def test_status_prints_json_lines(run: Run, photos: Path) -> None:
 
 def test_the_nearest_gallery_is_meant(run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(photos)
-    assert f"folder     {photos}\n" in run("status").out
+    assert f"photographs  2 in {photos}\n" in run("status").out
+
+
+@pytest.mark.parametrize("named", ["photos", "photos/in", "photos/in/door.jpg", "photos/.stsearch"])
+def test_a_path_chooses_its_gallery(
+    run: Run, photos: Path, tmp_path: Path, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_gallery(tmp_path / "other", {}).close()
+    for folder in (photos, tmp_path / "other"):
+        registry.register(folder / ".stsearch", registry.data_home(os.environ))
+    (photos / "in").mkdir()
+    (photos / "in" / "door.jpg").touch()
+    for command in ("status", "verify", "rebuild"):
+        done = run(command, tmp_path / named)
+        assert (done.code, str(photos) in done.out + done.err) == (0, True)
+    monkeypatch.setenv("STSEARCH_INDEX", str(tmp_path / "other"))
+    assert f"2 in {photos}\n" in run("status", tmp_path / named).out
+    assert run("status", tmp_path / "absent").code == 10
+
+
+def test_forget_finds_the_gallery_of_its_path_though_there_are_several(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    make_gallery(tmp_path / "other", {"a.jpg": ["tea"]}).close()
+    for folder in (photos, tmp_path / "other"):
+        registry.register(folder / ".stsearch", registry.data_home(os.environ))
+    done = run("forget", photos / "cup.jpg", tmp_path / "other" / "a.jpg")
+    assert (done.code, "these lie in several galleries" in done.err) == (2, True)
+    assert f"Forgot 1 file in {photos}" in run("forget", photos / "cup.jpg").err
+
+
+def test_inside_a_read_only_folder_its_gallery_is_found(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = registry.data_home(os.environ)
+    for name in ("shared", "mine"):
+        place = tmp_path / "galleries" / name
+        (tmp_path / name / "2024").mkdir(parents=True)
+        with Gallery.create(place, tmp_path / name, MODEL) as gallery:
+            gallery.add([spotted(f"2024/{name}.jpg", "exit")])
+            gallery.finish()
+        registry.register(place, home)
+    monkeypatch.chdir(tmp_path / "shared" / "2024")
+    assert run("search", "exit", "-l").out == f"{tmp_path}/shared/2024/shared.jpg\n"
+    assert run("status").code == run("status", "--index", tmp_path / "mine").code == 0
 
 
 def test_without_a_gallery_a_command_ends_with_10(run: Run) -> None:

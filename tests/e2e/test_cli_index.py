@@ -91,7 +91,8 @@ def test_a_list_that_makes_no_sense_ends_with_2(
 
 def test_a_dry_run_of_a_new_folder_lists_its_photos_and_writes_nothing(run: Run, photos: Path) -> None:
     done = run("index", photos, "--dry-run", "--exclude", "hotel*", "--model", "absent")
-    assert done == Done(0, "new\tcoffee.png\nnew\texit.png\n2 new, 0 changed, 0 removed, 0 unchanged\n", "")
+    listed = "new\tcoffee.png\nnew\texit.png\n"
+    assert done == Done(0, f"{listed}2 new, 0 changed, 0 moved, 0 removed, 0 unchanged\n", "")
     assert not (photos / ".stsearch").exists()
 
 
@@ -105,8 +106,12 @@ def test_a_dry_run_prints_json_lines(run: Run, photos: Path) -> None:
         "schema": 1,
         "new": 0,
         "changed": 0,
+        "moved": 0,
         "removed": 1,
         "unchanged": 2,
+        "reread": 0,
+        "vanished": None,
+        "passed_over": {},
     }
 
 

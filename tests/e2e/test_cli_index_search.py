@@ -25,7 +25,7 @@ def photos(tmp_path: Path) -> Path:
 def test_index_then_search_from_any_folder(run: Run, photos: Path) -> None:
     done = run("index", photos)
     assert done.code == 0
-    assert "2 new, 0 changed, 0 moved, 0 removed, 0 unchanged\nDone: 2 photos, 2 readings, " in done.out
+    assert "2 new, 0 changed, 0 moved, 0 removed, 0 unchanged\nDone: 2 photos, 2 words, " in done.out
     found = run("search", "Coffee")
     assert found.code == 0
     assert found.out == f"1.00\t{photos / 'cup.png'}\tcoffee\t1,2,20,8\n"
@@ -36,7 +36,8 @@ def test_index_ends_with_3_and_lists_the_files_it_could_not_read(run: Run, photo
     (photos / "bad\x1b[31m.jpg").write_bytes(b"")
     done = run("index", photos)
     assert done.code == 3
-    assert "1 file could not be read:\n  bad\\x1b[31m.jpg: the file is empty\n" in done.err
+    assert "1 file could not be read (stsearch status --failed):\n" in done.err
+    assert "  bad\\x1b[31m.jpg: the file is empty\n" in done.err
 
 
 def test_index_prints_its_summary_as_a_json_line(run: Run, photos: Path) -> None:
@@ -57,7 +58,7 @@ def test_an_interrupted_index_says_what_is_safe_and_ends_with_130(
     monkeypatch.setattr(ColourSpotter, "spot", interrupt)
     done = run("index", photos)
     assert done.code == 130
-    assert "Stopped: 0 photos can be searched. Run the same command to go on." in done.err
+    assert "Stopped: 0 of 2 photos can be searched. Run the same command to go on." in done.err
 
 
 def test_index_with_and_without_the_recognizer(
@@ -209,9 +210,8 @@ def test_on_a_terminal_hits_are_a_table(run: Run, photos: Path, monkeypatch: pyt
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     header, row = run("search", "coffee").out.splitlines()
-    assert header.split() == ["#", "score", "photo", "word", "box", "(x,y,w,h)"]
-    assert row.split()[:2] == ["1", "1.00"]
-    assert row.split()[-2:] == ["coffee", "1,2,20,8"]
+    assert header.split() == ["#", "word", "score", "photo"]
+    assert row.split()[:3] == ["1", "coffee", "1.00"]
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,35 @@ def test_a_damaged_card_does_not_hide_other_weights(run: Run, shipped: Path, wit
     assert f"error: {with_reader / 'card.json'} is damaged" in done.err
 
 
-def test_show_prints_the_card(run: Run, shipped: Path) -> None:
+def test_show_is_a_page_for_people(run: Run, shipped: Path) -> None:
     done = run("show", "micro")
+    assert done.code == 0
+    shown = [(line[:11].rstrip(), line[12:]) for line in done.out.splitlines()]
+    assert ("name", "micro") in shown
+    assert ("reading", "by the embedder alone, roughly") in shown
+    assert ("retrieval", "mAP 65.4%") in shown
+    assert ("weak at", "small words") in shown
+
+
+def test_a_card_that_says_little_or_nonsense_is_shown_as_far_as_it_goes(run: Run, shipped: Path) -> None:
+    change_card(
+        shipped / "micro",
+        metrics={"validation": []},
+        training={"photographs": 3, "stages": {"words": None}},
+    )
+    out = run("show", "micro").out
+    assert "retrieval   not measured: stsearch models measure" in out
+    assert "trained on" not in out
+
+
+def test_verify_prints_json_lines(run: Run, shipped: Path) -> None:
+    line = json.loads(run("verify", "--json").out)
+    file = shipped / "micro" / "model.safetensors"
+    assert (line["type"], line["schema"], line["file"]) == ("whole", 1, str(file))
+
+
+def test_show_prints_the_whole_card_for_programs(run: Run, shipped: Path) -> None:
+    done = run("show", "micro", "--json")
     assert done.code == 0
     card = json.loads((shipped / "micro" / "card.json").read_text())
     del card["checksum"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import html.parser
 import io
+import os
 import re
 from pathlib import Path
 
@@ -54,12 +56,63 @@ def test_copies_have_the_word_outlined_and_the_photographs_stay(
     assert {file: file.read_bytes() for file in photos.glob("*.png")} == before
 
 
-def test_copies_never_replace_a_file(run: Run, photos: Path, tmp_path: Path) -> None:
+def test_what_was_written_is_said(run: Run, photos: Path, tmp_path: Path) -> None:
+    done = run("search", "coffee", "--exact", "--save", "hits", "--sheet", "page.html")
+    saved, wrote = done.err.splitlines()[1:]
+    assert saved == "Saved 2 photos in hits"
+    assert re.fullmatch(r"Wrote page.html, \d+ kB", wrote)
+
+
+def test_two_searches_are_never_mixed_in_a_folder(run: Run, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "hits").mkdir()
-    (tmp_path / "hits" / "001-bar.jpg").write_bytes(b"mine")
-    run("search", "bar", "--save", tmp_path / "hits")
-    assert (tmp_path / "hits" / "001-bar.jpg").read_bytes() == b"mine"
-    assert pixels((tmp_path / "hits" / "001-bar-2.jpg").read_bytes()).shape == (480, 640, 3)
+    assert run("search", "bar", "--save", tmp_path / "hits").code == 0
+    before = {file: file.read_bytes() for file in (tmp_path / "hits").iterdir()}
+    done = run("search", "coffee", "--save", tmp_path / "hits")
+    assert (done.code, done.out) == (2, "")
+    assert "holds files already, such as those of another search" in done.err
+    assert {file: file.read_bytes() for file in (tmp_path / "hits").iterdir()} == before
+
+
+@pytest.mark.parametrize("option", [("--save", "hits"), ("--sheet", "hits/a.html")])
+def test_a_full_disk_leaves_no_part_of_a_picture_or_page(
+    run: Run, photos: Path, tmp_path: Path, option: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_up(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "hits").mkdir()
+    if option[0] == "--sheet":
+        (tmp_path / "hits" / "a.html").write_text("an older page")
+    before = {file: file.read_bytes() for file in (tmp_path / "hits").iterdir()}
+    monkeypatch.setattr("os.fsync", fill_up)
+    done = run("search", "coffee", option[0], tmp_path / option[1])
+    assert (done.code, "No space left on device" in done.err) == (15, True)
+    assert {file: file.read_bytes() for file in (tmp_path / "hits").iterdir()} == before
+
+
+def test_copies_and_pages_are_readable_by_whom_the_umask_allows(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    before = os.umask(0o027)
+    try:
+        run("search", "bar", "--save", tmp_path / "hits", "--sheet", tmp_path / "a.html")
+    finally:
+        os.umask(before)
+    files = [*(tmp_path / "hits").iterdir(), tmp_path / "a.html"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o640}
+
+
+@pytest.mark.parametrize("option", [[], ["--sheet", "a.html"]])
+def test_open_shows_the_page_in_a_browser(
+    run: Run, photos: Path, option: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr("webbrowser.open", shown.append)  # which returns None: there is no browser
+    done = run("search", "bar", "--open", *option)
+    page = Path(shown[0].removeprefix("file://"))
+    assert "bar · stsearch" in page.read_text(encoding="utf-8")
+    assert page.name == ("a.html" if option else "hits.html")
+    assert "--open finds no browser here; open " in done.err
 
 
 def test_copies_carry_no_exif(run: Run, photos: Path, tmp_path: Path) -> None:
@@ -127,33 +180,52 @@ class Page(html.parser.HTMLParser):
 
 @pytest.fixture
 def page(run: Run, photos: Path, tmp_path: Path) -> Page:
-    run("search", "coffee", "--exact", "--sheet", tmp_path / "sheet.html")
-    return Page((tmp_path / "sheet.html").read_text(encoding="utf-8"))
+    run("search", "coffee", "--exact", "--sheet", tmp_path / "pages" / "sheet.html")
+    return Page((tmp_path / "pages" / "sheet.html").read_text(encoding="utf-8"))
 
 
-def test_the_sheet_names_the_query_and_counts_hits(page: Page) -> None:
+def test_the_sheet_says_what_was_searched_when_and_counts_hits(page: Page) -> None:
     assert "coffee · stsearch" in page.text
-    assert "3 hits in 2 photos" in page.text
+    assert re.search(r"3 hits in 2 photos · \d+ \w+ \d{4}, \d\d:\d\d", page.text)
 
 
-def test_the_sheet_holds_every_photo_once_and_every_word_cut_out(page: Page) -> None:
+def test_the_sheet_holds_every_photo_once_and_every_word_cut_out_and_in_its_surroundings(page: Page) -> None:
     sizes = [
         pixels(base64.b64decode(source.removeprefix("data:image/jpeg;base64,"))).shape
         for source in page.all("img", "src")
     ]
-    assert sizes == [(480, 640, 3), (72, 183, 3), (480, 640, 3), (72, 183, 3), (72, 183, 3)]
+    crop = (96, 244, 3)
+    assert sizes[:3] == [(480, 640, 3), crop, (80, 120, 3)]
+    assert sizes[3:] == [(480, 640, 3), crop, (80, 180, 3), crop, (140, 120, 3)]
 
 
-def test_the_sheet_links_to_the_photos(page: Page, photos: Path) -> None:
-    links = list(dict.fromkeys(page.all("a", "href")))
-    assert links[1] == f"file://{photos}/shop.png"
-    assert re.search(r"%3Cimg%20src%3Dx.*%1B%5B31m%FF\.png$", links[0])
+def test_the_sheet_shows_the_rank_of_every_word_in_order(page: Page) -> None:
+    assert [words.split() for words in re.findall(r"\d\s+coffee\s+[\d.]+", page.text)] == [
+        ["1", "coffee", "1.00"],
+        ["2", "coffee", "1.00"],
+        ["3", "coffee", "1.00"],
+    ]
+
+
+def test_every_picture_can_be_shown_large_without_a_script(page: Page) -> None:
+    inside = [link for link in page.all("a", "href") if link.startswith("#")]
+    names = {f"#{name}" for _, attributes in page.tags if (name := attributes.get("id"))}
+    assert set(inside) <= names
+    assert len(inside) == 2 * (2 + 3)  # photographs and words, each to be opened and closed
+
+
+def test_the_sheet_links_to_the_photos_from_where_it_lies(page: Page) -> None:
+    links = [link for link in page.all("a", "href") if not link.startswith("#")]
+    assert links[1] == "./../photos/shop.png"
+    assert re.search(r"^./../photos/%3Cimg%20src%3Dx.*%1B%5B31m%FF\.png$", links[0])
 
 
 def test_the_sheet_needs_and_loads_nothing_else(page: Page) -> None:
     assert {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object"} == set()
     assert all(source.startswith("data:") for source in page.all("img", "src"))
-    assert page.all("meta", "content")[1].startswith("default-src 'none'")
+    policy = page.all("meta", "content")[1]
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert page.all("div", "style") == page.all("img", "style") == []
 
 
 def test_a_hostile_name_stays_text(page: Page) -> None:

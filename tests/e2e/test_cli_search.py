@@ -6,14 +6,13 @@ import io
 import json
 import shlex
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
-from gallery_fixtures import MODEL, LetterEncoder, make_set_gallery, set_in_lines
+from gallery_fixtures import MODEL, Done, LetterEncoder, Run, make_set_gallery, set_in_lines
 
 from stsearch.cli import app
 from stsearch.gallery.gallery import Gallery
@@ -30,21 +29,14 @@ SIGNS = {
 }
 
 
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Run ``stsearch search`` in this process, in a folder of photographs of text set in lines."""
     monkeypatch.setattr("stsearch.search.query_encoder.load_query_encoder", lambda _: LetterEncoder())
     monkeypatch.setattr("stsearch.weights.card.find_by_sha256", lambda sha256, name: name)
     make_set_gallery(tmp_path, SIGNS).close()
+    for name in SIGNS:
+        (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> Done:
@@ -231,6 +223,8 @@ def test_how_many_more_there_are_is_said(run: Run) -> None:
         pytest.param(
             ["--like", "absent.png"], "--like needs a picture of a word: absent.png: No such", id="no picture"
         ),
+        pytest.param(["tea", "-l", "--json"], "-l and -0 print paths alone, --json", id="paths and JSON"),
+        pytest.param(["tea", "-0", "--json"], "-l and -0 print paths alone, --json", id="NUL and JSON"),
         pytest.param(["tea", "--exact", "--fuzzy", "1"], "--exact allows no edit", id="exact and fuzzy"),
         pytest.param(["tea", "--fuzzy", "3"], "--fuzzy", id="too fuzzy"),
         pytest.param(
@@ -374,11 +368,30 @@ def test_a_table_explains_each_row(run: Run, monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     (tmp_path / "list").write_text("bar\n", encoding="utf-8")
-    header, row, *_ = run("--queries", "list", "--explain").out.splitlines()
-    assert header.split() == ["#", "query", "score", "photo", "word", "box", "(x,y,w,h)", "why"]
-    assert "bar: read BAR" in row
+    monkeypatch.setenv("COLUMNS", "80")
+    assert [line.rstrip() for line in run("--queries", "list", "--explain").out.splitlines()[:5]] == [
+        "#  query  word  score  photo",
+        "1  bar    BAR    1.00  bar.jpg",
+        "   bar: read as BAR (every letter is sure)",
+        "     same letters · similarity 1.00",
+        "   shown from 0.60; read with confidence 0.80",
+    ]
+
+
+def test_a_table_says_where_words_stand_only_when_asked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert run("roma", "--exact").out.splitlines()[1].split() == ["1", "Roma", "1.00", "bar.jpg"]
+    assert run("roma", "--exact", "--boxes").out.splitlines()[1].split()[-1] == "40,0,40,20"
 
 
 def test_a_photo_without_the_word_is_shown_without_a_box(run: Run) -> None:
     lines = run('"open 24"', "--group", "photo", "--min-score", "0").out.splitlines()
     assert lines[1:] == [f"0.00\t{name}.jpg\t\t" for name in ("bar", "blank", "cafe")]
+
+
+def test_quiet_leaves_results_and_errors(run: Run) -> None:
+    assert run("roma", "--exact", "-q") == (0, "1.00\tbar.jpg\tRoma\t40,0,40,20\n", "")
+    assert run("zzxqy", "--quiet") == (1, "", "")
+    assert run("tea", "--fuzzy", "1", "--exact", "-q").err.startswith("error: --exact allows no edit")
+    assert "1 hit in 1 photo" in run("roma", "--exact").err

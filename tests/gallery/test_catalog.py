@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from gallery_fixtures import DIM, embed, instance, spotted
+from gallery_fixtures import DIM, MODEL, embed, instance, spotted
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stsearch.errors import GalleryDamagedError, GalleryLockedError
 from stsearch.gallery.catalog import Catalog
-from stsearch.gallery.records import Counts, Failed, Linked, PhotoFile, Spotted
-from stsearch.gallery.schema import MIGRATIONS
+from stsearch.gallery.manifest import Manifest
+from stsearch.gallery.records import Counts, Failed, Linked, PhotoFile, Spotted, is_inside
+from stsearch.gallery.schema import COLUMNS, MIGRATIONS
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ def corrupt(catalog: Catalog, statement: str) -> None:
 )
 def test_what_changed_behind_the_checksums_is_found(catalog: Catalog, statement: str, finding: str) -> None:
     catalog.add([spotted("a.jpg", "exit", "taxi")])
-    catalog.set_manifest_copy("one")
+    catalog.set_manifest_copy(Manifest("..", MODEL))
     assert list(catalog.faults(DIM)) == []
     corrupt(catalog, statement)
     assert finding in "; ".join(catalog.faults(DIM))
@@ -219,7 +222,7 @@ def test_a_batch_that_fails_leaves_nothing_behind(catalog: Catalog) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
-@given(name=st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name))
+@given(name=st.binary(min_size=1, max_size=40).filter(lambda name: is_inside(os.fsdecode(name))))
 def test_any_path_comes_back_byte_for_byte(catalog: Catalog, name: bytes) -> None:
     path = name.decode("utf-8", "surrogateescape")
     catalog.add([Failed(PhotoFile(path, 1, 1), "no picture")])
@@ -279,3 +282,53 @@ def test_a_catalog_held_by_another_writer_is_reported_as_locked(tmp_path: Path, 
     with pytest.raises(GalleryLockedError):
         catalog.add([spotted("a.jpg")])
     other.close()
+
+
+@pytest.mark.parametrize("path", ["../secret", "a/../../b.jpg", "/etc/passwd"])
+def test_a_path_that_leads_out_of_the_folder_is_damage(catalog: Catalog, path: str) -> None:
+    outside = spotted(path, "exit")
+    catalog.add([outside, Failed(PhotoFile(f"{path}2", 1, 1), "no picture")])
+    readings: list[Callable[[], object]] = [
+        catalog.paths,
+        catalog.photos,
+        catalog.failures,
+        lambda: catalog.paths_of([1]),
+    ]
+    for read in readings:
+        with pytest.raises(GalleryDamagedError, match="leads out of the folder of photographs"):
+            read()
+    assert any("leads out" in fault for fault in catalog.faults(DIM))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        pytest.param("polygon", np.full(8, np.nan, np.float32).tobytes(), id="outline not finite"),
+        pytest.param("polygon", np.full(8, 1e30, np.float32).tobytes(), id="outline beyond any photograph"),
+        pytest.param("polygon", b"", id="no outline"),
+        pytest.param("vector", np.full(DIM, np.inf, np.float16).tobytes(), id="a vector that is not finite"),
+        pytest.param("vector", b"", id="no vector"),
+        pytest.param("ctc_posteriors", zlib.compress(bytes(50_000_000)), id="a zlib bomb"),
+        pytest.param("transcript", b"exit", id="bytes for a text"),
+    ],
+)
+def test_a_forged_row_with_its_own_checksum_is_damage(catalog: Catalog, column: str, value: bytes) -> None:
+    catalog.add([spotted("a.jpg", "exit")])
+    forged = f"x'{value.hex()}'"
+    columns = COLUMNS["instances"].removesuffix(", checksum").replace(column, forged)
+    catalog._database.execute(f"UPDATE instances SET {column} = {forged}, checksum = row_checksum({columns})")
+    with pytest.raises(GalleryDamagedError):
+        read_all(catalog)
+    assert list(catalog.faults(DIM)) != []
+
+
+def read_all(catalog: Catalog) -> None:
+    catalog.instances(DIM)
+    catalog.details_of([1])
+
+
+@pytest.mark.parametrize("taken", ["yesterday", "2023-05-01T12:00:00+02:00"])
+def test_a_moment_that_no_camera_wrote_is_damage(catalog: Catalog, taken: str) -> None:
+    catalog.add([dataclasses.replace(spotted("a.jpg"), taken=taken)])
+    with pytest.raises(GalleryDamagedError):
+        catalog.dated_photos()

@@ -12,7 +12,7 @@ from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
 from stsearch.errors import UsageError
 from stsearch.gallery.gallery import Gallery
 from stsearch.indexing.indexer import IndexOptions, index_photos
-from stsearch.indexing.walk import IGNORE_FILE, WalkRules, listed_photos, walk_photos
+from stsearch.indexing.walk import IGNORE_FILE, LINK, SPECIAL, WalkRules, listed_photos, walk_photos
 
 EVERYTHING = WalkRules()
 
@@ -46,6 +46,35 @@ def test_the_walk_is_sorted_and_passes_over_hidden_files_thumbnails_links_and_ot
     (tmp_path / "loop").symlink_to(tmp_path)
     assert found(tmp_path) == ["b.JPG", "a/z.png"]
     assert failures(tmp_path) == {}
+
+
+def test_what_nas_boxes_and_windows_keep_for_themselves_is_passed_over(tmp_path: Path) -> None:
+    make_tree(
+        tmp_path, "#recycle/a.jpg", "b/$RECYCLE.BIN/a.jpg", "@eaDir/a.jpg", "#snapshot/x/a.jpg", "c.jpg"
+    )
+    assert found(tmp_path) == ["c.jpg"]
+    assert found(tmp_path, WalkRules(only=("#recycle/a.jpg", "c.jpg"))) == ["c.jpg"]
+
+
+def test_everything_passed_over_is_counted_by_ending(tmp_path: Path) -> None:
+    make_tree(tmp_path, "a.jpg", "b.CR2", "c/d.cr2", "c/film.mp4", "notes", "Mr. Smith on tour")
+    make_tree(tmp_path, ".hidden", "x.pdf", "left/out.mp4", ".thumbs/t.mp4", "@eaDir/t.mp4")
+    ignore(tmp_path, "x.pdf", "left/")
+    os.mkfifo(tmp_path / "fifo.jpg")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link.jpg").symlink_to("a.jpg")
+    (tmp_path / "other").symlink_to("c")
+    counted = {".cr2": 2, ".mp4": 1, "": 2, LINK: 2, SPECIAL: 2}
+    assert walk_photos(tmp_path).passed_over == counted
+    assert LINK not in walk_photos(tmp_path, WalkRules(follow=True)).passed_over
+
+
+def test_listed_files_that_are_passed_over_are_counted_whatever_the_reason(tmp_path: Path) -> None:
+    make_tree(tmp_path, "a.jpg", "scan.pdf", ".hidden.jpg", "left/out.png", "c/b.jpg")
+    (tmp_path / "link").symlink_to("c")
+    ignore(tmp_path, "left/")
+    listed = ("a.jpg", "scan.pdf", ".hidden.jpg", "left/out.png", "link/b.jpg", "c")
+    assert walk_photos(tmp_path, WalkRules(only=listed)).passed_over == {".pdf": 1, ".jpg": 2, ".png": 1}
 
 
 def test_pipes_sockets_and_devices_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

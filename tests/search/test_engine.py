@@ -138,7 +138,7 @@ def test_an_empty_gallery_has_no_hits(tmp_path: Path) -> None:
 def test_other_weights_than_the_gallery_was_made_with_are_refused(tmp_path: Path) -> None:
     with (
         make_gallery(tmp_path, {"a.jpg": ["coffee"]}) as gallery,
-        pytest.raises(WeightsError, match=r"letters .* others .* --model, or index again"),
+        pytest.raises(WeightsError, match=r"letters .* others .* --model, or read its photos anew"),
     ):
         search(gallery, Query("coffee"), LetterEncoder(OTHER_MODEL))
 

@@ -35,6 +35,11 @@ def photo(
         ("2024/rome/a.jpg", ("202",), False),
         ("2024/rome/a.jpg", ("*.JPG",), False),
         ("a\udcff\n.jpg", ("a?\n*",), True),
+        pytest.param("IMG[1].png", ("IMG[1].png",), True, id="a name that reads like a pattern"),
+        pytest.param("IMG1.png", ("IMG[1].png",), True, id="the pattern that it reads like"),
+        pytest.param("[2024] rome/a.jpg", ("[2024] rome",), True, id="a folder of such a name"),
+        pytest.param("caf\u00e9/a.jpg", ("cafe\u0301/*",), True, id="decomposed for composed"),
+        pytest.param("cafe\u0301.jpg", ("caf\u00e9.*",), True, id="composed for decomposed"),
     ],
 )
 def test_a_path_is_admitted_by_a_glob_for_it_or_for_a_folder_it_lies_in(

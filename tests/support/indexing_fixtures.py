@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from stsearch.gallery.gallery import Gallery
-from stsearch.indexing.indexer import IndexReport
+from stsearch.indexing.changes import IndexReport
 
 
 def counts(report: IndexReport) -> dict[str, int]:
     """Return the file counts of ``report`` that are not zero."""
-    names = ("new", "changed", "moved", "removed", "unchanged", "failed")
+    names = ("new", "changed", "moved", "removed", "unchanged", "reread", "failed")
     return {name: getattr(report, name) for name in names if getattr(report, name)}
 
 

@@ -3,11 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from stsearch.evaluation.predictions import Conditions
 from stsearch.evaluation.scoring import Report
 
 MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of the headline, with what else is to be said of it."""
+
+    name: str
+    value: str
+    note: str
+
+
+def data_set_of(report: Report) -> str:
+    """Return the name of the labelled photographs: of a benchmark, or of the folders that they lie in."""
+    if report.benchmark != "folder":
+        return report.benchmark
+    folders = dict.fromkeys(sample.image.resolve().parent.name for sample in report.truth.samples)
+    return ", ".join(folders) or report.benchmark
+
+
+def headline_of(report: Report) -> Iterator[Figure]:
+    """Yield the figures that a reader looks for first."""
+    if "retrieval" in report.measures:
+        queries = f"mean over {len(report.average_precision)} queries"
+        yield Figure("Retrieval (mAP)", f"{report.mean_average_precision:.1%}", queries)
+    if "detection" in report.measures:
+        found = report.detection
+        note = f"precision {found.precision:.1%}, recall {found.recall:.1%}"
+        yield Figure("Detection (hmean)", f"{found.hmean:.1%}", note)
+    if "reading" in report.measures:
+        yield Figure("Reading", f"{report.spotting.recall:.1%}", "of the readable words spotted")
+    search = f"{report.ms_per_query:.1f} ms a query" if "retrieval" in report.measures else ""
+    yield Figure(
+        "Speed", f"{report.photos_per_s:.2f}/s", f"photographs; {search}" if search else "photographs"
+    )
 
 
 def figures_of(report: Report) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from stsearch.evaluation.reports.comparison import Comparison, comparisons_of
 from stsearch.evaluation.reports.figures import figures_of
 from stsearch.evaluation.scoring import Report
+from stsearch.text.printable import printable
 
 
 def to_markdown(report: Report) -> str:
@@ -43,4 +44,4 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return printable(text).replace("|", "\\|")

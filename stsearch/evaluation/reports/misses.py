@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +10,12 @@ import numpy as np
 from stsearch.errors import ImageError
 from stsearch.evaluation.scoring import Report
 from stsearch.images import read_image
+from stsearch.pages.picture import Picture
 from stsearch.text.charset import split_words
 from stsearch.types import Polygon, Sample
 
-PICTURE = 280
-"""Pixels on the longer side of a picture."""
-
-_MARGIN = 1.5  # around the word, as a multiple of its longer side
-_ORANGE = (0, 120, 255)  # in the order of OpenCV
+PICTURE = 560
+"""Pixels on the longer side of a picture: twice the width it is shown in, for screens of fine resolution."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,29 +51,16 @@ def worst_misses(report: Report, count: int) -> list[Miss]:
     return sorted((miss for miss in misses if miss.above), key=lambda miss: (-miss.above, miss.query))[:count]
 
 
-def picture_of(miss: Miss) -> str:
-    """Return the word in its surroundings as a JPEG in a data URL; empty when it cannot be read."""
-    import cv2
+def picture_of(miss: Miss) -> Picture | None:
+    """Return the word in its surroundings, or the whole photograph; None when that cannot be read."""
+    from stsearch.pages.drawing import close_up
 
     try:
-        image = np.ascontiguousarray(read_image(miss.photo)[..., ::-1])
+        image = read_image(miss.photo)
     except ImageError:
-        return ""
-    if miss.polygon is not None:
-        low, high = miss.polygon.min(axis=0), miss.polygon.max(axis=0)
-        margin = _MARGIN * float((high - low).max())
-        height, width = image.shape[:2]
-        left, top = np.clip(low - margin, 0, [width - 1, height - 1]).astype(int).tolist()
-        right, bottom = np.clip(high + margin, [left + 1, top + 1], [width, height]).astype(int).tolist()
-        corners = miss.polygon.round().astype(np.int32)
-        cv2.polylines(image, [corners], True, _ORANGE, max(1, (right - left) // 150))
-        image = image[top:bottom, left:right]
-    scale = PICTURE / max(image.shape[:2])
-    if scale < 1:
-        size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+        return None
+    polygon = np.zeros((0, 2), np.float32) if miss.polygon is None else miss.polygon
+    return Picture.of(close_up(image, polygon, PICTURE), f"{miss.query} in {miss.photo.name}")
 
 
 def _outline(sample: Sample, query: str) -> Polygon | None:

@@ -17,6 +17,7 @@ _OUTLINE, _AROUND = (230, 0, 90), (255, 255, 255)  # a bright line in a white on
 _LINES = 320  # as many outlines side by side would fill the longer side
 _SMALLEST_FONT = 12  # pixels
 _WIDEST_CROP = 12  # times its height
+_SURROUNDINGS = 1.0  # shown around a word in its close-up, as a multiple of its longer side
 _CROP_MARGIN = 0.15  # share of the word's height that is shown around it
 
 
@@ -51,6 +52,25 @@ def outline_words(image: Image, polygons: Sequence[Polygon], labels: Sequence[st
         if len(polygon) and label:
             _write(PIL.ImageDraw.Draw(canvas), polygon, label, font)
     return np.array(canvas)
+
+
+def close_up(image: Image, polygon: Polygon, longer_side: int) -> Image:
+    """Return a word in its surroundings, outlined, with at most ``longer_side`` pixels a side.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        polygon: (P, 2) in its pixels; of no points: the whole picture is returned.
+        longer_side: in pixels; what is smaller is not enlarged.
+    """
+    if not len(polygon):
+        return shrink(image, longer_side)[0]
+    height, width = image.shape[:2]
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    margin = _SURROUNDINGS * float((high - low).max())
+    left, top = np.clip(np.floor(low - margin), 0, [width - 1, height - 1]).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(high + margin), [left + 1, top + 1], [width, height]).astype(int).tolist()
+    small, scale = shrink(np.ascontiguousarray(image[top:bottom, left:right]), longer_side)
+    return outline_words(small, [(polygon - [left, top]) * scale])
 
 
 def _write(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stsearch.cli.drawing import cut_word, outline_words, shrink
+from stsearch.pages.drawing import close_up, cut_word, outline_words, shrink
 from stsearch.types import Image, Polygon
 
 GREY = 128
@@ -92,3 +92,18 @@ def test_a_large_picture_shrinks_and_a_small_one_stays() -> None:
     assert shrink(small, 100)[0] is small
     shrunk, scale = shrink(large, 100)
     assert (shrunk.shape, scale) == ((75, 100, 3), 0.25)
+
+
+def test_a_close_up_shows_the_word_outlined_in_its_surroundings() -> None:
+    shown = close_up(blank(400, 600), box(300, 200, 340, 210), 720)
+    assert shown.shape == (90, 120, 3)
+    assert touched(shown) == pytest.approx((40, 40, 80, 50), abs=5)
+
+
+def test_a_close_up_at_the_border_ends_there() -> None:
+    assert close_up(blank(100, 100), box(80, 90, 130, 120), 720).shape == (60, 70, 3)
+
+
+def test_a_close_up_is_no_larger_than_asked_and_of_no_word_the_whole_picture() -> None:
+    assert close_up(blank(400, 600), box(100, 100, 300, 150), 300).shape == (210, 300, 3)
+    assert close_up(blank(400, 600), np.zeros((0, 2), np.float32), 300).shape == (200, 300, 3)

@@ -1,0 +1,88 @@
+"""The words of indexed photographs as a person counts them: one a place, whatever else was read there."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from stsearch.gallery.gallery import Gallery
+from stsearch.spotting.proposals import suppress_overlaps
+from stsearch.types import Polygon, TextInstance
+
+T = TypeVar("T")
+
+_BATCH = 200  # photographs whose instances are in memory together
+_COUNTED = 500  # photographs, a millisecond each; of a larger gallery some so many are a sample
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Word:
+    """One word of one photograph.
+
+    Attributes:
+        path: of the photograph.
+        transcript: as read.
+        confidence: of the transcript, in [0, 1].
+        polygon: (P, 2) float32, in original pixels.
+    """
+
+    path: Path
+    transcript: str
+    confidence: float
+    polygon: Polygon
+
+
+@dataclass(frozen=True, slots=True)
+class WordCount:
+    """The number of words in a gallery, and whether it was estimated from a sample of its photographs."""
+
+    words: int
+    is_estimate: bool
+
+
+def words_of(gallery: Gallery, files: Container[str] | None = None) -> Iterator[Word]:
+    """Yield the words of the photographs in ``gallery``, photograph by photograph.
+
+    Args:
+        gallery: open.
+        files: paths relative to its folder of photographs; None: all.
+    """
+    photos = [(name, content) for name, content in gallery.catalog.photos() if files is None or name in files]
+    root = gallery.photos
+    for some in _batches(photos):
+        found = _words_by_content(gallery, [content for _, content in some])
+        for name, content in some:
+            path = root / name
+            for each in found.get(content, ()):
+                yield Word(path, each.transcript, each.confidence, each.polygon)
+
+
+def count_words(gallery: Gallery) -> WordCount:
+    """Count the words of all photographs in ``gallery``; of more than 500 in a sample of them."""
+    contents = [content for _, content in gallery.catalog.photos()]
+    step = -(-len(contents) // _COUNTED) or 1
+    sample = contents[::step]
+    counted = 0
+    for some in _batches(sample):
+        found = _words_by_content(gallery, some)
+        counted += sum(len(found.get(content, ())) for content in some)
+    if step == 1:
+        return WordCount(counted, False)
+    return WordCount(round(counted * len(contents) / len(sample)), True)
+
+
+def _words_by_content(gallery: Gallery, contents: Sequence[int]) -> dict[int, list[TextInstance]]:
+    found = gallery.catalog.text_instances_of(dict.fromkeys(contents))
+    return {
+        content: [each for each in suppress_overlaps(instances) if each.transcript]
+        for content, instances in found.items()
+    }
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while some := list(islice(remaining, _BATCH)):
+        yield some

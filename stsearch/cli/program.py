@@ -1,0 +1,72 @@
+"""How commands present themselves: flags without a type in the help, errors with the way to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+class Command(TyperCommand):
+    """A command whose help shows flags as what they are: present or not."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # Any: Typer's types are private
+        """Return the parameters, flags without a type."""
+        return _without_types_of_flags(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    """Commands under a name, likewise; what a wrong name may have meant is ``explain``'s to say."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # Any: Typer's types are private
+        return _without_types_of_flags(super().get_params(ctx))
+
+
+class Program(typer.Typer):
+    """A Typer program of such commands."""
+
+    def __init__(self, **options: Any) -> None:  # Any: those of typer.Typer
+        super().__init__(cls=_Group, suggest_commands=False, **options)
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[..., Any]:  # Any: see above
+        """Return a decorator that makes a function a command, as ``typer.Typer.command`` does."""
+        return super().command(name, cls=options.pop("cls", None) or Command, **options)
+
+
+def explain(error: typer.TyperException) -> str:
+    """Return what is wrong with a command line, what was meant if that is clear, and where its help is."""
+    context = getattr(error, "ctx", None)
+    place = context.command_path if context else "stsearch"
+    message = error.format_message().replace(": Value error, ", ": ")
+    if (option := getattr(error, "option_name", None)) and context:
+        known = [name for param in context.command.get_params(context) for name in param.opts]
+        message = f"{getattr(error, 'message', message)}{_suggestion(option, known)}"
+    elif (unknown := re.fullmatch(r"No such command '(.*)'\.", message)) and context:
+        names = context.command.list_commands(context)
+        message = message.removesuffix(".") + _suggestion(unknown[1], names)
+    return f"{message} ({place} --help lists what there is)"
+
+
+def _suggestion(typed: str, known: Iterable[str]) -> str:
+    """Return which of ``known`` was meant by ``typed``; nothing where that is not clear."""
+    from rapidfuzz.distance import OSA
+
+    long = [name for name in known if len(name) > len("-x")]
+    beginnings = [name for name in long if name.startswith(typed)]
+    if len(beginnings) == 1:
+        return f"; did you mean {beginnings[0]}?"
+    nearest = sorted((OSA.distance(typed, name), name) for name in long)[:2]
+    if not nearest or nearest[0][0] > max(1, len(typed.lstrip("-")) // 3):
+        return ""
+    is_clear = len(nearest) == 1 or nearest[0][0] < nearest[1][0]
+    return f"; did you mean {nearest[0][1]}?" if is_clear else ""
+
+
+def _without_types_of_flags(params: list[Any]) -> list[Any]:  # Any: Typer's types are private
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params

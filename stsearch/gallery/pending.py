@@ -1,0 +1,61 @@
+"""What is missing from a gallery that an indexing run has not completed yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.takeover import index_command
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What the next indexing run of a gallery has left to do.
+
+    Attributes:
+        found: files that a run had found which did not come to its end; 0: the last run did.
+        done: how many of them are in the gallery.
+        weights: photographs that other weights read; a search knows their transcripts alone.
+        recognizer: photographs that were read without the recognizer.
+        request: other photographs that somebody wants to be read again.
+    """
+
+    found: int
+    done: int
+    weights: int
+    recognizer: int
+    request: int
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Pending:
+        """Return what is missing from ``catalog``."""
+        found, waiting, done = catalog.state.folder().unfinished, catalog.rereads.counts(), 0
+        if found:
+            counts = catalog.counts()
+            done = min(found, counts.photos + counts.failed)
+        return cls(found, done, waiting["weights"], waiting["recognizer"], waiting["request"])
+
+    def __str__(self) -> str:
+        """Return it in words, "" when nothing is missing."""
+        parts = (
+            (self.found > self.done, f"{self.done} of {self.found} files read before the last run ended"),
+            (self.weights, f"{_photos(self.weights)} not read with the new weights, found by transcript"),
+            (self.recognizer, f"{_photos(self.recognizer)} read without the recognizer"),
+            (self.request, f"{_photos(self.request)} not read again yet"),
+        )
+        texts = [text for is_so, text in parts if is_so]
+        if self.found and not texts:
+            return "the last run did not come to its end"
+        return ", ".join(texts)
+
+
+def _photos(number: int) -> str:
+    return "1 photo" if number == 1 else f"{number} photos"
+
+
+def remark(gallery: Gallery) -> str | None:
+    """Return in one sentence what is missing from ``gallery``, None where nothing is."""
+    pending = str(Pending.of(gallery.catalog))
+    command = index_command(gallery.folder, gallery.photos)
+    return f"{pending}; complete it with: {command}" if pending else None

@@ -1,0 +1,65 @@
+"""Whether known photographs that are missing were deleted, or only cannot be seen: a share is not mounted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stsearch.indexing.walk import device_of
+
+_MANY = 20
+"""Of so many photographs more than half do not disappear by accident; of fewer, all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """Known photographs that are missing, and stay in the gallery until somebody says that they are gone.
+
+    Attributes:
+        missing: how many.
+        known: how many photographs the gallery had.
+        other_device: whether the place they were in lies on another device now.
+    """
+
+    missing: int
+    known: int
+    other_device: bool
+
+    def __str__(self) -> str:
+        """Return what was seen, and what to do."""
+        device = ", and the folder is on another device than before" if self.other_device else ""
+        return (
+            f"{self.missing} of {self.known} known photos are missing{device}, as if a share were not"
+            " mounted: nothing was removed. Make them available and run the same command again; if they are"
+            " gone for good, add --prune (in Python: prune=True)"
+        )
+
+
+def find_vanished(
+    root: Path, missing: Sequence[str], known: int, devices: Mapping[str, int], before: Mapping[str, int]
+) -> tuple[set[str], Vanished | None]:
+    """Return those of the ``missing`` photographs that are not to be removed, and why.
+
+    A file that still exists is missing because the rules exclude it now, which somebody wanted.
+
+    Args:
+        root: the folder of the photographs.
+        missing: paths of photographs that were read, and are neither found nor moved.
+        known: how many photographs the gallery had before the run.
+        devices: as ``Walk.devices``.
+        before: the same at the last run; empty where that is not known.
+    """
+    gone = [path for path in missing if not _exists(root / path)]
+    elsewhere = {path for path in gone if device_of(path, before) not in (None, device_of(path, devices))}
+    is_unlikely = gone and (len(gone) == known or (known >= _MANY and 2 * len(gone) > known))
+    kept = set(gone) if is_unlikely else elsewhere
+    return kept, Vanished(len(kept), known, bool(elsewhere)) if kept else None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,34 @@
+"""Counting the words of a gallery, as a person would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gallery_fixtures import make_gallery
+
+from stsearch.api import words
+from stsearch.api.words import WordCount, count_words, words_of
+
+
+def test_words_come_with_their_photograph(tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {"a.jpg": ["tea", "exit"], "b.jpg": [], "c.jpg": ["pub"]}) as gallery:
+        assert {(word.path.name, word.transcript) for word in words_of(gallery)} == {
+            ("a.jpg", "tea"),
+            ("a.jpg", "exit"),
+            ("c.jpg", "pub"),
+        }
+        assert [word.transcript for word in words_of(gallery, ["c.jpg"])] == ["pub"]
+
+
+def test_a_large_gallery_is_counted_in_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    signs = {f"{number}.jpg": ["tea", "exit"] for number in range(8)}
+    with make_gallery(tmp_path, signs) as gallery:
+        assert count_words(gallery) == WordCount(16, False)
+        monkeypatch.setattr(words, "_COUNTED", 3)
+        assert count_words(gallery) == WordCount(16, True)
+
+
+def test_an_empty_gallery_has_no_words(tmp_path: Path) -> None:
+    with make_gallery(tmp_path, {}) as gallery:
+        assert count_words(gallery) == WordCount(0, False)

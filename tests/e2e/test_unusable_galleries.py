@@ -1,0 +1,69 @@
+"""Several galleries, of several users: what one that cannot be used costs the others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from gallery_fixtures import Run, make_gallery
+
+from stsearch.gallery import registry, trust
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    """Return a folder with two listed galleries, ``a`` and ``b``, that both read "coffee"."""
+    for name in ("a", "b"):
+        make_gallery(tmp_path / name, {f"{name}.jpg": ["coffee"]}).close()
+        registry.register(tmp_path / name / ".stsearch", registry.data_home(os.environ))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("query", "hits"), [("coffee", 1), ("12345", 0)])
+def test_a_damaged_listed_gallery_costs_no_hit_and_ends_with_12(
+    run: Run, listed: Path, query: str, hits: int
+) -> None:
+    (listed / "a" / ".stsearch" / "manifest.json").write_text("{}")
+    done = run("search", query)
+    assert (done.code, len(done.out.splitlines())) == (12, hits)
+    assert "passed over: " in done.err
+
+
+def test_a_gallery_of_another_user_is_used_after_trust(
+    run: Run, listed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 4242)
+    monkeypatch.setattr(trust, "_ROOT", -1)
+    for arguments in (["search", "coffee"], ["status"], ["index", listed / "a"]):
+        done = run(*arguments)
+        assert done.code == 10
+        assert "if you trust it: stsearch galleries trust" in done.err
+    done = run("galleries", "trust", listed / "b")
+    assert (done.code, done.err) == (0, f"Trusted: {listed / 'b' / '.stsearch'}.\n")
+    assert "b.jpg" in run("search", "coffee").out
+
+
+def test_a_damaged_list_ends_a_search_with_12_and_rebuild_begins_a_new_one(run: Run, listed: Path) -> None:
+    names = registry.data_home(os.environ) / "galleries.json"
+    names.write_text("[" * 100_000 + "]" * 100_000)
+    done = run("search", "coffee")
+    assert done.code == 12
+    assert "stsearch rebuild --index FOLDER" in done.err
+    assert run("rebuild", "--index", listed / "b").code == 0
+    assert "b.jpg" in run("search", "coffee").out
+    assert names.with_suffix(".damaged").exists()
+
+
+def test_rebuild_mends_a_manifest_of_deeply_nested_lists(run: Run, listed: Path) -> None:
+    manifest = listed / "a" / ".stsearch" / "manifest.json"
+    manifest.write_text("[" * 100_000 + "]" * 100_000)
+    assert run("status", "--index", listed / "a").code == 12
+    assert run("rebuild", "--index", listed / "a").code == 0
+    assert run("verify", "--deep", "--index", listed / "a").code == 0
+
+
+def test_damage_is_told_with_a_copy_and_rebuild_before_deleting(run: Run, listed: Path) -> None:
+    (listed / "a" / ".stsearch" / "vectors-1.hnsw").write_bytes(b"")
+    told = run("verify", "--index", listed / "a").err
+    assert told.index("Keep a copy") < told.index("stsearch rebuild") < told.index("delete")
