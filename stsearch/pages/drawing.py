@@ -10,7 +10,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from stsearch.geometry.polygons import rectify, word_size
+from stsearch.geometry.polygons import offset_polygon, rectify, word_size
 from stsearch.types import Image, Polygon
 
 _OUTLINE, _AROUND = (230, 0, 90), (255, 255, 255)  # a bright line in a white one stands out on any photograph
@@ -32,7 +32,7 @@ def shrink(image: Image, longer_side: int) -> tuple[Image, float]:
 
 
 def outline_words(image: Image, polygons: Sequence[Polygon], labels: Sequence[str] = ()) -> Image:
-    """Return a copy of ``image`` (H, W, 3) uint8 RGB with words outlined.
+    """Return a copy of ``image`` (H, W, 3) uint8 RGB with words outlined, the lines beside the letters.
 
     Args:
         image: a photograph.
@@ -41,7 +41,8 @@ def outline_words(image: Image, polygons: Sequence[Polygon], labels: Sequence[st
     """
     drawn = np.array(image)
     thickness = max(2, round(max(image.shape[:2]) / _LINES))
-    corners = [np.round(polygon).astype(np.int32) for polygon in polygons if len(polygon)]
+    around = [_surround(polygon, thickness) for polygon in polygons if len(polygon)]
+    corners = [np.round(polygon).astype(np.int32) for polygon in around]
     cv2.polylines(drawn, corners, True, _AROUND, 2 * thickness, cv2.LINE_AA)
     cv2.polylines(drawn, corners, True, _OUTLINE, thickness, cv2.LINE_AA)
     if not any(labels):
@@ -52,6 +53,12 @@ def outline_words(image: Image, polygons: Sequence[Polygon], labels: Sequence[st
         if len(polygon) and label:
             _write(PIL.ImageDraw.Draw(canvas), polygon, label, font)
     return np.array(canvas)
+
+
+def _surround(polygon: Polygon, thickness: int) -> Polygon:
+    """Return the path of a line around a word whose inner edge keeps clear of the outermost letters."""
+    surrounding = offset_polygon(polygon, thickness + 2)
+    return polygon if surrounding is None else surrounding
 
 
 def close_up(image: Image, polygon: Polygon, longer_side: int) -> Image:

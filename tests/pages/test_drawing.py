@@ -25,11 +25,11 @@ def touched(image: Image) -> tuple[int, int, int, int]:
     return int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1
 
 
-def test_an_outline_lies_on_the_word_and_leaves_its_inside() -> None:
+def test_an_outline_lies_beside_the_word_and_leaves_its_letters() -> None:
     drawn = outline_words(blank(100, 200), [box(50, 30, 150, 70)])
     left, top, right, bottom = touched(drawn)
-    assert (left, top, right, bottom) == pytest.approx((50, 30, 150, 70), abs=4)
-    assert (drawn[36:64, 56:144] == GREY).all()
+    assert (left, top, right, bottom) == pytest.approx((44, 24, 156, 76), abs=2)
+    assert (drawn[30:70, 50:150] == GREY).all()
 
 
 def test_the_picture_that_was_given_stays_as_it_is() -> None:
@@ -97,7 +97,7 @@ def test_a_large_picture_shrinks_and_a_small_one_stays() -> None:
 def test_a_close_up_shows_the_word_outlined_in_its_surroundings() -> None:
     shown = close_up(blank(400, 600), box(300, 200, 340, 210), 720)
     assert shown.shape == (90, 120, 3)
-    assert touched(shown) == pytest.approx((40, 40, 80, 50), abs=5)
+    assert touched(shown) == pytest.approx((35, 35, 85, 55), abs=3)
 
 
 def test_a_close_up_at_the_border_ends_there() -> None:
