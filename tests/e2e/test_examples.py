@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from program import ROOT
 
+import stsearch
 from stsearch.datasets.labelled_folder import read_dataset, read_words
 from stsearch.images import read_image
 from stsearch.text.charset import normalize
 
 EXAMPLES = ROOT / "examples"
+PHOTOGRAPHS = EXAMPLES / "photographs"
 
 
 def run(script: str, *arguments: str | Path) -> str:
@@ -55,6 +57,38 @@ def test_render_gallery_makes_labelled_photographs(tmp_path: Path) -> None:
     labels = [json.loads(line) for line in (tmp_path / "annotations.jsonl").read_text().splitlines()]
     assert len(labels) == 12
     assert all((tmp_path / label["image"]).is_file() for label in labels)
+
+
+@pytest.mark.slow
+def test_render_photographs_labels_the_words_of_its_sign(tmp_path: Path) -> None:
+    run("render_photographs.py", tmp_path, "--only", "street-name", "--width", "120", "--samples", "1")
+    [photo] = read_dataset(tmp_path)
+    assert [word.transcript for word in photo.words] == ["GARDEN", "STREET"]
+    assert read_image(photo.image).shape == (80, 120, 3)
+    garden, street = (word.polygon for word in photo.words)
+    assert 20 < garden[:, 0].min() < garden[:, 0].max() < street[:, 0].min() < street[:, 0].max() < 90
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tiny_weights")
+def test_every_word_on_a_sign_finds_its_photograph(tmp_path: Path) -> None:
+    signs = {
+        (normalize(word.transcript), photo.image.name)
+        for photo in read_dataset(PHOTOGRAPHS)
+        for word in photo.words
+    }
+    with stsearch.index(PHOTOGRAPHS, gallery=tmp_path) as photos:
+        found = {
+            (text, hit.path.name)
+            for text, _ in signs
+            for hit in photos.search(text, group="photo", min_score=0.9)
+        }
+    assert found == signs
+
+
+def test_the_pictures_stay_small() -> None:
+    pictures = [*PHOTOGRAPHS.iterdir(), *EXAMPLES.glob("*.jpg"), *EXAMPLES.glob("*.svg")]
+    assert sum(picture.stat().st_size for picture in pictures) < 700_000
 
 
 def test_the_rendered_gallery_stays_small(rendered_gallery: Path) -> None:
