@@ -86,6 +86,23 @@ def test_every_word_on_a_sign_finds_its_photograph(tmp_path: Path) -> None:
     assert found == signs
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("tiny_weights")
+def test_draw_hits_draws_a_row_of_photographs(tmp_path: Path) -> None:
+    run("draw_hits.py", PHOTOGRAPHS, "garden", tmp_path / "hits.jpg")
+    height, width, _ = read_image(tmp_path / "hits.jpg").shape
+    assert width > 3 * height
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tiny_weights")
+def test_capture_terminal_shows_what_was_found_and_fetches_nothing(tmp_path: Path) -> None:
+    run("capture_terminal.py", PHOTOGRAPHS, tmp_path / "terminal.svg")
+    shown = (tmp_path / "terminal.svg").read_text(encoding="utf-8").replace("&#160;", " ")
+    assert "photos/rose-garden.jpg" in shown
+    assert "@font-face" not in shown
+
+
 def test_the_pictures_stay_small() -> None:
     pictures = [*PHOTOGRAPHS.iterdir(), *EXAMPLES.glob("*.jpg"), *EXAMPLES.glob("*.svg")]
     assert sum(picture.stat().st_size for picture in pictures) < 700_000
