@@ -65,7 +65,7 @@ class RecognizerRunner:
         )
         read = (self._read_words(batch, self.config.margin, augment) for batch in _batches(words, BATCH))
         readings = itertools.chain.from_iterable(read)
-        return [[_with_reading(instance, next(readings)) for instance in instances] for instances in found]
+        return [[with_reading(instance, next(readings)) for instance in instances] for instances in found]
 
     def _read_words(
         self, words: Sequence[tuple[Image, Polygon]], margin: float, augment: bool
@@ -135,7 +135,8 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _with_reading(instance: TextInstance, reading: CropReading) -> TextInstance:
+def with_reading(instance: TextInstance, reading: CropReading) -> TextInstance:
+    """Return ``instance`` with the transcript of ``reading``, its outline starting where reading starts."""
     polygon: Polygon = instance.polygon
     if reading.upside_down:
         polygon = np.roll(polygon, -(len(polygon) // 2), axis=0)
