@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -24,6 +25,38 @@ _MAX_BENT_FILL, _MIN_BENT_RATIO = 0.72, 2.5
 """Only kernels that fill less of their rectangle, and are longer for their height, are tested for bends."""
 _MIN_BEND = 0.5  # deviation of a kernel's centre line from a straight one, of the kernel's mean height
 _COLUMNS = 7  # of a bent polygon
+
+_MAX_ARC_FILL = 0.6  # of its rectangle, by a kernel that may lie along a circle
+_MIN_ARC, _MAX_ARC = 1.4, 4.2  # radians from end to end; columns along a straight line do for flatter ones
+_MAX_ARC_THICKNESS = 0.7  # of the radius
+_MAX_ARC_SPREAD = 0.5  # of the thickness, standard deviation of the distances: 0.29 for a perfect arc
+_MIN_ARC_CELLS = 30  # fewer fit any circle
+_ARC_COLUMNS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class _Arc:
+    """A circle that a word runs along.
+
+    Attributes:
+        centre: (2,) in cells, as the radius.
+        radius: of the middle of the word.
+        arches: the word runs over the top of the circle, its letters pointing outwards; else below.
+    """
+
+    centre: NDArray[np.float64]
+    radius: float
+    arches: bool
+
+    def to_polar(self, points: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return angles from the middle of the word, in reading direction, and distances from the centre."""
+        x, y = (points - self.centre).T
+        return np.arctan2(x, -y if self.arches else y), np.hypot(x, y)
+
+    def from_polar(self, angle: float, distance: float) -> NDArray[np.float64]:
+        """Return the (2,) point at an angle and a distance."""
+        down = -np.cos(angle) if self.arches else np.cos(angle)
+        return self.centre + distance * np.array([np.sin(angle), down])
 
 
 def find_polygons(probability: NDArray[np.float32], config: DetectorConfig) -> list[Polygon]:
@@ -89,8 +122,9 @@ def _unclip(kernel: NDArray[np.float32], ratio: float) -> Polygon | None:
     corners = cv2.boxPoints((centre, size, angle)).astype(np.float32) + 0.5
     area = cv2.contourArea(kernel) + len(kernel) / 2 + 1
     rectangle_area = size[0] * size[1]
+    arc = _fit_arc(kernel) if area < _MAX_ARC_FILL * rectangle_area else None
     may_be_bent = area < _MAX_BENT_FILL * rectangle_area and max(size) > _MIN_BENT_RATIO * min(size)
-    if not (may_be_bent and _is_bent(kernel, corners)):
+    if arc is None and not (may_be_bent and _is_bent(kernel, corners)):
         # The rectangle of a ragged kernel is too large, the kernel too small: their mean fits words best.
         distance = (rectangle_area + min(area, rectangle_area)) / 2 * ratio / (2 * (size[0] + size[1]))
         grown = cv2.boxPoints((centre, (size[0] + 2 * distance, size[1] + 2 * distance), angle))
@@ -99,7 +133,53 @@ def _unclip(kernel: NDArray[np.float32], ratio: float) -> Polygon | None:
     grown_outline = (
         None if outline is None else offset_polygon(outline, shrink_distance(outline, 0.0) * ratio)
     )
-    return None if grown_outline is None else _bent_polygon(grown_outline, order_quad(corners))
+    if grown_outline is None:
+        return None
+    along_circle = None if arc is None else _arc_polygon(grown_outline, arc)
+    return _bent_polygon(grown_outline, order_quad(corners)) if along_circle is None else along_circle
+
+
+def _fit_arc(kernel: NDArray[np.float32]) -> _Arc | None:
+    """Return the circle that a kernel lies along, by least squares (Kåsa 1976); None for other shapes."""
+    low = kernel.min(axis=0).astype(np.int32)
+    mask = np.zeros((kernel.max(axis=0).astype(np.int32) - low + 1)[::-1], np.uint8)
+    cv2.drawContours(mask, [kernel.astype(np.int32) - low], -1, 1, cv2.FILLED)
+    cells = np.argwhere(mask)[:, ::-1] + 0.5
+    if len(cells) < _MIN_ARC_CELLS:
+        return None
+    middle = cells.mean(axis=0)  # coordinates about it, so that the system is well conditioned
+    x, y = (cells - middle).T
+    solution, *_ = np.linalg.lstsq(np.stack([x, y, np.ones_like(x)], axis=1), x * x + y * y, rcond=None)
+    centre = solution[:2] / 2
+    radius = float(np.sqrt(max(solution[2] + centre @ centre, 0.0)))
+    arc = _Arc(centre + middle + low, radius, bool(centre[1] > 0))
+    along, reach = arc.to_polar(cells + low)
+    span = float(np.ptp(along))
+    thickness = len(cells) / max(span * radius, 1e-6)
+    is_arc = _MIN_ARC <= span <= _MAX_ARC and thickness <= _MAX_ARC_THICKNESS * radius
+    return arc if is_arc and float(reach.std()) <= _MAX_ARC_SPREAD * thickness else None
+
+
+def _arc_polygon(outline: Polygon, arc: _Arc, columns: int = _ARC_COLUMNS) -> Polygon | None:
+    """Return upper and lower edge of ``outline``, cut at ``columns`` angles of the circle it lies along.
+
+    None where an angle meets no outline: the grown ends have met.
+    """
+    dense = resample(np.concatenate([outline, outline[:1]]), 400)
+    along, reach = arc.to_polar(dense)
+    spacing = np.ptp(along) / (columns - 1)
+    places = np.linspace(along.min(), along.max(), columns)
+    edges: list[list[NDArray[np.float64]]] = [[], []]
+    for place in places:
+        inside = np.clip(place, along.min() + spacing / 4, along.max() - spacing / 4)
+        nearby = reach[np.abs(along - inside) <= spacing / 4]
+        if not len(nearby):
+            return None
+        for edge, distance in zip(edges, (nearby.max(), nearby.min()), strict=True):
+            edge.append(arc.from_polar(place, distance))
+    outer, inner = edges
+    upper, lower = (outer, inner) if arc.arches else (inner, outer)
+    return np.asarray([*upper, *lower[::-1]], np.float32)
 
 
 def _is_bent(kernel: NDArray[np.float32], frame: Quad) -> bool:

@@ -78,7 +78,7 @@ def filter_readings(read: Sequence[TextInstance], config: ProposalConfig) -> lis
         each for each in read if each.char_confidence >= config.min_reading_confidence
     )
     folded = np.array([normalize(each.transcript) for each in confident])
-    return [confident[at] for at in _suppress(_find_overlaps(confident) & (folded[:, None] == folded))]
+    return [confident[at] for at in _suppress(find_overlaps(confident) & (folded[:, None] == folded))]
 
 
 def suppress_overlaps(found: Sequence[TextInstance]) -> list[TextInstance]:
@@ -87,7 +87,7 @@ def suppress_overlaps(found: Sequence[TextInstance]) -> list[TextInstance]:
     Two overlap when they share more than half of the smaller one, so fragments of a word are suppressed.
     """
     words = _sort_by_confidence(each for each in found if word_confidence(each) >= MIN_WORD_CONFIDENCE)
-    return [words[at] for at in _suppress(_find_overlaps(words))]
+    return [words[at] for at in _suppress(find_overlaps(words))]
 
 
 def word_confidence(instance: TextInstance) -> float:
@@ -105,7 +105,8 @@ def _pairwise_ious(polygons: Sequence[Polygon]) -> NDArray[np.float64]:
     return np.asarray(shared / np.maximum(areas[:, None] + areas - shared, 1e-9))
 
 
-def _find_overlaps(instances: Sequence[TextInstance]) -> NDArray[np.bool_]:
+def find_overlaps(instances: Sequence[TextInstance]) -> NDArray[np.bool_]:
+    """Return (N, N): whether two instances share so much of the smaller one that they are one word."""
     polygons = [each.polygon for each in instances]
     areas, _, shared = overlap_areas(polygons, polygons)
     return np.asarray(shared > SAME_WORD_OVERLAP * np.minimum(areas[:, None], areas))

@@ -10,6 +10,7 @@ import numpy as np
 
 from stsearch.engines.contract import CropEngine, CropReadings
 from stsearch.geometry.polygons import extent, rectify, tilt_polygon
+from stsearch.spotting.long_words import cut_parts, join_parts, plan_parts
 from stsearch.spotting.rescoring import CropReading, Hypothesis, hypotheses
 from stsearch.text.charset import Charset
 from stsearch.text.ctc import pack_posteriors
@@ -79,7 +80,7 @@ class RecognizerRunner:
             for batch in _batches(words, BATCH)
         )
         readings = itertools.chain.from_iterable(read)
-        return [[_with_reading(instance, next(readings)) for instance in instances] for instances in found]
+        return [[with_reading(instance, next(readings)) for instance in instances] for instances in found]
 
     def _read_words(
         self,
@@ -97,7 +98,34 @@ class RecognizerRunner:
             tilted_views = self._read_outlines(outlines, margin)
             for at in uncertain:
                 views[at].extend(itertools.islice(tilted_views, len(TILTS)))
-        return self._choose(views, min_confidence)
+        readings = self._choose(views, min_confidence)
+        uncertain = _low_confidence(views)
+        in_parts = self._read_in_parts([words[at] for at in uncertain], margin)
+        for at, other in zip(uncertain, in_parts, strict=True):
+            if other is not None:
+                readings[at] = max(readings[at], other, key=lambda reading: reading.best.char_confidence)
+        return readings
+
+    def _read_in_parts(
+        self, words: Sequence[tuple[Image, Polygon]], margin: float
+    ) -> list[CropReading | None]:
+        """Read those outlined words that are too long for one crop; None for the others."""
+        size = self.config.size
+        frames = size[1] // self.config.patch[1]
+        plans = [plan_parts(polygon, margin, size, frames) for _, polygon in words]
+        crops = itertools.chain.from_iterable(
+            cut_parts(image, polygon, size, parts)
+            for (image, polygon), parts in zip(words, plans, strict=True)
+            if parts is not None
+        )
+        seen = (self._engine.read(np.stack(batch)).ctc_logits for batch in _batches(crops, BATCH))
+        logits = itertools.chain.from_iterable(seen)
+        return [
+            None
+            if parts is None
+            else join_parts(list(itertools.islice(logits, parts.count)), parts, self._charset)
+            for parts in plans
+        ]
 
     def _read_outlines(self, words: Iterable[tuple[Image, Polygon]], margin: float) -> Iterator[CropReading]:
         return self.read(rectify(image, polygon, self.config.size, margin) for image, polygon in words)
@@ -155,7 +183,8 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _with_reading(instance: TextInstance, reading: CropReading) -> TextInstance:
+def with_reading(instance: TextInstance, reading: CropReading) -> TextInstance:
+    """Return ``instance`` with the transcript of ``reading``, its outline starting where reading starts."""
     polygon: Polygon = instance.polygon
     if reading.upside_down:
         polygon = np.roll(polygon, -(len(polygon) // 2), axis=0)

@@ -8,18 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.config import ProposalConfig
 from stsearch.engines.contract import EncodedImages, SceneEngine
 from stsearch.errors import DeviceError, OutOfDeviceMemoryError
-from stsearch.geometry.polygons import region_edges
+from stsearch.geometry.polygons import extent, region_edges
 from stsearch.images import Resize, ResizePlan
 from stsearch.spotting.close_ups import CELL, Sheet, group_by_size, plan_close_ups
+from stsearch.spotting.mirrored import flip, has_mirrored_words, select_mirrored
 from stsearch.spotting.postprocess import find_polygons, possible_readings
 from stsearch.spotting.proposals import filter_proposals, filter_readings, group_outlines
-from stsearch.spotting.recognition import RecognizerRunner
+from stsearch.spotting.recognition import RecognizerRunner, with_reading
+from stsearch.spotting.stacks import find_stacks, read_stack
 from stsearch.spotting.windows import join_windows, split_photo
 from stsearch.text.charset import Charset
 from stsearch.text.ctc import decode_best_path, pack_posteriors
@@ -30,6 +33,9 @@ _CROP_DETAIL = 2
 """Crops are cut from photographs of up to this many times the size of detection: a word 16 pixels high there
 fills a crop of 32."""
 _SHEET_BATCH = 8  # sheets of close-ups that a GPU takes at a time
+_PICTURE_EDGE = 32  # empty pixels around the picture of a rearranged word
+_PICTURE_SHEET = 160  # height of the sheet that it lies on, and its widths without the edges: few, as engines
+_PICTURE_WIDTHS = (256, 576, 896)  # prepare themselves for every size
 
 _ToPhoto = Callable[[Polygon], Polygon | None]
 
@@ -97,8 +103,10 @@ class Spotter:
         config = self._config.proposals
         windows = [split_photo((image.shape[0], image.shape[1])) for image in images]
         cut = [each.cut(image) for image, some in zip(images, windows, strict=True) for each in some]
-        read = iter(
-            self._recognize(cut, self.propose(cut, config), min_confidence=config.min_reading_confidence)
+        found = self._recognize(cut, self.propose(cut, config), min_confidence=config.min_reading_confidence)
+        read = (
+            words + self._read_rearranged(image, words, config)
+            for image, words in zip(cut, found, strict=True)
         )
         return [
             filter_readings(join_windows(some, list(itertools.islice(read, len(some)))), config)
@@ -202,6 +210,47 @@ class Spotter:
         if self.recognizer is None:
             return found
         return self.recognizer.read_instances(images, found, augment, min_confidence)
+
+    def _read_rearranged(
+        self, image: Image, read: Sequence[TextInstance], config: ProposalConfig
+    ) -> list[TextInstance]:
+        """Return the words of ``image`` whose letters stand below each other, and the mirrored ones.
+
+        Args:
+            image: HWC uint8 RGB.
+            read: all that was read in it, doubtful readings included.
+            config: of proposals.
+        """
+        if self.recognizer is None:
+            return []
+        found = [read_stack(stack, image, self.recognizer) for stack in find_stacks(read)]
+        words = [
+            with_reading(self._embed_picture(stack.lay_out(image), stack.polygon, stack.score), reading)
+            for stack, reading in (word for word in found if word is not None)
+        ]
+        if has_mirrored_words(image, read, self.recognizer):
+            flipped = flip(image)
+            [mirrored] = self._recognize([flipped], self.propose([flipped], config))
+            words += select_mirrored(mirrored, read, image.shape[1])
+        return words
+
+    def _embed_picture(self, picture: Image, polygon: Polygon, score: float) -> TextInstance:
+        """Embed the word that fills ``picture`` (H, W, 3), on a sheet like those of close-ups.
+
+        Args:
+            picture: at most ``_PICTURE_SHEET`` pixels high, with the edges.
+            polygon: of the instance that is returned.
+            score: of it.
+        """
+        height, width = picture.shape[:2]
+        room = next((size for size in _PICTURE_WIDTHS if size >= width), _PICTURE_WIDTHS[-1])
+        if width > room:
+            picture = np.asarray(cv2.resize(picture, (room, height), interpolation=cv2.INTER_AREA), np.uint8)
+        sheet = np.zeros((_PICTURE_SHEET, room + 2 * _PICTURE_EDGE, 3), np.uint8)
+        sheet[_PICTURE_EDGE:, _PICTURE_EDGE:][:height, : picture.shape[1]] = picture
+        region = _Region(0, 0, extent(picture) + np.float32(_PICTURE_EDGE), score)
+        [[word]] = self._embed(self._engine.encode(sheet[np.newaxis]), [region], [lambda _: polygon])
+        return word
 
     def _detect(self, encoded: EncodedImages, plans: Sequence[ResizePlan]) -> list[_Region]:
         stride = self._config.detector.stride

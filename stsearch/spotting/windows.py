@@ -1,7 +1,8 @@
 """Windows of photographs that are much longer than wide: scrolling screenshots, panoramas.
 
 Shrunk to the size of a photograph their text would vanish, so each window is spotted as a photograph of its
-own.
+own. A word may be longer than what two windows share, such as the only one on a banner, so the whole is
+looked at, too, unless it is so long that such a word would vanish.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from stsearch.spotting.borders import is_cut_off
 from stsearch.types import Image, Polygon, TextInstance
 
 _OVERLAP = 0.5  # of the shorter side: a word up to that long lies whole in a window
+_MAX_WHOLE_ASPECT = 6.0  # of the longer side to the shorter, of what is also looked at as a whole
 _EDGE, _EDGE_OF_HEIGHT = 2.0, 0.2
 """An outline so near to an inner border, in pixels or in heights of the word, counts as cut off."""
 
@@ -63,24 +65,28 @@ def split_photo(shape: tuple[int, int]) -> list[Window]:
     >>> [(window.top, window.bottom) for window in split_photo((500, 100))]
     [(0, 500)]
     >>> [(window.top, window.bottom) for window in split_photo((5000, 1000))]
-    [(0, 2000), (1500, 3500), (3000, 5000)]
+    [(0, 2000), (1500, 3500), (3000, 5000), (0, 5000)]
     """
     height, width = shape
     length, side = max(shape), window_side(height, width)
+    whole = Window(0, 0, width, height, shape)
     if side >= length:
-        return [Window(0, 0, width, height, shape)]
+        return [whole]
     overlap = round(min(shape) * _OVERLAP)
     count = int(np.ceil((length - overlap) / (side - overlap)))
     firsts = np.linspace(0, length - side, count).round().astype(int).tolist()
-    if height > width:
-        return [Window(0, first, width, first + side, shape) for first in firsts]
-    return [Window(first, 0, first + side, height, shape) for first in firsts]
+    windows = (
+        [Window(0, first, width, first + side, shape) for first in firsts]
+        if height > width
+        else [Window(first, 0, first + side, height, shape) for first in firsts]
+    )
+    return windows + [whole] * (length <= _MAX_WHOLE_ASPECT * min(shape))
 
 
 def join_windows(windows: Sequence[Window], found: Sequence[Sequence[TextInstance]]) -> list[TextInstance]:
     """Return the words of a photograph, given those of its windows, polygons in pixels of the photograph.
 
-    What a window cuts off is left out; what two windows show is in it twice.
+    What a window cuts off is left out; what several windows show is in it several times.
     """
     moved = (
         (each, window.to_photo(each.polygon))

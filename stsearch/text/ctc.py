@@ -10,13 +10,14 @@ instead of the sum over all.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
-from stsearch.text.decoding import softmax
+from stsearch.text.decoding import END, Reading, best_reading, softmax
 from stsearch.text.wildcards import fixed_part
 
 CLASSES = len(ALPHANUMERIC) + 1
@@ -50,6 +51,28 @@ def decode_best_path(logits: NDArray[np.float32]) -> tuple[NDArray[np.int64], ND
     used = np.arange(best.shape[1]) <= run.max(axis=1, keepdims=True)
     confidence = np.where(used, best, 1)[:, 1:].prod(axis=1) * starts.any(axis=1)
     return np.where(starts, classes, 0), confidence.astype(np.float32)
+
+
+def read_best_path(logits: NDArray[np.float32], charset: Charset) -> tuple[Reading, NDArray[np.float32]]:
+    """Return what the best path of one crop's CTC logits spells.
+
+    Args:
+        logits: (T, V), class 0 the blank.
+        charset: of the classes.
+
+    Returns:
+        The reading, and (L + 1, V) class probabilities at its L characters, each at its most confident frame;
+        after them it ends.
+    """
+    probabilities = softmax(logits)
+    path = probabilities.argmax(axis=1)
+    bounds = np.flatnonzero(np.diff(path, prepend=-1, append=-1))
+    runs = [slice(first, last) for first, last in itertools.pairwise(bounds) if path[first] != 0]
+    peaks = [run.start + int(probabilities[run, path[run.start]].argmax()) for run in runs]
+    end = np.zeros((1, probabilities.shape[1]), np.float32)
+    end[0, END] = 1
+    table = np.concatenate([probabilities[peaks], end])
+    return best_reading(table, charset), table
 
 
 def pack_posteriors(logits: NDArray[np.float32], charset: Charset) -> list[bytes]:

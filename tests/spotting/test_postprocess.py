@@ -33,14 +33,36 @@ def test_a_perfect_kernel_grows_back_to_its_word(angle: float) -> None:
 
 
 def test_a_bent_kernel_becomes_a_bent_polygon() -> None:
-    angles = np.linspace(np.pi * 0.9, np.pi * 0.1, 7)
+    angles = np.linspace(np.pi * 0.69, np.pi * 0.31, 7)
     circle = np.stack([np.cos(angles), -np.sin(angles)], axis=1)
-    arch = (np.concatenate([circle * 70, circle[::-1] * 48]) + np.array([80, 100])).astype(np.float32)
+    arch = (np.concatenate([circle * 120, circle[::-1] * 98]) + np.array([80, 160])).astype(np.float32)
     [(polygon, _)] = polygons_from_map(draw_kernel(arch), BinarizationThresholds(), 3, 10)
     assert len(polygon) == 14
     assert polygon_iou(polygon, arch) > 0.7
     assert polygon[0][0] < polygon[6][0]
     assert polygon_area(polygon) > 0
+
+
+@pytest.mark.parametrize("span", [1.6, 2.4, np.pi, 3.8])
+@pytest.mark.parametrize("over", [pytest.param(True, id="over"), pytest.param(False, id="under")])
+def test_a_word_around_half_a_circle_is_outlined_along_it(span: float, over: bool) -> None:
+    angles = np.linspace(-span / 2, span / 2, 40)
+    circle = np.stack([np.sin(angles), -np.cos(angles) if over else np.cos(angles)], axis=1)
+    upper, lower = (70, 48) if over else (48, 70)
+    word = (np.concatenate([circle * upper, circle[::-1] * lower]) + 80).astype(np.float32)
+    [(polygon, _)] = polygons_from_map(draw_kernel(word), BinarizationThresholds(), 3, 10)
+    assert polygon_iou(polygon, word) > 0.7
+    assert polygon_area(polygon) > 0
+    half = len(polygon) // 2
+    ends = np.stack([polygon[0], polygon[half - 1], polygon[half], polygon[-1]])
+    assert np.abs(ends - word[[0, 39, 40, -1]]).max() < 12
+
+
+def test_a_ring_is_no_arc() -> None:
+    ring = np.zeros((160, 160), np.float32)
+    cv2.circle(ring, (80, 80), 12, 1.0, 8)
+    found = polygons_from_map(ring, BinarizationThresholds(), 3, 10)
+    assert {len(polygon) for polygon, _ in found} == {4}
 
 
 def test_a_straight_kernel_with_ragged_edges_becomes_a_quad() -> None:

@@ -201,3 +201,37 @@ def test_pictures_of_any_size_are_stretched() -> None:
     reader = RecognizerRunner(HeadEngine())
     picture = np.repeat(np.repeat(light_at_top(), 3, axis=0), 2, axis=1)
     assert [crop.best.text for crop in reader.read_pictures([picture])] == ["up"]
+
+
+class SpellingEngine(HeadEngine):
+    """The decoder reads "no"; CTC spells two letters in every crop, 16 frames apart."""
+
+    def __init__(self, sure: float) -> None:
+        super().__init__()
+        self.sure = sure
+        self.seen = 0
+
+    def read(self, crops: NDArray[np.uint8]) -> CropReadings:
+        self.seen += len(crops)
+        logits = np.full((len(crops), 32, len(self.charset)), -9.0, np.float32)
+        logits[:, :, 0] = 9
+        for frame, character in ((8, "l"), (24, "o")):
+            logits[:, frame, [0, self.charset.encode(character)[0]]] = -9, 9
+        tables = np.stack([self.table_of("no", self.sure)] * len(crops))
+        return CropReadings(tables, logits, np.ones(len(crops), np.float32))
+
+
+def test_a_long_word_that_is_read_with_doubt_is_read_in_parts() -> None:
+    engine = SpellingEngine(sure=0.6)
+    long, short = np.zeros((20, 200, 3), np.uint8), np.zeros((20, 90, 3), np.uint8)
+    in_parts, whole = RecognizerRunner(engine).read_pictures([long, short])
+    assert whole.best.text == "no"
+    assert set(in_parts.best.text) == {"l", "o"}
+    assert len(in_parts.best.text) > 2
+    assert len(in_parts.ctc_posteriors) > len(whole.ctc_posteriors)
+
+
+def test_a_long_word_that_is_read_surely_is_read_once() -> None:
+    engine = SpellingEngine(sure=0.99)
+    [reading] = RecognizerRunner(engine).read_pictures([np.zeros((20, 200, 3), np.uint8)])
+    assert (reading.best.text, engine.seen) == ("no", 1)

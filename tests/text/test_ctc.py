@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stsearch.text.charset import Charset
-from stsearch.text.ctc import CLASSES, decode_best_path, pack_posteriors, pair_likelihoods, word_likelihoods
+from stsearch.text.ctc import (
+    CLASSES,
+    decode_best_path,
+    pack_posteriors,
+    pair_likelihoods,
+    read_best_path,
+    word_likelihoods,
+)
 
 CHARSET = Charset("aAbB!é")
 
@@ -159,3 +166,27 @@ def test_ctc_confidence_is_the_product_of_character_probabilities() -> None:
     probabilities = np.array([[[0.1, 0.8, 0.1], [0.2, 0.6, 0.2], [0.9, 0.05, 0.05], [0.3, 0.2, 0.5]]])
     _, confidence = decode_best_path(np.log(probabilities).astype(np.float32))
     assert confidence[0] == pytest.approx(0.8 * 0.5)
+
+
+def logits_of(*frames: tuple[str, float]) -> NDArray[np.float32]:
+    """Return (T, V) logits of frames that show a character, "" for none, with a probability; else a blank."""
+    table = np.full((len(frames), len(CHARSET)), 1e-12, np.float32)
+    for row, (character, share) in zip(table, frames, strict=True):
+        row[0] = 1 - share
+        row[CHARSET.encode(character)[0] if character else 0] = share
+    return np.log(np.maximum(table, 1e-12))
+
+
+def test_the_best_path_is_read_with_each_character_at_its_most_confident_frame() -> None:
+    reading, table = read_best_path(
+        logits_of(("a", 0.6), ("a", 0.9), ("", 1.0), ("a", 0.8), ("B", 0.7)), CHARSET
+    )
+    assert reading.text == "aaB"
+    assert reading.characters == pytest.approx((0.9, 0.8, 0.7), rel=1e-5)
+    assert reading.confidence == pytest.approx(0.9 * 0.8 * 0.7, rel=1e-5)
+    assert table.shape == (4, len(CHARSET))
+
+
+def test_the_best_path_of_blanks_reads_nothing() -> None:
+    reading, table = read_best_path(logits_of(("", 1.0), ("", 1.0)), CHARSET)
+    assert (reading.text, reading.confidence, len(table)) == ("", 0.0, 1)
