@@ -66,12 +66,19 @@ class ContactSheet:
         ] = {}  # by query: the best rank in a photograph, its card
         self._hits: list[Hit] = []
 
-    def add(self, path: Path, hits: Sequence[Hit], image: Image | None) -> None:
-        """Add a photograph with all its hits; ``image`` is (H, W, 3) RGB, None when it cannot be read."""
+    def add(self, path: Path, page: int | None, hits: Sequence[Hit], image: Image | None) -> None:
+        """Add a page with all its hits; ``image`` is (H, W, 3) RGB, None when it cannot be read.
+
+        Args:
+            path: of the photograph.
+            page: from 1; None in a photograph of one page.
+            hits: in it.
+            image: its pixels.
+        """
         self._hits += hits
         for query in dict.fromkeys(hit.query for hit in hits):
             answers = [hit for hit in hits if hit.query == query]
-            card = _card(path, answers, image)
+            card = _card(path, page, answers, image)
             self._cards.setdefault(query, []).append((min(hit.rank for hit in answers), card))
 
     def write(self, file: Path) -> None:
@@ -105,10 +112,11 @@ class ContactSheet:
         )
 
 
-def _card(path: Path, hits: Sequence[Hit], image: Image | None) -> str:
-    """Return the list item of one photograph: its name, the photograph, and a crop for each hit."""
-    link = html.escape(path.as_uri())
-    name = f'<a href="{link}">{_text(path.name)}</a><small>{_text(str(path.parent))}</small>'
+def _card(path: Path, page: int | None, hits: Sequence[Hit], image: Image | None) -> str:
+    """Return the list item of one page: its name, its picture, and a crop for each hit."""
+    title = path.name if page is None else f"{path.name}, page {page}"
+    link = html.escape(path.as_uri() if page is None else f"{path.as_uri()}#page={page}")
+    name = f'<a href="{link}">{_text(title)}</a><small>{_text(str(path.parent))}</small>'
     if image is None:
         return (
             f'<li>\n<h3>{name}</h3>\n<p class="missing">This photo cannot be read now.</p>\n'
@@ -118,7 +126,7 @@ def _card(path: Path, hits: Sequence[Hit], image: Image | None) -> str:
     drawn = outline_words(small, [hit.polygon * scale for hit in hits])
     words = ", ".join(dict.fromkeys(hit.transcript for hit in hits if hit.transcript))
     crops = [_crop(hit, image) for hit in hits]
-    photo = _picture(drawn, f"{path.name}, outlined: {words}" if words else path.name)
+    photo = _picture(drawn, f"{title}, outlined: {words}" if words else title)
     return (
         f'<li>\n<h3>{name}</h3>\n<a class="photo" href="{link}" tabindex="-1">{photo}</a>\n'
         f'<ul class="words">{"".join(map(_word, hits, crops))}</ul>\n</li>'

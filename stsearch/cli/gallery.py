@@ -27,7 +27,9 @@ AsJson = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 
 def status(
     index: IndexPath = None,
-    failed: Annotated[bool, Option("--failed", help="List the files that could not be read.")] = False,
+    failed: Annotated[
+        bool, Option("--failed", help="List the files that could not be read, or in part only.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a gallery holds, and which weights filled it."""
@@ -35,17 +37,16 @@ def status(
 
     with Gallery.open(_folder(index), output.note) as gallery:
         facts = _facts(gallery)
-        failures = gallery.catalog.failures() if failed else []
+        failures = _failures(gallery) if failed else []
         if remark := gallery.vector_file_remark():
             output.note(remark)
     if as_json:
         print(json.dumps({"type": "status", "schema": output.JSON_SCHEMA, **facts}))
-        for failure in failures:
-            line = {"type": "failure", "schema": output.JSON_SCHEMA}
-            print(json.dumps({**line, "path": failure.file.path, "reason": failure.reason}))
+        for kind, path, reason in failures:
+            print(json.dumps({"type": kind, "schema": output.JSON_SCHEMA, "path": path, "reason": reason}))
     elif failed:
-        for failure in failures:
-            print(output.printable(failure.file.path), output.printable(failure.reason), sep="\t")
+        for _, path, reason in failures:
+            print(output.printable(path), output.printable(reason), sep="\t")
     else:
         for name, value in facts.items():
             print(f"{name:<10} {_shown(value)}")
@@ -109,6 +110,12 @@ def _folder(index: Path | None) -> Path:
     from stsearch.gallery import registry
 
     return registry.choose(index, Path.cwd(), registry.data_home(os.environ))
+
+
+def _failures(gallery: Gallery) -> list[tuple[str, str, str]]:
+    """Return kind, path and reason of what could not be read, or in part only."""
+    failed = [("failure", each.file.path, each.reason) for each in gallery.catalog.failures()]
+    return failed + [("incomplete", each.file.path, each.note) for each in gallery.catalog.incomplete()]
 
 
 def _facts(gallery: Gallery) -> dict[str, object]:

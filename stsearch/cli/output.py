@@ -82,8 +82,9 @@ class Style:
 def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[Path] = ()) -> None:
     """Print the hits of one query; of paths those that are not ``already`` printed.
 
-    On a terminal they are a table, else lines of score, path, word and x,y,w,h between tabs; after the query
-    where there are several, and before the explanation where one is wanted.
+    On a terminal they are a table, else lines of score, path, word and x,y,w,h between tabs, then the page of
+    a hit in a file with several; after the query where there are several, and before the explanation where
+    one is wanted.
     """
     if style.paths:
         _print_paths([hit.path for hit in hits if hit.path not in already], style.end)
@@ -91,9 +92,12 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[P
         for hit in hits:
             print(json.dumps(_as_json(hit, style.explains)))
     elif sys.stdout.isatty():
-        _print_table([{"#": str(rank), **_cells(hit, style)} for rank, hit in enumerate(hits, start=1)])
+        has_pages = any(hit.page for hit in hits)
+        _print_table(
+            [{"#": str(rank), **_cells(hit, style, has_pages)} for rank, hit in enumerate(hits, start=1)]
+        )
     else:
-        _print_lines(_cells(hit, style) for hit in hits)
+        _print_lines(_cells(hit, style, hit.page is not None) for hit in hits)
 
 
 def print_rows(rows: Sequence[Mapping[str, str]]) -> None:
@@ -127,6 +131,7 @@ def _as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
         "score": round(hit.score, 4),
         "similarity": round(hit.similarity, 4),
         "path": os.fspath(hit.path),
+        "page": hit.page,
         "box": [[round(float(value), 1) for value in point] for point in hit.box],
         "transcript": hit.transcript,
         "confidence": round(hit.confidence, 4),
@@ -153,7 +158,7 @@ def _rounded(confidences: Sequence[float]) -> list[float]:
     return [round(confidence, 3) for confidence in confidences]
 
 
-def _cells(hit: Hit, style: Style) -> dict[str, str]:
+def _cells(hit: Hit, style: Style, names_page: bool) -> dict[str, str]:
     """Return what a line or a row of a table shows, by the heading of its column."""
     cells = {
         "score": f"{hit.score:.2f}",
@@ -161,6 +166,8 @@ def _cells(hit: Hit, style: Style) -> dict[str, str]:
         "word": printable(hit.transcript),
         "box (x,y,w,h)": _bounds(hit.polygon),
     }
+    if names_page:
+        cells["page"] = "" if hit.page is None else f"page {hit.page}"
     if style.names_query:
         cells = {"query": printable(hit.query), **cells}
     if style.explains:

@@ -26,10 +26,12 @@ class Wanted:
     Attributes:
         copies: folder for copies of the photographs with the words outlined; None for none.
         sheet: file for the contact sheet; None for none.
+        max_megapixels: larger photographs are not decoded for it.
     """
 
     copies: Path | None
     sheet: Path | None
+    max_megapixels: float
 
     def check(self, photo_folders: Iterable[Path]) -> None:
         """Refuse what could harm photographs, or would be found as one, before anything is searched.
@@ -58,27 +60,27 @@ class Wanted:
         from stsearch.images import read_image
 
         sheet, failed = ContactSheet(), 0
-        for number, (path, found) in enumerate(_by_photo(hits).items(), start=1):
+        for number, ((path, page), found) in enumerate(_by_page(hits).items(), start=1):
             image = None
             try:
-                image = read_image(path)
+                image = read_image(path, self.max_megapixels, page)
             except ImageError as error:
                 failed += 1
                 output.note(f"cannot show {output.printable(str(error))}")
             if self.copies and image is not None:
-                _save_copy(self.copies, number, path, found, image)
+                _save_copy(self.copies, f"{number:03d}-{_safe_stem(path, page)}", found, image)
             if self.sheet:
-                sheet.add(path, found, image)
+                sheet.add(path, page, found, image)
         if self.sheet:
             sheet.write(self.sheet)
         return failed
 
 
-def _by_photo(hits: Iterable[Hit]) -> dict[Path, list[Hit]]:
-    photos: dict[Path, list[Hit]] = {}
+def _by_page(hits: Iterable[Hit]) -> dict[tuple[Path, int | None], list[Hit]]:
+    pages: dict[tuple[Path, int | None], list[Hit]] = {}
     for hit in hits:
-        photos.setdefault(hit.path, []).append(hit)
-    return photos
+        pages.setdefault((hit.path, hit.page), []).append(hit)
+    return pages
 
 
 def label(hit: Hit) -> str:
@@ -86,8 +88,8 @@ def label(hit: Hit) -> str:
     return f"{hit.score:.2f} {output.printable(hit.transcript)}"
 
 
-def _save_copy(folder: Path, number: int, path: Path, hits: Sequence[Hit], image: Image) -> None:
-    """Write a photograph with its words outlined to a new file; nothing of its EXIF goes along."""
+def _save_copy(folder: Path, stem: str, hits: Sequence[Hit], image: Image) -> None:
+    """Write a page with its words outlined to a new file; nothing of its EXIF goes along."""
     import PIL.Image
 
     from stsearch.cli.drawing import outline_words
@@ -95,7 +97,7 @@ def _save_copy(folder: Path, number: int, path: Path, hits: Sequence[Hit], image
     drawn = outline_words(image, [hit.polygon for hit in hits], [label(hit) for hit in hits])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stem, copy = f"{number:03d}-{_safe_stem(path)}", 1
+        copy = 1
         while True:
             name = f"{stem}.jpg" if copy == 1 else f"{stem}-{copy}.jpg"
             try:
@@ -108,11 +110,12 @@ def _save_copy(folder: Path, number: int, path: Path, hits: Sequence[Hit], image
         raise WriteError(f"cannot write to {folder}: {error.strerror or error}") from error
 
 
-def _safe_stem(path: Path) -> str:
-    r"""Return the name of a photograph, without its ending, as any file system and shell can take it.
+def _safe_stem(path: Path, page: int | None) -> str:
+    r"""Return the name of a page, without the ending of its file, as any file system and shell can take it.
 
-    >>> _safe_stem(Path("Café 1;rm -rf\n~.jpeg"))
-    'Café_1_rm_-rf'
+    >>> _safe_stem(Path("Café 1;rm -rf\n~.jpeg"), None), _safe_stem(Path("scan.tif"), 2)
+    ('Café_1_rm_-rf', 'scan-page2')
     """
     kept = "".join(c if c.isalnum() or c in "-._" else "_" for c in path.stem)
-    return kept[:_LONGEST_STEM].strip("._") or "photo"
+    stem = kept[:_LONGEST_STEM].strip("._") or "photo"
+    return stem if page is None else f"{stem}-page{page}"

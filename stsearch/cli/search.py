@@ -77,6 +77,7 @@ Save = Annotated[
 Sheet = Annotated[
     Path | None, Option(metavar="FILE.html", help="Write one page that shows all hits, to open in a browser.")
 ]
+MaxMegapixels = Annotated[float, Option(min=0, help="Do not decode larger photos for --save and --sheet.")]
 
 
 def search(
@@ -100,6 +101,7 @@ def search(
     nul: Nul = False,
     save: Save = None,
     sheet: Sheet = None,
+    max_megapixels: MaxMegapixels = 178.0,
 ) -> None:
     """Find photos by the words in them, the best match first.
 
@@ -125,7 +127,7 @@ def search(
     )
     with ExitStack() as stack:
         photos = _open(index, model, stack)
-        pictures = Wanted(save, sheet)
+        pictures = Wanted(save, sheet, max_megapixels)
         pictures.check(gallery.photos for gallery in photos.galleries)
         limits = options.limits(photos) if explain else None
         style = output.Style(

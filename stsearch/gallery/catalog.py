@@ -23,9 +23,11 @@ from stsearch.gallery.records import (
     DatedPhoto,
     Detail,
     Failed,
+    Incomplete,
     InstanceTable,
     Linked,
     PhotoFile,
+    Reading,
     Record,
     Spotted,
     array_faults,
@@ -113,13 +115,26 @@ class Catalog:
         rows = sorted(row for row in self._database.all("images") if row[3] == "failed")
         return [Failed(PhotoFile(os.fsdecode(path), *stat), reason) for path, *stat, _, _, reason in rows]
 
+    def incomplete(self) -> list[Incomplete]:
+        """Return the photographs of which only a part could be read, by path."""
+        with self._database.snapshot():
+            noted = [
+                number for (number,) in self._database.rows("SELECT id FROM contents WHERE note NOT NULL")
+            ]
+            notes = {row[0]: row[5] for row in self._database.among("contents", "id", noted)}
+            rows = sorted(self._database.among("images", "content_id", noted))
+        return [
+            Incomplete(PhotoFile(os.fsdecode(path), size, mtime_ns), notes[content])
+            for path, size, mtime_ns, _, content, _ in rows
+        ]
+
     def counts(self) -> Counts:
         """Return the numbers of photographs, failed files and instances."""
         [[photos, failed]] = self._database.rows(
             "SELECT count(*) FILTER (WHERE status = 'ok'), count(*) FILTER (WHERE status = 'failed')"
             " FROM images NOT INDEXED"
         )
-        return Counts(photos, failed, self.words())
+        return Counts(photos, failed, self.words(), len(self.incomplete()))
 
     def words(self) -> int:
         """Return the number of instances, without reading them."""
@@ -156,15 +171,16 @@ class Catalog:
                 row[3],
                 tuple(byte / 255 for byte in row[8]),
                 self._unpack(row[9]),
+                row[10],
             )
             for row in self._database.among("instances", "id", ids)
         }
 
-    def readings_of(self, contents: Iterable[int]) -> dict[int, list[tuple[Polygon, str]]]:
-        """Return outline and transcript of all instances of each of ``contents``, most confident first."""
-        found: dict[int, list[tuple[Polygon, str]]] = {}
+    def readings_of(self, contents: Iterable[int]) -> dict[int, list[Reading]]:
+        """Return the readings of all instances of each of ``contents``, most confident first."""
+        found: dict[int, list[Reading]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):  # as they were added
-            found.setdefault(row[1], []).append((self._polygon(row[2]), row[4]))
+            found.setdefault(row[1], []).append(Reading(self._polygon(row[2]), row[4], row[10]))
         return found
 
     def instance_ids(self, after: int = 0) -> NDArray[np.int64]:
@@ -189,9 +205,9 @@ class Catalog:
         rows = (
             self._database.all("instances") if ids is None else self._database.among("instances", "id", ids)
         )
-        rows = sorted((row[0], row[1], row[4], row[6], row[7]) for row in rows)
-        instances, contents, transcripts, confidences, vectors = (
-            zip(*rows, strict=True) if rows else ((),) * 5
+        rows = sorted((row[0], row[1], row[4], row[6], row[7], row[10] or 0) for row in rows)
+        instances, contents, transcripts, confidences, vectors, pages = (
+            zip(*rows, strict=True) if rows else ((),) * 6
         )
         stored = self._array(b"".join(vectors), np.float16, (len(rows), dim)).astype(np.float32)
         lengths = np.linalg.norm(stored, axis=1, keepdims=True)  # rounding to float16 changed them a little
@@ -201,6 +217,7 @@ class Catalog:
             tuple(transcripts),
             np.asarray(confidences, np.float32),
             stored / np.maximum(lengths, 1e-6),
+            np.asarray(pages, np.int64),
         )
 
     def manifest_copy(self) -> str | None:
@@ -249,7 +266,7 @@ class Catalog:
 
     def _array_faults(self, table: str, row: Row, dim: int | None) -> Iterator[str]:
         if table == "instances":
-            number, _, polygon, _, transcript, _, _, vector, characters, posteriors = row
+            number, _, polygon, _, transcript, _, _, vector, characters, posteriors, _ = row
             for fault in array_faults(polygon, transcript, vector, characters, posteriors, dim):
                 yield f"instance {number}: {fault}"
 
@@ -284,7 +301,8 @@ class Catalog:
 
     def _add_content(self, photo: Spotted) -> int:
         content, first = self._database.next_id("contents"), self._database.next_id("instances")
-        self._database.insert("contents", [(content, photo.sha256, photo.height, photo.width, photo.taken)])
+        row = (content, photo.sha256, photo.height, photo.width, photo.taken, photo.note)
+        self._database.insert("contents", [row])
         self._database.insert(
             "instances",
             [
@@ -299,6 +317,7 @@ class Catalog:
                     instance.embedding.astype(np.float16).tobytes(),
                     bytes(round(255 * confidence) for confidence in instance.characters),
                     zlib.compress(instance.ctc_posteriors) if instance.ctc_posteriors else b"",
+                    instance.page,
                 )
                 for number, instance in enumerate(photo.instances, start=first)
             ],

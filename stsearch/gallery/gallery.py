@@ -24,14 +24,14 @@ from stsearch.gallery.atomic_files import Lock, make_private_folder
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.detail_cache import DetailCache
 from stsearch.gallery.manifest import FILE_NAME, Manifest, StoreRecord
-from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Record
+from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Reading, Record
 from stsearch.gallery.vector_store import (
     FlatStore,
     HnswStore,
     MissingHnswlibError,
     VectorStore,
 )
-from stsearch.types import ModelInfo, Polygon
+from stsearch.types import ModelInfo
 
 EXACT_LIMIT = 50_000
 """Up to so many words every one is compared with the query, which takes 0.1 s on one core; the vector file,
@@ -320,8 +320,8 @@ class Gallery:
         self._expect(found.keys() == wanted, "instances are missing")
         return found
 
-    def readings_of(self, contents: Iterable[int]) -> dict[int, list[tuple[Polygon, str]]]:
-        """Return outline and transcript of all instances in each of ``contents``, most confident first."""
+    def readings_of(self, contents: Iterable[int]) -> dict[int, list[Reading]]:
+        """Return the readings of all instances in each of ``contents``, most confident first."""
         return self.catalog.readings_of(contents)
 
     def _expect(self, is_so: bool, otherwise: str) -> None:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,7 @@ class Spotted:
     width: int
     instances: Sequence[TextInstance]
     taken: str | None = None  # by the clock of the camera, in ISO 8601 to the second; None: not known
+    note: str | None = None  # what of it could not be read; None: nothing is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,14 @@ class Failed:
 
 
 Record = Spotted | Linked | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """A photograph of which only a part could be read."""
+
+    file: PhotoFile
+    note: str  # what is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,7 @@ class InstanceTable:
         transcripts: N strings, as read.
         confidences: (N,) float32 in [0, 1].
         embeddings: (N, D) float32, unit rows.
+        pages: (N,) int64, from 1; 0 in a photograph of one page.
     """
 
     ids: NDArray[np.int64]
@@ -100,6 +111,12 @@ class InstanceTable:
     transcripts: tuple[str, ...]
     confidences: NDArray[np.float32]
     embeddings: NDArray[np.float32]
+    pages: NDArray[np.int64]
+
+    @property
+    def surfaces(self) -> NDArray[np.int64]:
+        """(N,) int64: instances share a number that lie on one page of one photograph, and only those."""
+        return np.unique(np.stack([self.contents, self.pages]), axis=1, return_inverse=True)[1].reshape(-1)
 
     @classmethod
     def of(cls, instances: Sequence[TextInstance], contents: NDArray[np.int64], dim: int) -> InstanceTable:
@@ -110,6 +127,7 @@ class InstanceTable:
             tuple(each.transcript for each in instances),
             np.array([each.confidence for each in instances], np.float32),
             np.array([each.embedding for each in instances], np.float32).reshape(len(instances), dim),
+            np.array([each.page or 0 for each in instances], np.int64),
         )
 
     def within(self, contents: Iterable[int]) -> InstanceTable:
@@ -121,7 +139,16 @@ class InstanceTable:
             tuple(compress(self.transcripts, kept)),
             self.confidences[kept],
             self.embeddings[kept],
+            self.pages[kept],
         )
+
+
+class Reading(NamedTuple):
+    """How one instance was read, and where."""
+
+    polygon: Polygon  # (P, 2) float32
+    transcript: str
+    page: int | None  # as ``TextInstance.page``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,15 +159,17 @@ class Detail:
     score: float  # of detection
     characters: tuple[float, ...]  # confidence of each character of the transcript; empty: not known
     ctc_posteriors: bytes  # as ``TextInstance.ctc_posteriors``
+    page: int | None = None  # as ``TextInstance.page``
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much a catalog holds: photographs that were read, files that could not be, and words."""
+    """How much a catalog holds: photographs that were read, files that could not be, words, parts missing."""
 
     photos: int
     failed: int
     words: int
+    incomplete: int = 0  # of the photographs, read in part only
 
 
 def row_checksum(*values: object) -> int:

@@ -32,7 +32,7 @@ def test_status_says_what_a_gallery_holds(run: Run, photos: Path) -> None:
     shown = dict(line.split(maxsplit=1) for line in done.out.splitlines())
     assert (shown["folder"], shown["photos"], shown["failed"], shown["words"]) == (str(photos), "2", "1", "2")
     assert shown["weights"] == f"name letters sha256 {MODEL.sha256}"
-    assert shown["format"] == "manifest 1 catalog 1"
+    assert shown["format"] == "manifest 1 catalog 2"
     assert shown["store"] == "kind hnsw file vectors-1.hnsw vectors 2"
 
 
