@@ -14,8 +14,9 @@ from stsearch.api.progress import shown
 from stsearch.errors import UsageError
 from stsearch.gallery import registry
 from stsearch.gallery.gallery import Gallery, Notify
-from stsearch.images import MAX_MEGAPIXELS
-from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, Progress, index_photos
+from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS
+from stsearch.indexing.indexer import IndexOptions, Progress, index_photos
+from stsearch.indexing.reader import PHOTO_TIMEOUT_S, ReadLimits
 from stsearch.indexing.walk import WalkRules, listed_photos
 from stsearch.search import query_encoder
 from stsearch.spotting.lazy import LazySpotter
@@ -50,7 +51,9 @@ def index(
     follow: bool = False,
     only: Sequence[Path | str] | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
+    max_bytes: int = MAX_BYTES,
     photo_timeout_s: float = PHOTO_TIMEOUT_S,
+    first_page: bool = False,
     progress: bool | Callable[[Progress], None] = False,
     loaded: Callable[[Model], None] = lambda model: None,
     notify: Notify = warn,
@@ -72,7 +75,9 @@ def index(
         follow: whether symbolic links to folders and files are followed.
         only: photographs to look at; None: all.
         max_megapixels: larger photographs are refused without decoding them.
-        photo_timeout_s: seconds of decoding after which a photograph is given up.
+        max_bytes: larger files are refused without reading them.
+        photo_timeout_s: seconds after which reading a file, or decoding a page of it, is given up.
+        first_page: of files with several pages, and of animations, only the first page is read.
         progress: True shows a bar (tqdm, in notebooks too); or a callable that is told how far the run is.
         loaded: is told once the networks are loaded.
         notify: is told in one sentence when something is slower or less than it could be.
@@ -96,8 +101,7 @@ def index(
     options = IndexOptions(
         batch or 0,
         max(2, usable_cores()),
-        max_megapixels,
-        photo_timeout_s,
+        ReadLimits(max_bytes, max_megapixels, photo_timeout_s, first_page),
         WalkRules(tuple(exclude), follow, None if only is None else _relative(only, photos)),
     )
     name = model if isinstance(model, str) else model.name

@@ -21,7 +21,6 @@ from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
     from stsearch.api.model import Model as Networks
-    from stsearch.gallery.catalog import Failed
     from stsearch.gallery.gallery import Gallery
     from stsearch.indexing.indexer import IndexReport
     from stsearch.indexing.walk import WalkRules
@@ -51,7 +50,13 @@ FilesFrom = Annotated[
 Null = Annotated[bool, Option("--null", "-0", help="The list of --files-from is NUL-separated.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Say what would be read and removed, and do nothing.")]
 MaxMegapixels = Annotated[float, Option(min=0, help="Refuse larger photos without decoding them.")]
-PhotoTimeout = Annotated[float, Option(min=0, help="Seconds of decoding after which a photo is given up.")]
+MaxBytes = Annotated[int, Option(min=0, help="Refuse larger files without reading them.")]
+PhotoTimeout = Annotated[
+    float, Option(min=0, help="Seconds after which reading a file, or decoding a page, is given up.")
+]
+FirstPage = Annotated[
+    bool, Option("--first-page", help="Of several pages, or frames of an animation, read the first only.")
+]
 AsJson = Annotated[bool, Option("--json", help="Print the summary as a JSON line.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Show errors only.")]
 
@@ -70,7 +75,9 @@ def index(
     null: Null = False,
     dry_run: DryRun = False,
     max_megapixels: MaxMegapixels = 178.0,
+    max_bytes: MaxBytes = 1_000_000_000,
     photo_timeout: PhotoTimeout = 60.0,
+    first_page: FirstPage = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -111,7 +118,9 @@ def index(
                 follow=follow,
                 only=only,
                 max_megapixels=max_megapixels,
+                max_bytes=max_bytes,
                 photo_timeout_s=photo_timeout,
+                first_page=first_page,
                 progress=progress,
                 loaded=tell_loaded,
                 notify=output.note,
@@ -123,9 +132,8 @@ def index(
         [gallery] = photos.galleries
         if photos.report is not None:
             _print_report(gallery, photos.report, as_json, quiet)
-        failures = gallery.catalog.failures()
-    _print_failures(failures, "could not be read")
-    if failures:
+        is_all_read = _print_unread(gallery)
+    if not is_all_read:
         raise typer.Exit(FILES_FAILED)
 
 
@@ -213,7 +221,7 @@ def _print_preview(folder: Path, index: Path | None, rules: WalkRules, as_json: 
         for kind, path in lines:
             print(kind, output.printable(path), sep="\t")
         print(", ".join(f"{number} {kind}" for kind, number in counts.items()))
-    _print_failures(found.failed, "cannot be looked at")
+    _print_failures([(each.file.path, each.reason) for each in found.failed], "cannot be looked at")
 
 
 def _print_summary(gallery: Gallery, report: IndexReport) -> None:
@@ -229,10 +237,20 @@ def _print_summary(gallery: Gallery, report: IndexReport) -> None:
     )
 
 
-def _print_failures(failures: Sequence[Failed], what: str) -> None:
+def _print_unread(gallery: Gallery) -> bool:
+    """Say on stderr what could not be read, or in part only; return whether there is nothing to say."""
+    failures = [(each.file.path, each.reason) for each in gallery.catalog.failures()]
+    incomplete = [(each.file.path, each.note) for each in gallery.catalog.incomplete()]
+    _print_failures(failures, "could not be read")
+    _print_failures(incomplete, "could be read in part only")
+    return not failures and not incomplete
+
+
+def _print_failures(failures: Sequence[tuple[str, str]], what: str) -> None:
+    """Say on stderr that something happened to files, given by path and reason."""
     if failures:
         output.note(f"{output.counted(len(failures), 'file')} {what}:")
-    for failure in failures[:_FAILURES_SHOWN]:
-        output.note(f"  {output.printable(failure.file.path)}: {output.printable(failure.reason)}")
+    for path, reason in failures[:_FAILURES_SHOWN]:
+        output.note(f"  {output.printable(path)}: {output.printable(reason)}")
     if len(failures) > _FAILURES_SHOWN:
         output.note(f"  and {len(failures) - _FAILURES_SHOWN} more")
