@@ -15,7 +15,7 @@ from stsearch.images.memory import memory_of
 _PER_MEGAPIXEL, _PER_SCAN, _PER_MEGABYTE = 0.1, 0.02, 0.05
 _PREDICTABLE = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _SCAN = b"\xff\xda"
-_EXPANSION = 40  # bytes of pixels for a byte of a file, where more is not known; of HEIC it is 20 to 30
+_EXPANSION = {"HEIF": 40, "AVIF": 100, "PDF": 8, "RAW": 8}  # bytes of pixels for a byte of a file, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,15 @@ def effort_of(encoded: bytes) -> Effort:
         ImageError: it is none that is read.
     """
     name = recognize(encoded)
-    if name not in _PREDICTABLE:
-        return Effort(math.inf, _EXPANSION * len(encoded))
+    if name in _EXPANSION:
+        return Effort(math.inf, _EXPANSION[name] * len(encoded))
     try:
         with open_with_pillow(encoded, name) as photo:
-            if is_animated(photo):
+            if name not in _PREDICTABLE or is_animated(photo):
                 return Effort(math.inf, memory_of(photo))
             scans = encoded.count(_SCAN) if name == "JPEG" else 0
             megapixels = photo.width * photo.height / 1e6
             seconds = megapixels * (_PER_MEGAPIXEL + scans * _PER_SCAN) + len(encoded) / 1e6 * _PER_MEGABYTE
             return Effort(seconds, memory_of(photo))
-    except ImageError:  # damaged, which is soon found out
-        return Effort(0.0, 0)
+    except ImageError:  # damaged, which is soon found out, or a TIFF of a kind that Pillow does not open
+        return Effort(math.inf if name == "TIFF" else 0.0, len(encoded))

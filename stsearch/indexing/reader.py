@@ -13,7 +13,7 @@ from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS, Decoded, decode_image
 from stsearch.images.effort import Effort, effort_of
 from stsearch.images.files import Content, read_content
 from stsearch.images.formats import check_header
-from stsearch.images.memory import DECODING
+from stsearch.images.memory import DECODING, MEMORY_BUDGET
 from stsearch.images.remote import RemoteImages
 from stsearch.indexing.mounts import Mounts
 
@@ -100,14 +100,15 @@ class PhotoReader:
 
     def open(self, path: str, content: Content) -> OpenPhoto:
         """Judge a file that was read, and find its pages."""
-        # What was not kept is decoded in the memory of another process.
-        effort = Effort(math.inf, 0) if content.encoded is None else effort_of(content.encoded)
+        # What is too large to be kept is decoded alone.
+        effort = Effort(math.inf, MEMORY_BUDGET) if content.encoded is None else effort_of(content.encoded)
         is_soon_done = effort.seconds <= _SOON * self._limits.timeout_s
         if is_soon_done:
             return OpenPhoto(path, content, effort.memory_bytes, is_soon_done)
         pages: tuple[int, ...] = (1,)
         if not self._limits.first_page:
-            pages = self._remote.list_pages(self._root / path, content.sha256, self._limits.timeout_s)
+            with DECODING.take(effort.memory_bytes):
+                pages = self._remote.list_pages(self._root / path, content.sha256, self._limits.timeout_s)
         kept = replace(content, encoded=None)
         return OpenPhoto(path, kept, effort.memory_bytes, is_soon_done, pages)
 
