@@ -108,12 +108,14 @@ def decode_image(
 def list_pages(encoded: bytes) -> tuple[int, ...]:
     """Return the pages of a file, or the frames of an animation that differ, numbered from 1.
 
+    Of a file of more than ``MAX_PAGES`` one more than that is among them.
+
     Raises:
         ImageError: it cannot be read.
     """
     name = recognize(encoded)
     if name == "PDF":
-        return tuple(range(1, min(pdf.count_pages(encoded), MAX_PAGES) + 1))
+        return tuple(range(1, min(pdf.count_pages(encoded), MAX_PAGES + 1) + 1))
     if name == "RAW":
         return (1,)
     try:

@@ -16,7 +16,7 @@ MAX_FRAMES = 8
 """Frames of an animation that are looked at, the most different ones."""
 
 MAX_PAGES = 1000
-"""Pages of a file that are looked at."""
+"""Pages of a file that are looked at; one more is listed where there are more."""
 
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 _MAX_COMPARED = 300  # frames of an animation, evenly spread
@@ -43,7 +43,7 @@ def pages_of(photo: PIL.Image.Image) -> tuple[int, ...]:
 
 def _full_pages(photo: TiffImageFile) -> Iterator[int]:
     """Yield the pages that are no smaller copies, and no masks, of others."""
-    for number in range(min(photo.n_frames, MAX_PAGES)):
+    for number in range(min(photo.n_frames, MAX_PAGES + 1)):
         photo.seek(number)
         if not int(photo.tag_v2.get(_SUBFILE_TYPE, 0)) & (_REDUCED | _MASK):
             yield number + 1

@@ -8,6 +8,7 @@ from itertools import islice
 
 from stsearch.errors import ImageError
 from stsearch.images import Decoded
+from stsearch.images.frames import MAX_PAGES
 from stsearch.indexing.reader import OpenPhoto, PhotoReader
 from stsearch.types import PhotoSpotter, TextInstance
 
@@ -56,6 +57,8 @@ def spot_pages(photo: OpenPhoto, reader: PhotoReader, spotter: PhotoSpotter, bat
     notes += [f"page {number}: {error}" for number, error in failed.items()]
     if len(failed) == _MAX_FAILED and next(reversed(failed)) != photo.pages[-1]:
         notes.append("the pages after that were not tried")
+    if len(photo.pages) > MAX_PAGES:
+        notes.append(f"the pages after {MAX_PAGES} were not read")
     return SpottedPages(first.height, first.width, instances, first.taken, "; ".join(notes) or None)
 
 
@@ -70,7 +73,7 @@ def _decode_pages(
     photo: OpenPhoto, reader: PhotoReader, longer_side: int, failed: dict[int, ImageError]
 ) -> Iterator[tuple[int, Decoded]]:
     """Yield the pages that can be decoded, by number; errors of the others are added to ``failed``."""
-    for number in photo.pages:
+    for number in photo.pages[:MAX_PAGES]:
         try:
             yield number, reader.decode(photo, longer_side, number)
         except ImageError as error:

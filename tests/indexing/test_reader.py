@@ -86,6 +86,16 @@ def test_a_page_that_cannot_be_read_is_noted_and_the_others_are_read(
     assert found(gallery, "bakery") == [("scan.tif", 2)]
 
 
+def test_pages_after_the_last_one_that_is_looked_at_are_said_to_be_missing(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stsearch.indexing.documents.MAX_PAGES", 2)
+    (photos / "scan.tif").write_bytes(scan("hotel", "bakery", "exit"))
+    index_photos(gallery, spotter)
+    assert [each.note for each in gallery.catalog.incomplete()] == ["the pages after 2 were not read"]
+    assert found(gallery, "bakery") == [("scan.tif", 2)]
+
+
 def test_a_file_of_which_no_page_can_be_read_fails(
     photos: Path, gallery: Gallery, spotter: ColourSpotter
 ) -> None:
