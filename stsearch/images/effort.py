@@ -9,12 +9,12 @@ from stsearch.errors import ImageError
 from stsearch.images.decoder import open_with_pillow
 from stsearch.images.formats import recognize
 from stsearch.images.frames import is_animated
+from stsearch.images.jpeg import count_scans
 from stsearch.images.memory import memory_of
 
 # Seconds on a busy core, rounded up: a JPEG of 177 megapixels of noise took 14.
 _PER_MEGAPIXEL, _PER_SCAN, _PER_MEGABYTE = 0.1, 0.02, 0.05
 _PREDICTABLE = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-_SCAN = b"\xff\xda"
 _EXPANSION = {"HEIF": 40, "AVIF": 100, "PDF": 8, "RAW": 8}  # bytes of pixels for a byte of a file, at most
 
 
@@ -44,7 +44,7 @@ def effort_of(encoded: bytes) -> Effort:
         with open_with_pillow(encoded, name) as photo:
             if name not in _PREDICTABLE or is_animated(photo):
                 return Effort(math.inf, memory_of(photo))
-            scans = encoded.count(_SCAN) if name == "JPEG" else 0
+            scans = count_scans(encoded) if name == "JPEG" else 0
             megapixels = photo.width * photo.height / 1e6
             seconds = megapixels * (_PER_MEGAPIXEL + scans * _PER_SCAN) + len(encoded) / 1e6 * _PER_MEGABYTE
             return Effort(seconds, memory_of(photo))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import PIL.Image
 import pytest
-from image_fixtures import encode, noise
+from image_fixtures import encode, noise, slow_jpeg
 
 from stsearch.errors import ImageError
 from stsearch.images import decode_image
+from stsearch.images.jpeg import count_scans
 
 PHOTO = noise((160, 240))
 
@@ -57,3 +58,13 @@ def test_a_stereo_photograph_is_its_first_picture_and_complete() -> None:
     decoded = decode_image(encode(left, "MPO", save_all=True, append_images=[right]))
     assert decoded.note is None
     assert decoded.image.std() > 20
+
+
+def test_the_scans_of_a_jpeg_are_counted_where_there_may_be_several() -> None:
+    assert count_scans(encode(PHOTO, "JPEG")) == 1
+    assert count_scans(encode(PHOTO.convert("L"), "JPEG")) == 1
+    assert count_scans(encode(PHOTO, "JPEG", progressive=True)) == 10
+    assert count_scans(slow_jpeg(5000)) > 5000
+    one_scan = encode(PHOTO, "JPEG")
+    scan = one_scan.index(b"\xff\xda")
+    assert count_scans(one_scan[: scan + 4] + b"\x01" + one_scan[scan + 5 : -2] + one_scan[scan:]) == 2
