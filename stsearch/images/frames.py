@@ -35,34 +35,59 @@ def is_animated(photo: PIL.Image.Image) -> bool:
 
 
 def pages_of(photo: PIL.Image.Image) -> tuple[int, ...]:
-    """Return the numbers, from 1, of the pages or frames of an open picture that are worth looking at."""
+    """Return the numbers, from 1, of the pages or frames of an open picture that are worth looking at.
+
+    The last of them is one that cannot be decoded, where there is such: those after it are not listed.
+    """
     if isinstance(photo, TiffImageFile):
         return tuple(_full_pages(photo)) or (1,)
     return _distinct_frames(photo) if is_animated(photo) else (1,)
 
 
+def _count(photo: PIL.Image.Image) -> int:
+    """Return how many pages there are; too many where they cannot be counted: the damaged one ends them."""
+    try:
+        return int(getattr(photo, "n_frames", 1))
+    except Exception:  # noqa: BLE001  # decoders raise anything on damage, and the first page may be good
+        return MAX_PAGES
+
+
 def _full_pages(photo: TiffImageFile) -> Iterator[int]:
     """Yield the pages that are no smaller copies, and no masks, of others."""
-    for number in range(min(photo.n_frames, MAX_PAGES + 1)):
-        photo.seek(number)
-        if not int(photo.tag_v2.get(_SUBFILE_TYPE, 0)) & (_REDUCED | _MASK):
+    for number in range(min(_count(photo), MAX_PAGES + 1)):
+        try:
+            photo.seek(number)
+            kind = int(photo.tag_v2.get(_SUBFILE_TYPE, 0))
+        except Exception:  # noqa: BLE001  # as above
+            yield number + 1
+            return
+        if not kind & (_REDUCED | _MASK):
             yield number + 1
 
 
 def _distinct_frames(photo: PIL.Image.Image) -> tuple[int, ...]:
     """Return the first frame and those that differ most from it and each other, in their order."""
-    count = int(getattr(photo, "n_frames", 1))
+    count = _count(photo)
     numbers = np.unique(np.linspace(0, count - 1, min(count, _MAX_COMPARED)).round().astype(int)).tolist()
-    signatures = []
+    signatures: list[Signature] = []
     for number in numbers:
-        photo.seek(number)
-        signatures.append(_signature(photo))
-    chosen = [0]
-    nearest = _differences(signatures, 0)
+        try:
+            photo.seek(number)
+            signatures.append(_signature(photo))
+        except Exception:  # noqa: BLE001  # as above
+            break
+    damaged = numbers[len(signatures) : len(signatures) + 1]
+    chosen = _most_different(signatures) if signatures else []
+    return tuple(number + 1 for number in (*(numbers[at] for at in chosen), *damaged))
+
+
+def _most_different(signatures: list[Signature]) -> list[int]:
+    """Return the first and up to seven others, in their order, each unlike all before it."""
+    chosen, nearest = [0], _differences(signatures, 0)
     while len(chosen) < MAX_FRAMES and nearest.max() >= _MIN_SHARE:
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, _differences(signatures, chosen[-1]))
-    return tuple(numbers[at] + 1 for at in sorted(chosen))
+    return sorted(chosen)
 
 
 def _signature(photo: PIL.Image.Image) -> Signature:

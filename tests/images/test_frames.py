@@ -9,6 +9,7 @@ import PIL.ImageDraw
 import pytest
 from image_fixtures import camera_raw, encode, noise
 
+from stsearch.errors import ImageError
 from stsearch.images import decode_image, list_pages
 
 
@@ -84,3 +85,15 @@ def test_a_caption_that_is_shown_once_in_a_long_animation_is_looked_at() -> None
 )
 def test_other_files_have_one_page(encoded: bytes) -> None:
     assert list_pages(encoded) == (1,)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF"])
+def test_of_a_file_that_ends_early_the_pages_before_are_read_and_the_one_after_is_listed(kind: str) -> None:
+    frames = [noise((64, 48)).rotate(40 * number) for number in range(5)]
+    whole = encode(frames[0], kind, save_all=True, append_images=frames[1:])
+    half = whole[: len(whole) // 2]
+    pages = list_pages(half)
+    assert pages[:2] == (1, 2)
+    assert [decode_image(half, page=page).image.shape for page in (1, 2)] == [(48, 64, 3)] * 2
+    with pytest.raises(ImageError):
+        decode_image(half, page=pages[-1])
