@@ -57,7 +57,11 @@ class WorkerProcess:
             env={**os.environ, "PYTHONPATH": paths},
             start_new_session=True,  # Ctrl-C in the terminal is for this process alone
         )
-        self._receive(_START_S)
+        try:
+            self._receive(_START_S)
+        except BaseException:
+            self.kill()
+            raise
 
     def ask(self, request: Message, timeout_s: float) -> tuple[Message, bytes]:
         """Return the answer to ``request``: a message, and bytes.
@@ -72,8 +76,12 @@ class WorkerProcess:
             raise NoAnswerError(self._process.wait()) from error
         return self._receive(timeout_s)
 
+    def interrupt(self) -> None:
+        """End the process while another thread asks it, which gets no answer and is to call ``kill``."""
+        self._process.kill()
+
     def kill(self) -> None:
-        """End the process at once; one that the kernel does not let go of is left to it."""
+        """End the process at once, and forget it; one that the kernel does not let go of is left to it."""
         self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None

@@ -27,8 +27,8 @@ class RemoteImages:
     """Does what ``read_content``, ``list_pages`` and ``decode_image`` do, but for a limit of time.
 
     Each thread that asks has a process to itself; they are started when they are needed, and end with the
-    context. Every method raises ``ImageRefusedError`` when there is no answer in time, ``ImageError`` and
-    ``OSError`` as the function it is named after.
+    context. Every method raises ``ImageError`` as the function it is named after, and ``ImageRefusedError``
+    when there is no answer in time, or the file cannot be opened.
 
     Args:
         processes: how many there are at most.
@@ -49,8 +49,10 @@ class RemoteImages:
     ) -> None:
         with self._lock:
             self._is_closed = True
-            processes = [*self._idle, *self._busy]
-        for process in processes:
+            for process in self._busy:
+                process.interrupt()
+            idle, self._idle = self._idle, []
+        for process in idle:
             process.kill()
 
     def read_content(self, path: Path, max_bytes: int, max_kept: int, timeout_s: float) -> Content:
@@ -86,12 +88,8 @@ class RemoteImages:
                 answer, payload = process.ask(request, timeout_s)
             except NoAnswerError as error:
                 _refuse(error, timeout_s, to_do)
-        if error_name := answer.get("error"):
-            if error_name == OSError.__name__:
-                raise OSError(answer["number"], answer["reason"])
-            raise (ImageRefusedError if error_name == ImageRefusedError.__name__ else ImageError)(
-                answer["reason"]
-            )
+        if "error" in answer:
+            raise (ImageRefusedError if answer["is_for_now"] else ImageError)(answer["error"])
         return answer, payload
 
     @contextmanager
@@ -100,23 +98,34 @@ class RemoteImages:
         with self._free:
             with self._lock:
                 process = self._idle.pop() if self._idle else None
-            process = process or WorkerProcess(_MODULE)
+            process = process or _start()
             with self._lock:
                 self._busy.add(process)
-                is_closed = self._is_closed
             try:
-                if is_closed:
+                if self._is_closed:
                     raise ImageRefusedError("the run was ended")
                 yield process
             except BaseException:
                 process.kill()
                 raise
-            else:
-                with self._lock:
-                    self._idle.append(process)
             finally:
                 with self._lock:
                     self._busy.discard(process)
+            self._take_back(process)
+
+    def _take_back(self, process: WorkerProcess) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._idle.append(process)
+                return
+        process.kill()
+
+
+def _start() -> WorkerProcess:
+    try:
+        return WorkerProcess(_MODULE)
+    except (OSError, NoAnswerError) as error:
+        raise ImageRefusedError(f"the process that decodes it could not be started: {error}") from error
 
 
 def _refuse(error: NoAnswerError, timeout_s: float, to_do: str) -> NoReturn:

@@ -26,13 +26,15 @@ def _answer(request: Message) -> tuple[Message, bytes]:
     try:
         return _FUNCTIONS[arguments.pop("do")](**arguments)
     except OSError as error:
-        return {"error": "OSError", "number": error.errno, "reason": error.strerror or str(error)}, b""
+        return _refusal(error.strerror or str(error)), b""
     except MemoryError:
-        return {"error": "ImageRefusedError", "reason": "there was not enough memory to decode it"}, b""
-    except ImageRefusedError as error:
-        return {"error": "ImageRefusedError", "reason": str(error)}, b""
+        return _refusal("there was not enough memory to decode it"), b""
     except ImageError as error:
-        return {"error": "ImageError", "reason": str(error)}, b""
+        return _refusal(str(error), isinstance(error, ImageRefusedError)), b""
+
+
+def _refusal(reason: str, is_for_now: bool = True) -> Message:
+    return {"error": reason, "is_for_now": is_for_now}
 
 
 def _read(path: str, max_bytes: int, max_kept: int) -> tuple[Message, bytes]:

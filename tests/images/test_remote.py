@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from stsearch.images import decode_image, list_pages
 from stsearch.images.files import read_content
 from stsearch.images.formats import check_header
 from stsearch.images.remote import RemoteImages
+from stsearch.worker_process import Message, WorkerProcess
 
 PATIENCE_S = 60.0
 
@@ -59,7 +61,7 @@ def test_errors_are_those_of_the_functions(remote: RemoteImages, tmp_path: Path)
     (tmp_path / "a.png").write_bytes(encode(noise((90, 90))))
     with pytest.raises(ImageError, match="not a picture"):
         remote.read_content(tmp_path / "text", 10**9, 0, PATIENCE_S)
-    with pytest.raises(FileNotFoundError, match="No such file"):
+    with pytest.raises(ImageRefusedError, match="No such file"):
         remote.read_content(tmp_path / "absent", 10**9, 0, PATIENCE_S)
     with pytest.raises(ImageRefusedError, match="limit is 0"):
         remote.read_content(tmp_path / "a.png", 10, 0, PATIENCE_S)
@@ -86,6 +88,31 @@ def test_a_slow_file_costs_itself_alone(remote: RemoteImages, tmp_path: Path) ->
     assert remote.decode_image(tmp_path / "a.png", quick, 90, 178, 1, PATIENCE_S).image.shape == (90, 90, 3)
 
 
+def test_whoever_waits_when_it_ends_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow.jpg").write_bytes(slow_jpeg(200_000))
+    content = sha256(tmp_path / "slow.jpg")
+    ended: list[Exception] = []
+    asked, ask = threading.Event(), WorkerProcess.ask
+
+    def announce(process: WorkerProcess, request: Message, timeout_s: float) -> tuple[Message, bytes]:
+        asked.set()
+        return ask(process, request, timeout_s)
+
+    def decode() -> None:
+        try:
+            process.decode_image(tmp_path / "slow.jpg", content, 90, 178, 1, PATIENCE_S)
+        except ImageRefusedError as error:
+            ended.append(error)
+
+    monkeypatch.setattr(WorkerProcess, "ask", announce)
+    with RemoteImages(1) as process:
+        thread = threading.Thread(target=decode)
+        thread.start()
+        assert asked.wait(PATIENCE_S)
+    thread.join(PATIENCE_S)
+    assert len(ended) == 1
+
+
 def test_its_processes_end_with_it(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode(noise((90, 90))))
     with RemoteImages(2) as process:
@@ -93,3 +120,9 @@ def test_its_processes_end_with_it(tmp_path: Path) -> None:
         [worker] = process._idle
     with pytest.raises(ProcessLookupError):
         os.kill(worker._process.pid, 0)
+
+
+def test_a_process_that_cannot_be_started_costs_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stsearch.images.remote._MODULE", "stsearch.absent")
+    with RemoteImages(1) as process, pytest.raises(ImageRefusedError, match="could not be started"):
+        process.read_content(Path("a.jpg"), 10**9, 0, PATIENCE_S)

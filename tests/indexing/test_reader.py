@@ -17,7 +17,7 @@ from indexing_fixtures import counts
 from stsearch.gallery.gallery import Gallery
 from stsearch.images.files import Content
 from stsearch.indexing.indexer import IndexOptions, index_photos
-from stsearch.indexing.reader import PhotoReader, ReadLimits
+from stsearch.indexing.reader import OpenPhoto, PhotoReader, ReadLimits
 from stsearch.search.engine import search
 from stsearch.search.query import Query
 from stsearch.types import Image, TextInstance
@@ -157,6 +157,22 @@ def test_what_lies_on_a_distant_mount_is_read_in_another_process(
     monkeypatch.setattr("stsearch.indexing.reader.read_content", unwanted)
     assert counts(index_photos(gallery, spotter)) == {"new": 2, "failed": 1}
     assert reasons(gallery)["text.jpg"].startswith("not a picture")
+
+
+def test_a_photo_that_vanishes_before_it_is_decoded_costs_itself(
+    photos: Path, gallery: Gallery, spotter: ColourSpotter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_photo = PhotoReader.open
+
+    def vanish(reader: PhotoReader, path: str, content: Content) -> OpenPhoto:
+        (photos / path).unlink()
+        return open_photo(reader, path, content)
+
+    (photos / "a.png").write_bytes(scan("hotel", "bakery"))
+    (photos / "2024" / "b.png").unlink()
+    monkeypatch.setattr(PhotoReader, "open", vanish)
+    assert counts(index_photos(gallery, spotter)) == {"failed": 1}
+    assert reasons(gallery) == {"a.png": "No such file or directory"}
 
 
 def test_a_file_above_the_limit_is_refused_and_read_when_the_limit_rises(
