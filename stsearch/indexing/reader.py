@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from stsearch.errors import ImageRefusedError
 from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS, Decoded, decode_image
 from stsearch.images.effort import Effort, effort_of
 from stsearch.images.files import Content, read_content
@@ -96,7 +97,10 @@ class PhotoReader:
         place, limits = self._root / path, self._limits
         if self._mounts.is_distant(place):
             return self._remote.read_content(place, limits.max_bytes, _MAX_KEPT, limits.timeout_s)
-        return read_content(place, check_header, limits.max_bytes, _MAX_KEPT)
+        try:
+            return read_content(place, check_header, limits.max_bytes, _MAX_KEPT)
+        except MemoryError as error:
+            raise ImageRefusedError("there was not enough memory to read it") from error
 
     def open(self, path: str, content: Content) -> OpenPhoto:
         """Judge a file that was read, and find its pages."""

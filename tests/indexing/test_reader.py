@@ -187,17 +187,22 @@ def test_a_file_above_the_limit_is_refused_and_read_when_the_limit_rises(
     assert counts(index_photos(gallery, spotter)) == {"new": 1, "unchanged": 2, "failed": 1}
 
 
+@pytest.mark.parametrize(
+    ("place", "work"),
+    [("stsearch.images.decoder.to_rgb", "decode"), ("stsearch.indexing.reader.read_content", "read")],
+)
 def test_too_little_memory_is_no_damage_that_is_remembered(
-    photos: Path, gallery: Gallery, spotter: ColourSpotter, monkeypatch: pytest.MonkeyPatch
+    photos: Path, gallery: Gallery, spotter: ColourSpotter, place: str, work: str
 ) -> None:
-    def fail(*_: object) -> None:
-        raise MemoryError
-
-    with monkeypatch.context() as patch:
-        patch.setattr("stsearch.images.decoder.to_rgb", fail)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place, run_out_of_memory)
         assert counts(index_photos(gallery, spotter)) == {"failed": 2}
-    assert set(reasons(gallery).values()) == {"there was not enough memory to decode it"}
+    assert set(reasons(gallery).values()) == {f"there was not enough memory to {work} it"}
     assert counts(index_photos(gallery, spotter)) == {"new": 2}
+
+
+def run_out_of_memory(*_: object) -> None:
+    raise MemoryError
 
 
 def test_ordinary_photographs_need_no_other_process(
