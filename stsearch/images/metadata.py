@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from stsearch.errors import ImageError
+
 _SMALL = 1 << 16  # bytes; so much metadata costs nothing, and EXIF in a JPEG has no more
+
+_MAX_PARTS = 100_000  # segments or chunks, each of which takes a microsecond or more; pictures have dozens
 
 _MARKERS_ALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # of a JPEG, without a length: TEM, RST, SOI
 _SOS, _EOI, _COM = 0xDA, 0xD9, 0xFE
@@ -38,9 +42,16 @@ def _strip_jpeg(encoded: bytes) -> bytes:
 
 
 def segments(encoded: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield marker, start and end of the segments of a JPEG that lie before its pixels."""
-    start = 2
+    """Yield marker, start and end of the segments of a JPEG that lie before its pixels.
+
+    Raises:
+        ImageError: there are too many.
+    """
+    start, count = 2, 0
     while start + 4 <= len(encoded) and encoded[start] == 0xFF:
+        count += 1
+        if count > _MAX_PARTS:
+            raise ImageError(f"damaged: more than {_MAX_PARTS} segments before its pixels")
         marker = encoded[start + 1]
         if marker in (_SOS, _EOI):
             return
@@ -55,8 +66,11 @@ def segments(encoded: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _strip_png(encoded: bytes) -> bytes:
-    kept, start, kept_from = [], _PNG_SIGNATURE, 0
+    kept, start, kept_from, count = [], _PNG_SIGNATURE, 0, 0
     while start + 8 <= len(encoded):
+        count += 1
+        if count > _MAX_PARTS:
+            raise ImageError(f"damaged: more than {_MAX_PARTS} chunks")
         size, kind = int.from_bytes(encoded[start : start + 4], "big"), encoded[start + 4 : start + 8]
         end = start + 12 + size
         if kind in _PNG_DROPPED or (kind == b"eXIf" and size > _SMALL):

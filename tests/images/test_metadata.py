@@ -8,6 +8,7 @@ import zlib
 import pytest
 from image_fixtures import encode, noise
 
+from stsearch.errors import ImageError
 from stsearch.images import decode_image
 from stsearch.images.metadata import without_ballast
 
@@ -44,6 +45,21 @@ def test_a_jpeg_keeps_its_exif_and_loses_megabytes_of_other_segments() -> None:
     assert len(without_ballast(large, "JPEG")) <= len(small)
     assert decode_image(large).image.shape == (64, 48, 3)  # turned, as its first EXIF says
     assert (decode_image(large).image == decode_image(small).image).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "before"),
+    [
+        ("JPEG", b"\xff\xe1\0\x02", b"\xff\xdb"),
+        ("JPEG", b"\xff", b"\xff\xdb"),
+        ("PNG", b"\0\0\0\0teSt\xef\xf1W\xf7", b"\0\0\0\0IEND"),
+    ],
+)
+def test_hundreds_of_thousands_of_segments_are_no_picture(kind: str, part: bytes, before: bytes) -> None:
+    encoded = encode(PHOTO, kind)
+    place = encoded.index(before)
+    with pytest.raises(ImageError, match="damaged: more than 100000"):
+        decode_image(encoded[:place] + 200_000 * part + encoded[place:])
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
