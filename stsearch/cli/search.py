@@ -80,6 +80,7 @@ Sheet = Annotated[
     Path | None, Option(metavar="FILE.html", help="Write one page that shows all hits, to open in a browser.")
 ]
 Opens = Annotated[bool, Option("--open", help="Open that page, or a passing one, in a browser.")]
+MaxMegapixels = Annotated[float, Option(min=0, help="Do not decode larger photos for --save and --sheet.")]
 
 
 def search(
@@ -105,6 +106,7 @@ def search(
     save: Save = None,
     sheet: Sheet = None,
     opens: Opens = False,
+    max_megapixels: MaxMegapixels = 178.0,
     quiet: output.Quiet = False,
 ) -> None:
     """Find photos by the words in them, the best match first.
@@ -133,7 +135,7 @@ def search(
     )
     with ExitStack() as stack:
         photos = _open(index, model, stack)
-        pictures = Wanted(save, sheet, opens)
+        pictures = Wanted(save, sheet, opens, max_megapixels)
         pictures.check(gallery.photos for gallery in photos.galleries)
         limits = options.limits(photos) if explain else None
         style = output.Style(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.gallery.gallery import Gallery
-from stsearch.gallery.records import Detail
+from stsearch.gallery.records import Detail, Reading
 from stsearch.geometry.reading_boxes import ReadingBoxes
 from stsearch.search.candidates import Candidates, GalleryCandidates
 from stsearch.search.photo_filter import PhotoFilter
@@ -107,6 +107,8 @@ class Hit:
         characters: confidence of each of its characters, without spaces, in [0, 1]; empty where no recognizer
             read them all.
         matches: the text instances that match the words of the query; by photo, all its words.
+        page: of the photograph, or the frame of an animation, from 1, in whose pixels the polygon is; None in
+            a photograph of one page.
     """
 
     query: str
@@ -119,6 +121,7 @@ class Hit:
     confidence: float
     characters: tuple[float, ...] = ()
     matches: tuple[Match, ...] = ()
+    page: int | None = None
 
     @property
     def box(self) -> Quad:
@@ -179,12 +182,14 @@ def search(
 
 
 def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[Row]:
-    """Yield ``rows``, best first, without those in the place of a better one of the same photograph."""
+    """Yield ``rows``, best first, without those in the place of a better one of the same page."""
+    surfaces = candidates.table.surfaces
     shown: dict[int, list[Polygon]] = {}
     while some := list(islice(rows, _BATCH)):
         polygons = iter(candidates.polygons([at for row in some for _, at in row.shown]))
         for row in some:
-            before, here = shown.setdefault(row.content, []), [next(polygons) for _ in row.shown]
+            before = shown.setdefault(int(surfaces[row.shown[0][1]]), [])
+            here = [next(polygons) for _ in row.shown]
             if not ReadingBoxes.of([*before, *here]).same_place()[len(before) :, : len(before)].any():
                 before += here
                 yield row
@@ -260,17 +265,16 @@ def _hits(
             yield _hit(ranking, row, known, others, path)
 
 
-def _alternatives(
-    details: Mapping[int, Detail], readings: Sequence[tuple[Polygon, str]]
-) -> dict[int, list[str]]:
+def _alternatives(details: Mapping[int, Detail], readings: Sequence[Reading]) -> dict[int, list[str]]:
     """Return, for the instance of each of ``details``, which of ``readings`` are in its place."""
     if not readings:
         return {row: [] for row in details}
     polygons = [detail.polygon for detail in details.values()]
-    same = ReadingBoxes.of([*polygons, *(polygon for polygon, _ in readings)]).same_place()[
-        :, len(polygons) :
-    ]
-    texts = [text for _, text in readings]
+    boxes = ReadingBoxes.of([*polygons, *(reading.polygon for reading in readings)])
+    pages = np.array([reading.page or 0 for reading in readings])
+    same = boxes.same_place()[: len(polygons), len(polygons) :]
+    same &= np.array([detail.page or 0 for detail in details.values()])[:, None] == pages
+    texts = [reading.transcript for reading in readings]
     return {at: list(dict.fromkeys(compress(texts, row))) for at, row in zip(details, same, strict=False)}
 
 
@@ -309,6 +313,7 @@ def _hit(
             )
             for word, at in row.matched
         ),
+        page=details[shown[0]].page,
     )
 
 

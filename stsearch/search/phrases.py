@@ -105,7 +105,7 @@ def find_phrase(
     """
     joined_words = term.joined_words()
     scores = {span: _score_span(term, span, joined, scorer) for span, joined in joined_words.items()}
-    photo = np.unique(scorer.table.contents, return_inverse=True)[1]
+    photo = scorer.table.surfaces  # words of two pages are no neighbours
     found = np.full(len(photo), NO_MATCH, np.float32)
     chains: dict[int, tuple[WordMatch, ...]] = {}
     rows_of = _rows_of(photo, _possible(len(term.words), scores, photo, min_score))
