@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stsearch.errors import StsearchError
     from stsearch.geometry.polygons import rectify, word_size
     from stsearch.images import read_image
-    from stsearch.search.engine import Hit, Match
+    from stsearch.search.hits import Hit, Match
     from stsearch.search.query import Query
     from stsearch.synth.renderer import Renderer, load_assets
     from stsearch.synth.writer import scene_record
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "Hit": "stsearch.search.engine",
+    "Hit": "stsearch.search.hits",
     "ImageQuery": "stsearch.api.model",
-    "Match": "stsearch.search.engine",
+    "Match": "stsearch.search.hits",
     "Model": "stsearch.api.model",
     "Photos": "stsearch.api.photos",
     "Query": "stsearch.search.query",

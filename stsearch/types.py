@@ -61,6 +61,9 @@ class TextInstance:
     embedding: Embedding  # (D,) float32, unit length
     characters: tuple[float, ...] = ()  # confidence of each character of the transcript; empty: not known
     ctc_posteriors: bytes = b""  # class probabilities of each frame (``text.ctc``); empty: not known
+    page: int | None = (
+        None  # of a file with several, or the frame of an animation, from 1; polygons lie in it
+    )
 
     @property
     def char_confidence(self) -> float:

@@ -1,16 +1,13 @@
 """Pass items through steps of work, each with threads of its own; results come out in order.
 
-``concurrent.futures`` joins its threads when the process ends, so a decoder that never comes back would keep
-the process alive. These threads are daemons: work that takes too long is given up, and another thread takes
-the place of the one that may never return.
+``concurrent.futures`` joins its threads when the process ends; these are daemons, so that a signal ends it at
+once, whatever they are at. What may take for ever is not for threads, but for a ``worker_process``.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -28,31 +25,16 @@ def usable_cores() -> int:
 
 
 @dataclass(frozen=True)
-class Timeout(Generic[T, R]):
-    """How long a step may work on an item.
-
-    Attributes:
-        seconds: from when a thread begins with it.
-        outcome: gives the result of an item that took longer.
-    """
-
-    seconds: float
-    outcome: Callable[[T], R]
-
-
-@dataclass(frozen=True)
 class Step(Generic[T, R]):
     """One kind of work.
 
     Attributes:
         threads: how many items are worked on at the same time.
         work: is done with every item; its result is the item of the next step.
-        timeout: how long it may take; without one it may take forever.
     """
 
     threads: int
     work: Callable[[T], R]
-    timeout: Timeout[T, R] | None = None
 
 
 @dataclass(eq=False)
@@ -61,7 +43,6 @@ class _Task:
 
     value: Any  # Any: first the item, then the result of each step, and each has a type of its own
     step: int = 0  # which step it waits for, or is in
-    deadline: float = math.inf  # of that step, by time.monotonic(), once it is in
     is_done: bool = False
     error: BaseException | None = None
 
@@ -148,21 +129,7 @@ class OrderedPool(Generic[T, R]):
                     return True
                 if or_room and self._in_work < self._max_in_work and len(self._waiting) < self._max_waiting:
                     return False
-                left = min(task.deadline for task in self._waiting) - time.monotonic()
-                if left > 0:
-                    self._changed.wait(min(left, threading.TIMEOUT_MAX))
-                else:
-                    self._give_up()
-
-    def _give_up(self) -> None:
-        """End the work on every item that takes too long, and start a thread for each that may be stuck."""
-        now = time.monotonic()
-        for task in self._waiting:
-            if task.deadline <= now:
-                workers = self._workers[task.step]
-                assert workers.step.timeout is not None
-                self._start_thread(workers)
-                self._go_on(task, workers.step.timeout.outcome(task.value))
+                self._changed.wait()
 
     def _start_thread(self, workers: _Workers) -> None:
         thread = threading.Thread(target=self._serve, args=(workers,), daemon=True)
@@ -171,30 +138,17 @@ class OrderedPool(Generic[T, R]):
 
     def _serve(self, workers: _Workers) -> None:
         while (task := workers.tasks.get()) is not None and not self._is_closed:
-            if not self._work_on(task, workers.step):
-                return
+            value, error = None, None
+            try:
+                value = workers.step.work(task.value)
+            except BaseException as raised:  # noqa: BLE001  raised again where the results are taken
+                error = raised
+            with self._changed:
+                self._go_on(task, value, error)
 
-    def _work_on(self, task: _Task, step: Step[Any, Any]) -> bool:
-        """Do the work of ``step``; return False if the task was given up, and another thread took over."""
-        with self._changed:
-            number, item = task.step, task.value
-            if step.timeout is not None:
-                task.deadline = time.monotonic() + step.timeout.seconds
-                self._changed.notify()
-        value, error = None, None
-        try:
-            value = step.work(item)
-        except BaseException as raised:  # noqa: BLE001  raised again where the results are taken
-            error = raised
-        with self._changed:
-            if task.step != number:
-                return False
-            self._go_on(task, value, error)
-        return True
-
-    def _go_on(self, task: _Task, value: object, error: BaseException | None = None) -> None:
+    def _go_on(self, task: _Task, value: object, error: BaseException | None) -> None:
         """Pass ``task`` to the next step, or end it."""
-        task.value, task.error, task.deadline = value, error, math.inf
+        task.value, task.error = value, error
         task.step += 1
         if error is None and task.step < len(self._workers):
             self._workers[task.step].tasks.put(task)

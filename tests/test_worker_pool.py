@@ -1,4 +1,4 @@
-"""worker_pool.py: results in order, and no waiting for work that is slow or never ends."""
+"""worker_pool.py: results in order, and no waiting for work that is slow."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from stsearch.worker_pool import OrderedPool, Step, Timeout
+from stsearch.worker_pool import OrderedPool, Step
 
-LIMIT_S = 0.3  # what the others have to be done in, on a busy machine too
 PATIENCE_S = 60.0  # until a test that hangs fails
 
 
@@ -124,41 +123,14 @@ def test_what_was_finished_before_an_exception_can_be_taken(hang: Callable[[], N
     assert pool.take_finished() == ["quick"]
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_what_takes_too_long_is_given_up_and_the_others_are_done(
-    hang: Callable[[], None], threads: int
-) -> None:
-    def work(item: str) -> str:
-        if item == "stuck":
-            hang()
-        return item
-
-    def give_up(item: str) -> str:
-        return f"gave up {item}"
-
-    pool: OrderedPool[str, str] = OrderedPool(
-        Step(threads, work, Timeout(LIMIT_S, give_up)), Step(1, str.upper)
-    )
-    with pool as workers:
-        results = list(workers.results(["a", "stuck", "b", "stuck", "c"]))
-    assert results == ["A", "GAVE UP STUCK", "B", "GAVE UP STUCK", "C"]
-
-
-def test_a_limit_may_be_infinite() -> None:
-    pool: OrderedPool[int, str] = OrderedPool(Step(1, str, Timeout(float("inf"), str)))
-    with pool as workers:
-        assert list(workers.results([1])) == ["1"]
-
-
 @pytest.mark.slow
 def test_a_process_ends_while_work_is_stuck() -> None:
     script = (
-        "import threading; from stsearch.worker_pool import OrderedPool, Step, Timeout\n"
-        "stuck = Step(2, lambda item: threading.Event().wait(), Timeout(0.01, str))\n"
-        "with OrderedPool(stuck) as workers:\n"
-        "    print(list(workers.results([1, 2, 3])))"
+        "import threading; from stsearch.worker_pool import OrderedPool, Step\n"
+        "with OrderedPool(Step(2, lambda item: item or threading.Event().wait())) as workers:\n"
+        "    print(next(workers.results([1, 0, 0])))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
     )
-    assert (done.stdout, done.stderr) == ("['1', '2', '3']\n", "")
+    assert (done.stdout, done.stderr) == ("1\n", "")

@@ -16,10 +16,11 @@ from stsearch.api.progress import shown
 from stsearch.errors import GalleryLockedError, GalleryUnreadableError, UsageError, WriteError
 from stsearch.gallery import last_run, registry, trust
 from stsearch.gallery.gallery import Gallery, Notify
-from stsearch.images import MAX_MEGAPIXELS
+from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS
 from stsearch.indexing.changes import IndexReport
-from stsearch.indexing.indexer import PHOTO_TIMEOUT_S, IndexOptions, index_photos
+from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.indexing.progress import Progress
+from stsearch.indexing.reader import PHOTO_TIMEOUT_S, ReadLimits
 from stsearch.search import query_encoder
 from stsearch.spotting.lazy import LazySpotter
 from stsearch.types import PhotoSpotter
@@ -53,7 +54,9 @@ def index(
     follow: bool = False,
     only: Sequence[Path | str] | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
+    max_bytes: int = MAX_BYTES,
     photo_timeout_s: float = PHOTO_TIMEOUT_S,
+    first_page: bool = False,
     reread: bool = False,
     moved: bool = False,
     prune: bool = False,
@@ -79,7 +82,9 @@ def index(
         follow: whether symbolic links to folders and files are followed.
         only: photographs to look at; None: all.
         max_megapixels: larger photographs are refused without decoding them.
-        photo_timeout_s: seconds of decoding after which a photograph is given up.
+        max_bytes: larger files are refused without reading them.
+        photo_timeout_s: seconds after which reading a file, or decoding a page of it, is given up.
+        first_page: of files with several pages, and of animations, only the first page is read.
         reread: whether all photographs are read again, in place, also by other weights than before.
         moved: whether the photographs that ``gallery`` holds lie in ``folder`` now.
         prune: whether missing photographs are removed even if it looks as if a share were not mounted.
@@ -102,7 +107,12 @@ def index(
         raise UsageError(f"batch is a whole number from 1 on, not {batch}")
     plan = folder if isinstance(folder, IndexPlan) else IndexPlan.of(folder, gallery, exclude, follow, only)
     options = IndexOptions(
-        batch or 0, max(2, usable_cores()), max_megapixels, photo_timeout_s, plan.rules, read, prune
+        batch or 0,
+        max(2, usable_cores()),
+        ReadLimits(max_bytes, max_megapixels, photo_timeout_s, first_page),
+        plan.rules,
+        read,
+        prune,
     )
     name = model if isinstance(model, str) else model.name
     check_device(device)

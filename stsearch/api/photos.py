@@ -29,7 +29,8 @@ from stsearch.gallery.takeover import index_command
 from stsearch.indexing.changes import IndexReport
 from stsearch.search import query_encoder
 from stsearch.search.calibration import default_min_score
-from stsearch.search.engine import Encoder, Found, Hit, SearchOptions, find, merge_found
+from stsearch.search.engine import Encoder, Found, SearchOptions, find, merge_found
+from stsearch.search.hits import Hit
 from stsearch.search.photo_filter import PhotoFilter, span
 from stsearch.search.query import Query
 from stsearch.search.ranking import Group

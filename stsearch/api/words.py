@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,12 +27,14 @@ class Word:
         transcript: as read.
         confidence: of the transcript, in [0, 1].
         polygon: (P, 2) float32, in original pixels.
+        page: of the photograph, from 1, that the polygon is in; None where it has one.
     """
 
     path: Path
     transcript: str
     confidence: float
     polygon: Polygon
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def words_of(gallery: Gallery, files: Container[str] | None = None) -> Iterator[
         for name, content in some:
             path = root / name
             for each in found.get(content, ()):
-                yield Word(path, each.transcript, each.confidence, each.polygon)
+                yield Word(path, each.transcript, each.confidence, each.polygon, each.page)
 
 
 def count_words(gallery: Gallery) -> WordCount:
@@ -77,9 +79,18 @@ def count_words(gallery: Gallery) -> WordCount:
 def _words_by_content(gallery: Gallery, contents: Sequence[int]) -> dict[int, list[TextInstance]]:
     found = gallery.catalog.text_instances_of(dict.fromkeys(contents))
     return {
-        content: [each for each in suppress_overlaps(instances) if each.transcript]
+        content: [each for page in _by_page(instances) for each in suppress_overlaps(page) if each.transcript]
         for content, instances in found.items()
     }
+
+
+def _by_page(instances: Iterable[TextInstance]) -> Iterator[list[TextInstance]]:
+    ordered = sorted(instances, key=_page)
+    return (list(page) for _, page in groupby(ordered, _page))
+
+
+def _page(instance: TextInstance) -> int:
+    return instance.page or 0
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

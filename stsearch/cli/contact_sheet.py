@@ -18,7 +18,7 @@ from stsearch.pages.drawing import close_up, cut_word, outline_words, shrink
 from stsearch.pages.picture import Picture
 
 if TYPE_CHECKING:
-    from stsearch.search.engine import Hit
+    from stsearch.search.hits import Hit
     from stsearch.types import Image
 
 _PHOTO_SIDE = 960  # pixels; twice the width of a card, for screens of fine resolution, and enough to fill one
@@ -71,14 +71,21 @@ class ContactSheet:
         self._cards: dict[str, list[_Card]] = {}  # by query
         self._hits: list[Hit] = []
 
-    def add(self, path: Path, hits: Sequence[Hit], image: Image | None) -> None:
-        """Add a photograph with all its hits; ``image`` is (H, W, 3) RGB, None when it cannot be read."""
+    def add(self, path: Path, page: int | None, hits: Sequence[Hit], image: Image | None) -> None:
+        """Add a page with all its hits; ``image`` is (H, W, 3) RGB, None when it cannot be read.
+
+        Args:
+            path: of the photograph.
+            page: from 1; None in a photograph of one page.
+            hits: in it.
+            image: its pixels.
+        """
         self._hits += hits
         for query in dict.fromkeys(hit.query for hit in hits):
             cards = self._cards.setdefault(query, [])
             answers = sorted((hit for hit in hits if hit.query == query), key=lambda hit: hit.rank)
             name = f"photo-{len(self._cards)}-{len(cards) + 1}"
-            cards.append(_card(name, _link(path, self._file.parent), path, answers, image))
+            cards.append(_card(name, _link(path, page, self._file.parent), path, page, answers, image))
 
     def write(self, now: datetime) -> None:
         """Write the page into a folder that is there, over a page of that name; whole, or not at all.
@@ -104,15 +111,18 @@ class ContactSheet:
         write_text(self._file, page)
 
 
-def _card(name: str, link: str, path: Path, hits: Sequence[Hit], image: Image | None) -> _Card:
+def _card(
+    name: str, link: str, path: Path, page: int | None, hits: Sequence[Hit], image: Image | None
+) -> _Card:
+    title = path.name if page is None else f"{path.name}, page {page}"
     photo = None
     if image is not None:
         small, scale = shrink(image, _PHOTO_SIDE)
         words = ", ".join(dict.fromkeys(hit.transcript for hit in hits if hit.transcript))
-        description = f"{path.name}, outlined: {words}" if words else path.name
+        description = f"{title}, outlined: {words}" if words else title
         photo = Picture.of(outline_words(small, [hit.polygon * scale for hit in hits]), description)
     words_shown = [_word(f"{name}-{number}", hit, image) for number, hit in enumerate(hits, start=1)]
-    return _Card(name, path.name, output.shown_path(path.parent), link, photo, words_shown)
+    return _Card(name, title, output.shown_path(path.parent), link, photo, words_shown)
 
 
 def _word(name: str, hit: Hit, image: Image | None) -> _Word:
@@ -124,10 +134,11 @@ def _word(name: str, hit: Hit, image: Image | None) -> _Word:
     return _Word(name, hit.rank, hit.transcript, score, grade, crop, surroundings)
 
 
-def _link(path: Path, start: Path) -> str:
-    """Return the URL of ``path`` as seen from the folder ``start``."""
+def _link(path: Path, page: int | None, start: Path) -> str:
+    """Return the URL of a page of ``path``, or of all of it, as seen from the folder ``start``."""
     target, here = path.resolve(), start.resolve()
     common = next(parent for parent in (here, *here.parents) if target.is_relative_to(parent))
     up = len(here.relative_to(common).parts)
     relative = "/".join([*[".."] * up, *target.relative_to(common).parts])
-    return "./" + urllib.parse.quote(os.fsencode(relative))
+    place = "" if page is None else f"#page={page}"
+    return "./" + urllib.parse.quote(os.fsencode(relative)) + place

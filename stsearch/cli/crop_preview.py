@@ -23,7 +23,7 @@ from stsearch.images import read_image
 from stsearch.pages.drawing import cut_word, shrink
 
 if TYPE_CHECKING:
-    from stsearch.search.engine import Hit
+    from stsearch.search.hits import Hit
     from stsearch.types import Image
 
 Graphics = Literal["kitty", "iterm", "blocks"]
@@ -55,8 +55,8 @@ def print_crops(hits: Sequence[Hit], graphics: Graphics) -> None:
     for hit in hits:
         if not len(hit.polygon):
             continue
-        if photo[0] != hit.path:
-            photo = (hit.path, _read(hit))
+        if photo[0] != (hit.path, hit.page):
+            photo = ((hit.path, hit.page), _read(hit))
         if photo[1] is not None:
             print(f"{hit.rank}  {hit.score:.2f}  {output.printable(hit.transcript)}", flush=True)
             _print_crop(cut_word(photo[1], hit.polygon, _HEIGHT), graphics, console)
@@ -64,7 +64,7 @@ def print_crops(hits: Sequence[Hit], graphics: Graphics) -> None:
 
 def _read(hit: Hit) -> Image | None:
     try:
-        return read_image(hit.path)
+        return read_image(hit.path, page=hit.page)
     except ImageError as error:
         output.complain(f"cannot show {output.printable(str(error))}")
         return None

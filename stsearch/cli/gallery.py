@@ -38,7 +38,9 @@ AsJson = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 def status(
     folder: Folder = None,
     index: IndexPath = None,
-    failed: Annotated[bool, Option("--failed", help="List the files that could not be read.")] = False,
+    failed: Annotated[
+        bool, Option("--failed", help="List the files that could not be read, or in part only.")
+    ] = False,
     as_json: AsJson = False,
     quiet: output.Quiet = False,
 ) -> None:
@@ -47,17 +49,16 @@ def status(
 
     with Gallery.open(_named(folder, index), output.note) as gallery:
         state = _State.of(gallery)
-        failures = gallery.catalog.failures() if failed else []
+        failures = _failures(gallery) if failed else []
         if remark := gallery.vector_file_remark():
             output.note(remark)
     if as_json:
         print(json.dumps({"type": "status", "schema": output.JSON_SCHEMA, **state.facts()}))
-        for failure in failures:
-            line = {"type": "failure", "schema": output.JSON_SCHEMA}
-            print(json.dumps({**line, "path": failure.file.path, "reason": failure.reason}))
+        for kind, path, reason in failures:
+            print(json.dumps({"type": kind, "schema": output.JSON_SCHEMA, "path": path, "reason": reason}))
     elif failed:
-        for failure in failures:
-            print(output.printable(failure.file.path), output.printable(failure.reason), sep="\t")
+        for _, path, reason in failures:
+            print(output.printable(path), output.printable(reason), sep="\t")
     else:
         for name, value in state.lines():
             print(f"{name:<11}  {output.printable(value)}")
@@ -139,6 +140,12 @@ def gallery_of(index: Path | None, path: Path | None = None) -> Path:
     return found or registry.choose(index, Path.cwd(), home, output.note)
 
 
+def _failures(gallery: Gallery) -> list[tuple[str, str, str]]:
+    """Return kind, path and reason of what could not be read, or in part only."""
+    failed = [("failure", each.file.path, each.reason) for each in gallery.catalog.failures()]
+    return failed + [("incomplete", each.file.path, each.note) for each in gallery.catalog.incomplete()]
+
+
 def _named(folder: Path | None, index: Path | None) -> Path:
     """Return the gallery that ``folder`` names or lies in; without it, the one that is meant."""
     from stsearch.gallery import registry
@@ -214,9 +221,12 @@ class _State:
         yield "photographs", f"{self.counts.photos:,} in {gallery.photos}"
         yield "words", output.counted_words(self.words)
         yield "last run", f"{self.last_run:%-d %B %Y, %H:%M}" if self.last_run else "not known"
-        if self.counts.failed:
-            files = output.counted(self.counts.failed, "file")
-            yield "not read", f"{files}: stsearch status {shlex.quote(os.fspath(gallery.photos))} --failed"
+        parts = [f"{output.counted(self.counts.failed, 'file')}"] if self.counts.failed else []
+        if self.counts.incomplete:
+            parts.append(f"{output.counted(self.counts.incomplete, 'file')} in part")
+        if parts:
+            command = f"stsearch status {shlex.quote(os.fspath(gallery.photos))} --failed"
+            yield "not read", f"{', '.join(parts)}: {command}"
         if self.passed_over:
             yield "passed over", output.passed_over(self.passed_over)
         if left := str(self.pending):

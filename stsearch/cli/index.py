@@ -23,7 +23,6 @@ from stsearch.errors import UsageError
 if TYPE_CHECKING:
     from stsearch.api.model import Model as Networks
     from stsearch.api.photos import Photos
-    from stsearch.gallery.catalog import Failed
     from stsearch.indexing.changes import IndexReport
     from stsearch.indexing.dry_run import Preview
 
@@ -59,7 +58,13 @@ Prune = Annotated[
 ]
 DryRun = Annotated[bool, Option("--dry-run", help="Say what would be read and removed, and do nothing.")]
 MaxMegapixels = Annotated[float, Option(min=0, help="Refuse larger photos without decoding them.")]
-PhotoTimeout = Annotated[float, Option(min=0, help="Seconds of decoding after which a photo is given up.")]
+MaxBytes = Annotated[int, Option(min=0, help="Refuse larger files without reading them.")]
+PhotoTimeout = Annotated[
+    float, Option(min=0, help="Seconds after which reading a file, or decoding a page, is given up.")
+]
+FirstPage = Annotated[
+    bool, Option("--first-page", help="Of several pages, or frames of an animation, read the first only.")
+]
 AsJson = Annotated[bool, Option("--json", help="Print the summary as a JSON line.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Show errors only.")]
 
@@ -81,7 +86,9 @@ def index(
     prune: Prune = False,
     dry_run: DryRun = False,
     max_megapixels: MaxMegapixels = 178.0,
+    max_bytes: MaxBytes = 1_000_000_000,
     photo_timeout: PhotoTimeout = 60.0,
+    first_page: FirstPage = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -117,7 +124,9 @@ def index(
                 read=not no_read,
                 batch=batch,
                 max_megapixels=max_megapixels,
+                max_bytes=max_bytes,
                 photo_timeout_s=photo_timeout,
+                first_page=first_page,
                 reread=reread,
                 moved=moved,
                 prune=prune,
@@ -170,14 +179,16 @@ def _print_report(photos: Photos, folder: Path, as_json: bool, quiet: bool) -> b
     report = photos.report
     assert report is not None  # a run has one
     with photos:
-        failures = [failure for gallery in photos.galleries for failure in gallery.catalog.failures()]
         if as_json:
             print(json.dumps({"type": "summary", "schema": output.JSON_SCHEMA, **asdict(report)}))
         elif not quiet:
             _print_summary(photos, folder, report)
-    failures += report.not_reread
+        failed = [each for gallery in photos.galleries for each in gallery.catalog.failures()]
+        incomplete = [each for gallery in photos.galleries for each in gallery.catalog.incomplete()]
+    failures = [(each.file.path, each.reason) for each in (*failed, *report.not_reread)]
     _print_failures(failures, "could not be read (stsearch status --failed)")
-    return not (failures or report.vanished)
+    _print_failures([(each.file.path, each.note) for each in incomplete], "could be read in part only")
+    return not (failures or incomplete or report.vanished)
 
 
 def _read_list(files_from: str | None, null: bool) -> list[str] | None:
@@ -210,7 +221,7 @@ def _print_preview(found: Preview, as_json: bool, quiet: bool) -> None:
         _print_counts(counts, found.passed_over)
     if found.vanished:
         output.note(str(found.vanished))
-    _print_failures(found.failed, "cannot be looked at")
+    _print_failures([(each.file.path, each.reason) for each in found.failed], "cannot be looked at")
 
 
 def _print_summary(photos: Photos, folder: Path, report: IndexReport) -> None:
@@ -236,12 +247,26 @@ def _print_counts(changes: Mapping[str, int], passed_over: Mapping[str, int]) ->
     print(", ".join(f"{shown[name]} {name}" for name in names))
     if passed_over:
         print(f"Passed over: {output.passed_over(passed_over)}.")
+        _tell_missing_packages(passed_over)
 
 
-def _print_failures(failures: Sequence[Failed], what: str) -> None:
+def _tell_missing_packages(passed_over: Mapping[str, int]) -> None:
+    """Tell after which commands some of the files that were passed over are read."""
+    from stsearch.images import install_hint
+
+    endings: dict[str, dict[str, int]] = {}  # with how many files each, by command
+    for ending, number in passed_over.items():
+        if command := install_hint(ending):
+            endings.setdefault(command, {})[ending] = number
+    for command, files in endings.items():
+        output.note(f"To read {output.passed_over(files)} too: {command}")
+
+
+def _print_failures(failures: Sequence[tuple[str, str]], what: str) -> None:
+    """Say on stderr that something happened to files, given by path and reason."""
     if failures:
         output.note(f"{output.counted(len(failures), 'file')} {what}:")
-    for failure in failures[:_FAILURES_SHOWN]:
-        output.note(f"  {output.printable(failure.file.path)}: {output.printable(failure.reason)}")
+    for path, reason in failures[:_FAILURES_SHOWN]:
+        output.note(f"  {output.printable(path)}: {output.printable(reason)}")
     if len(failures) > _FAILURES_SHOWN:
         output.note(f"  and {len(failures) - _FAILURES_SHOWN} more")

@@ -13,7 +13,7 @@ from stsearch.cli import output
 
 if TYPE_CHECKING:
     from stsearch.search.advice import Advice
-    from stsearch.search.engine import Hit
+    from stsearch.search.hits import Hit
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from stsearch.text.printable import printable as printable  # every message goes
 
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
-    from stsearch.search.engine import Hit, Match
+    from stsearch.search.hits import Hit, Match
     from stsearch.types import Polygon
 
 _SURE = 0.9  # confidence of a letter from which it needs no mention
@@ -141,8 +141,9 @@ class Style:
 def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[Path] = ()) -> None:
     """Print the hits of one query; of paths those that are not ``already`` printed.
 
-    On a terminal they are a table, else lines of score, path, word and x,y,w,h between tabs; after the query
-    where there are several, and before the explanation where one is wanted.
+    On a terminal they are a table, else lines of score, path, word and x,y,w,h between tabs, then the page of
+    a hit in a file with several; after the query where there are several, and before the explanation where
+    one is wanted.
     """
     if style.paths:
         _print_paths([hit.path for hit in hits if hit.path not in already], style.end)
@@ -150,7 +151,8 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[P
         for hit in hits:
             print(json.dumps(as_json(hit, style.explains)))
     elif sys.stdout.isatty():
-        print_table([_row(hit, rank, style) for rank, hit in enumerate(hits, start=1)])
+        has_pages = any(hit.page for hit in hits)
+        print_table([_row(hit, rank, style, has_pages) for rank, hit in enumerate(hits, start=1)])
     else:
         _print_lines(cells(hit, style) for hit in hits)
 
@@ -196,6 +198,7 @@ def as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
         "score": round(hit.score, 4),
         "similarity": round(hit.similarity, 4),
         "path": os.fspath(hit.path),
+        "page": hit.page,
         "box": _points(hit.box),
         "transcript": hit.transcript,
         "confidence": round(hit.confidence, 4),
@@ -222,7 +225,7 @@ def as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
 
 def rounded_box(polygon: Polygon) -> list[list[float]]:
     """Return the corners of the rectangle around ``polygon`` along its reading direction, to 0.1 pixels."""
-    from stsearch.search.engine import box_around
+    from stsearch.search.hits import box_around
 
     return _points(box_around(polygon))
 
@@ -235,7 +238,7 @@ def _rounded(confidences: Sequence[float]) -> list[float]:
     return [round(confidence, 3) for confidence in confidences]
 
 
-def _row(hit: Hit, rank: int, style: Style) -> Row:
+def _row(hit: Hit, rank: int, style: Style, names_page: bool) -> Row:
     """Return a row of a table: the word first, then how likely it is there, and where."""
     cells = {
         "#": Cell(str(rank), is_number=True),
@@ -243,6 +246,8 @@ def _row(hit: Hit, rank: int, style: Style) -> Row:
         "score": score_cell(hit.score),
         "photo": _photo_cell(hit),
     }
+    if names_page:
+        cells["page"] = Cell("" if hit.page is None else str(hit.page), is_number=True)
     if style.names_query:
         cells = {"#": cells.pop("#"), "query": Cell(printable(hit.query)), **cells}
     if style.boxes:
@@ -267,6 +272,8 @@ def grade(score: float) -> str:
 def cells(hit: Hit, style: Style) -> list[str]:
     """Return what a line into a pipe shows."""
     cells = [f"{hit.score:.2f}", shown_path(hit.path), printable(hit.transcript), bounds(hit.polygon)]
+    if hit.page is not None:
+        cells.append(f"page {hit.page}")
     if style.names_query:
         cells.insert(0, printable(hit.query))
     if style.explains:

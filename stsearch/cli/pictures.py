@@ -13,7 +13,7 @@ from stsearch.cli import output
 from stsearch.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
-    from stsearch.search.engine import Hit
+    from stsearch.search.hits import Hit
     from stsearch.types import Image
 
 _JPEG_QUALITY = 90
@@ -29,11 +29,13 @@ class Wanted:
         copies: folder for copies of the photographs with the words outlined; None for none.
         sheet: file for the contact sheet; None for none.
         opens: whether the contact sheet is shown in a browser; one is made for that if need be.
+        max_megapixels: larger photographs are not decoded for it.
     """
 
     copies: Path | None
     sheet: Path | None
-    opens: bool = False
+    opens: bool
+    max_megapixels: float
 
     def check(self, photo_folders: Iterable[Path]) -> None:
         """Refuse what could harm photographs, be found as one, or mix two searches, before any is made.
@@ -73,35 +75,35 @@ class Wanted:
         from stsearch.cli.contact_sheet import ContactSheet
         from stsearch.images import read_image
 
-        page = self._page()
+        place = self._place_of_sheet()
         if self.copies:
             _make_folder(self.copies)
-        sheet, saved, failed = ContactSheet(page) if page else None, 0, 0
-        for number, (path, found) in enumerate(_by_photo(hits).items(), start=1):
+        sheet, saved, failed = ContactSheet(place) if place else None, 0, 0
+        for number, ((path, page), found) in enumerate(_by_page(hits).items(), start=1):
             image = None
             try:
-                image = read_image(path)
+                image = read_image(path, self.max_megapixels, page)
             except ImageError as error:
                 failed += 1
                 output.complain(f"cannot show {output.printable(str(error))}")
             if self.copies and image is not None:
-                _save_copy(self.copies, number, path, found, image)
+                _save_copy(self.copies, f"{number:03d}-{_safe_stem(path, page)}", found, image)
                 saved += 1
             if sheet:
-                sheet.add(path, found, image)
+                sheet.add(path, page, found, image)
         if self.copies:
             output.note(
                 f"Saved {output.counted(saved, 'photo')} in {output.shown_path(self.copies.absolute())}"
             )
-        if sheet and page:
+        if sheet and place:
             sheet.write(now)
-            size = output.sized(page.stat().st_size)
-            output.note(f"Wrote {output.shown_path(page.absolute())}, {size}")
+            size = output.sized(place.stat().st_size)
+            output.note(f"Wrote {output.shown_path(place.absolute())}, {size}")
             if self.opens:
-                _open(page)
+                _open(place)
         return failed
 
-    def _page(self) -> Path | None:
+    def _place_of_sheet(self) -> Path | None:
         """Return the file of the contact sheet, in a folder that is there; None where none is wanted."""
         if self.sheet is not None:
             _make_folder(self.sheet.parent)
@@ -116,19 +118,19 @@ def _make_folder(folder: Path) -> None:
         raise WriteError(f"cannot make {folder}: {error.strerror or error}") from error
 
 
-def _open(page: Path) -> None:
-    """Show ``page`` in a browser, if there is one."""
+def _open(sheet: Path) -> None:
+    """Show ``sheet`` in a browser, if there is one."""
     import webbrowser
 
-    if not webbrowser.open(page.resolve().as_uri()):
-        output.note(f"--open finds no browser here; open {output.shown_path(page.absolute())} in one")
+    if not webbrowser.open(sheet.resolve().as_uri()):
+        output.note(f"--open finds no browser here; open {output.shown_path(sheet.absolute())} in one")
 
 
-def _by_photo(hits: Iterable[Hit]) -> dict[Path, list[Hit]]:
-    photos: dict[Path, list[Hit]] = {}
+def _by_page(hits: Iterable[Hit]) -> dict[tuple[Path, int | None], list[Hit]]:
+    pages: dict[tuple[Path, int | None], list[Hit]] = {}
     for hit in hits:
-        photos.setdefault(hit.path, []).append(hit)
-    return photos
+        pages.setdefault((hit.path, hit.page), []).append(hit)
+    return pages
 
 
 def label(hit: Hit) -> str:
@@ -136,23 +138,24 @@ def label(hit: Hit) -> str:
     return f"{hit.score:.2f} {output.printable(hit.transcript)}"
 
 
-def _save_copy(folder: Path, number: int, path: Path, hits: Sequence[Hit], image: Image) -> None:
-    """Write a photograph with its words outlined to a file, whole; nothing of its EXIF goes along."""
+def _save_copy(folder: Path, stem: str, hits: Sequence[Hit], image: Image) -> None:
+    """Write a page with its words outlined to a file, whole; nothing of its EXIF goes along."""
     import PIL.Image
 
     from stsearch.gallery.atomic_files import replacing
     from stsearch.pages.drawing import outline_words
 
     drawn = outline_words(image, [hit.polygon for hit in hits], [label(hit) for hit in hits])
-    with replacing(folder / f"{number:03d}-{_safe_stem(path)}.jpg", mode=0o666) as beside:
+    with replacing(folder / f"{stem}.jpg", mode=0o666) as beside:
         PIL.Image.fromarray(drawn).save(beside, "JPEG", quality=_JPEG_QUALITY)
 
 
-def _safe_stem(path: Path) -> str:
-    r"""Return the name of a photograph, without its ending, as any file system and shell can take it.
+def _safe_stem(path: Path, page: int | None) -> str:
+    r"""Return the name of a page, without the ending of its file, as any file system and shell can take it.
 
-    >>> _safe_stem(Path("Café 1;rm -rf\n~.jpeg"))
-    'Café_1_rm_-rf'
+    >>> _safe_stem(Path("Café 1;rm -rf\n~.jpeg"), None), _safe_stem(Path("scan.tif"), 2)
+    ('Café_1_rm_-rf', 'scan-page2')
     """
     kept = "".join(c if c.isalnum() or c in "-._" else "_" for c in path.stem)
-    return kept[:_LONGEST_STEM].strip("._") or "photo"
+    stem = kept[:_LONGEST_STEM].strip("._") or "photo"
+    return stem if page is None else f"{stem}-page{page}"

@@ -25,7 +25,8 @@ from stsearch.errors import GalleryDamagedError, ImageError, UsageError
 if TYPE_CHECKING:
     from stsearch.api.model import ImageQuery
     from stsearch.api.photos import Photos
-    from stsearch.search.engine import Found, Hit
+    from stsearch.search.engine import Found
+    from stsearch.search.hits import Hit
     from stsearch.search.photo_filter import PhotoFilter
     from stsearch.search.query import Query
 
@@ -84,6 +85,7 @@ Sheet = Annotated[
     Path | None, Option(metavar="FILE.html", help="Write one page that shows all hits, to open in a browser.")
 ]
 Opens = Annotated[bool, Option("--open", help="Open that page, or a passing one, in a browser.")]
+MaxMegapixels = Annotated[float, Option(min=0, help="Do not decode larger photos for --save and --sheet.")]
 
 
 def search(
@@ -109,6 +111,7 @@ def search(
     save: Save = None,
     sheet: Sheet = None,
     opens: Opens = False,
+    max_megapixels: MaxMegapixels = 178.0,
     quiet: output.Quiet = False,
 ) -> None:
     """Find photos by the words in them, the best match first.
@@ -141,7 +144,7 @@ def search(
     with ExitStack() as stack:
         photos = _open(index or (), model, stack)
         scope = Scope(index or (), model, path or (), since, until)
-        pictures = Wanted(save, sheet, opens)
+        pictures = Wanted(save, sheet, opens, max_megapixels)
         pictures.check(gallery.photos for gallery in photos.galleries)
         limits = options.limits(photos) if explain else None
         style = output.Style(

@@ -42,7 +42,7 @@ def words(
         files = None if path is None else _files(gallery, path)
         found = list(words_of(gallery, files))
         is_photo = path is not None and files is not None and len(files) == 1 and not path.is_dir()
-    groups = [[word] for word in sorted(found, key=_height)] if is_photo else _by_word(found)
+    groups = [[word] for word in sorted(found, key=_place)] if is_photo else _by_word(found)
     cells = _in_photo if is_photo else _in_photos
     if as_json:
         for group in groups[:top]:
@@ -71,16 +71,18 @@ def _by_word(found: Iterable[Word]) -> list[list[Word]]:
     return [group for _, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))]
 
 
-def _height(word: Word) -> tuple[float, float]:
+def _place(word: Word) -> tuple[int, float, float]:
     left, top = word.polygon.min(axis=0).tolist()
-    return top, left
+    return word.page or 0, top, left
 
 
 def _in_photo(group: Sequence[Word]) -> dict[str, Cell]:
     [word] = group
+    page = {} if word.page is None else {"page": Cell(str(word.page), is_number=True)}
     return {
         "word": Cell(output.printable(word.transcript), "bold"),
         "confidence": output.score_cell(word.confidence),
+        **page,
         "box (x,y,w,h)": Cell(output.bounds(word.polygon)),
     }
 
@@ -109,6 +111,7 @@ def _as_json(group: Sequence[Word]) -> dict[str, object]:
                 "path": os.fspath(word.path),
                 "transcript": word.transcript,
                 "confidence": round(word.confidence, 4),
+                "page": word.page,
                 "box": output.rounded_box(word.polygon),
             }
             for word in group

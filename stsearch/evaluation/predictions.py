@@ -19,6 +19,7 @@ from stsearch.gallery.gallery import Gallery
 from stsearch.images import read_image
 from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.indexing.progress import Progress
+from stsearch.indexing.reader import ReadLimits
 from stsearch.indexing.walk import WalkRules
 from stsearch.types import PhotoSpotter, Sample, TextInstance
 
@@ -180,7 +181,9 @@ def predict_by_indexing(
         for number, folder in enumerate(folders):
             inside = [sample.image for sample in samples if sample.image.is_relative_to(folder)]
             only = tuple(photo.relative_to(folder).as_posix() for photo in inside)
-            options = IndexOptions(BATCH, rules=WalkRules(only=only, follow=True))
+            options = IndexOptions(
+                BATCH, limits=ReadLimits(first_page=True), rules=WalkRules(only=only, follow=True)
+            )
             with Gallery.create(Path(home, str(number)), folder, spotter.info) as gallery:
                 seconds += index_photos(gallery, spotter, options, progress).seconds
                 instances.update(read_gallery(gallery, folder))

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 
-from stsearch.gallery.database import Database
+from stsearch.gallery.database import Database, Row
 from stsearch.gallery.records import Failed, Linked, Record, Spotted, row_checksum
 from stsearch.gallery.rereads import Rereads
 from stsearch.gallery.schema import COLUMNS
@@ -50,15 +50,14 @@ def _add_spotted(database: Database, rereads: Rereads, photo: Spotted) -> int:
     content = _content_id(database, photo.sha256)
     if content is None:
         content = database.next_id("contents")
-        row = (content, photo.sha256, photo.height, photo.width, photo.taken)
-        database.insert("contents", [row])
+        database.insert("contents", [_content_row(content, photo)])
     elif content in rereads:
-        row = (content, photo.sha256, photo.height, photo.width, photo.taken)
         rereads.remove(content)
         database.execute("DELETE FROM instances WHERE content_id = ?", (content,))
+        checksum = row_checksum(*_content_row(content, photo))
         database.execute(
-            "UPDATE contents SET height = ?, width = ?, taken = ?, checksum = ? WHERE id = ?",
-            (photo.height, photo.width, photo.taken, row_checksum(*row), content),
+            "UPDATE contents SET height = ?, width = ?, taken = ?, note = ?, checksum = ? WHERE id = ?",
+            (photo.height, photo.width, photo.taken, photo.note, checksum, content),
         )
     else:
         return content
@@ -66,6 +65,10 @@ def _add_spotted(database: Database, rereads: Rereads, photo: Spotted) -> int:
     if photo.is_rough and photo.instances:
         rereads.add(content, "recognizer")
     return content
+
+
+def _content_row(content: int, photo: Spotted) -> Row:
+    return content, photo.sha256, photo.height, photo.width, photo.taken, photo.note
 
 
 def _add_instances(database: Database, content: int, photo: Spotted) -> None:
@@ -84,6 +87,7 @@ def _add_instances(database: Database, content: int, photo: Spotted) -> None:
                 instance.embedding.astype(np.float16).tobytes(),
                 bytes(round(255 * confidence) for confidence in instance.characters),
                 zlib.compress(instance.ctc_posteriors) if instance.ctc_posteriors else b"",
+                instance.page,
             )
             for number, instance in enumerate(photo.instances, start=first)
         ],

@@ -24,9 +24,11 @@ from stsearch.gallery.records import (
     DatedPhoto,
     Detail,
     Failed,
+    Incomplete,
     InstanceTable,
     Linked,
     PhotoFile,
+    Reading,
     Record,
     Spotted,
     is_inside,
@@ -40,7 +42,7 @@ from stsearch.gallery.records import (
 from stsearch.gallery.rereads import Reason, Rereads
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
 from stsearch.gallery.state import GalleryState
-from stsearch.types import Polygon, TextInstance
+from stsearch.types import TextInstance
 
 __all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
 
@@ -133,13 +135,28 @@ class Catalog:
         rows = sorted(row for row in self._database.all("images") if row[3] == "failed")
         return [Failed(PhotoFile(self._path(path), *stat), reason) for path, *stat, _, _, reason in rows]
 
+    def incomplete(self) -> list[Incomplete]:
+        """Return the photographs of which only a part could be read, by path."""
+
+        def read() -> tuple[list[Row], list[Row]]:
+            noted = [row[0] for row in self._database.rows("SELECT id FROM contents WHERE note NOT NULL")]
+            among = self._database.among
+            return among("contents", "id", noted), among("images", "content_id", noted)
+
+        contents, images = self._database.consistently(read)
+        notes = {row[0]: row[5] for row in contents}
+        return [
+            Incomplete(PhotoFile(self._path(path), size, mtime_ns), notes[content])
+            for path, size, mtime_ns, _, content, _ in sorted(images)
+        ]
+
     def counts(self) -> Counts:
         """Return the numbers of photographs, failed files and instances."""
         [[photos, failed]] = self._database.rows(
             "SELECT count(*) FILTER (WHERE status = 'ok'), count(*) FILTER (WHERE status = 'failed')"
             " FROM images NOT INDEXED"
         )
-        return Counts(photos, failed, self.words())
+        return Counts(photos, failed, self.words(), len(self.incomplete()))
 
     def words(self) -> int:
         """Return the number of instances, without reading them."""
@@ -175,15 +192,17 @@ class Catalog:
                 row[3],
                 tuple(byte / 255 for byte in row[8]),
                 self._database.checked(unpack_posteriors, row[9]),
+                row[10],
             )
             for row in self._database.among("instances", "id", ids)
         }
 
-    def readings_of(self, contents: Iterable[int]) -> dict[int, list[tuple[Polygon, str]]]:
-        """Return outline and transcript of all instances of each of ``contents``, most confident first."""
-        found: dict[int, list[tuple[Polygon, str]]] = {}
+    def readings_of(self, contents: Iterable[int]) -> dict[int, list[Reading]]:
+        """Return the readings of all instances of each of ``contents``, most confident first."""
+        found: dict[int, list[Reading]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):  # as they were added
-            found.setdefault(row[1], []).append((self._database.checked(read_outline, row[2]), row[4]))
+            outline = self._database.checked(read_outline, row[2])
+            found.setdefault(row[1], []).append(Reading(outline, row[4], row[10]))
         return found
 
     def text_instances_of(self, contents: Iterable[int]) -> dict[int, list[TextInstance]]:
@@ -193,9 +212,8 @@ class Catalog:
         """
         found: dict[int, list[TextInstance]] = {}
         for row in sorted(self._database.among("instances", "content_id", contents)):
-            _, content, polygon, score, transcript, _, confidence, vector, characters, _ = row
+            _, content, polygon, score, transcript, _, confidence, vector, characters, _, page = row
             [embedding] = self._database.checked(partial(read_vectors, dim=len(vector) // 2), [vector])
-            shares = tuple(byte / 255 for byte in characters)
             found.setdefault(content, []).append(
                 TextInstance(
                     self._database.checked(read_outline, polygon),
@@ -203,7 +221,8 @@ class Catalog:
                     transcript,
                     confidence,
                     embedding,
-                    shares,
+                    tuple(byte / 255 for byte in characters),
+                    page=page,
                 )
             )
         return found
@@ -256,9 +275,9 @@ class Catalog:
             return rows, self.rereads.contents("weights")
 
         rows, foreign = self._database.consistently(read)
-        rows = sorted((row[0], row[1], row[4], row[6], row[7]) for row in rows)
-        instances, contents, transcripts, confidences, vectors = (
-            zip(*rows, strict=True) if rows else ((),) * 5
+        rows = sorted((row[0], row[1], row[4], row[6], row[7], row[10] or 0) for row in rows)
+        instances, contents, transcripts, confidences, vectors, pages = (
+            zip(*rows, strict=True) if rows else ((),) * 6
         )
         comparable = None
         if foreign:
@@ -271,6 +290,7 @@ class Catalog:
             tuple(transcripts),
             np.asarray(confidences, np.float32),
             self._database.checked(partial(read_vectors, dim=dim), vectors),
+            np.asarray(pages, np.int64),
             comparable,
         )
 

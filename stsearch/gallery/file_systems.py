@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import os
 import tempfile
 from pathlib import Path
 
 from stsearch.errors import WriteError
+from stsearch.mounts import Mounts
 
 _ELSEWHERE = "keep the gallery on a local disk: stsearch index FOLDER --index LOCAL"
-_MOUNTS = Path("/proc/self/mounts")  # of Linux; on others file systems have no name here
 
 
 def write_error(path: Path, error: OSError, verb: str = "write") -> WriteError:
@@ -24,7 +23,7 @@ def write_error(path: Path, error: OSError, verb: str = "write") -> WriteError:
 
 def lock_error(folder: Path, error: OSError) -> WriteError:
     """Return the error that the file system of ``folder`` has no working locks."""
-    kind = _kind_of(folder)
+    kind = Mounts().kind_of(folder.absolute())
     name = f"the file system {kind}" if kind else "the file system"
     return WriteError(f"{name} of {folder} has no working locks ({error.strerror or error}); {_ELSEWHERE}")
 
@@ -40,20 +39,3 @@ def fault_of_locks(folder: Path) -> WriteError | None:
     except OSError:  # nothing can be written, so nothing can be tried
         pass
     return None
-
-
-def _kind_of(folder: Path) -> str:
-    """Return the name of the file system that ``folder`` lies on, such as nfs4; "" when it is not known."""
-    try:
-        lines = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        return ""
-    place = os.fspath(folder.absolute())
-    kinds = {}
-    for line in lines:
-        _, point, kind, *_ = line.split(" ")
-        for code in ("\\040", "\\011", "\\012", "\\134"):  # blanks and backslashes in octal
-            point = point.replace(code, chr(int(code[1:], 8)))
-        if f"{place}/".startswith(f"{point.rstrip('/')}/"):
-            kinds[len(point)] = kind  # of several mounts on one place the last is seen
-    return kinds[max(kinds)] if kinds else ""

@@ -20,12 +20,12 @@ from stsearch.gallery.detail_cache import DetailCache
 from stsearch.gallery.manifest import FILE_NAME, Manifest, StoreRecord
 from stsearch.gallery.opening import open_to_read, open_to_write
 from stsearch.gallery.paths import files_below
-from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Record
+from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Reading, Record
 from stsearch.gallery.vector_store import (
     HnswStore,
     MissingHnswlibError,
 )
-from stsearch.types import ModelInfo, Polygon
+from stsearch.types import ModelInfo
 
 EXACT_LIMIT = 50_000
 """Up to so many words every one is compared with the query, which takes 0.1 s on one core; the vector file,
@@ -324,8 +324,8 @@ class Gallery:
         self._expect(found.keys() == wanted, "instances are missing")
         return found
 
-    def readings_of(self, contents: Iterable[int]) -> dict[int, list[tuple[Polygon, str]]]:
-        """Return outline and transcript of all instances in each of ``contents``, most confident first."""
+    def readings_of(self, contents: Iterable[int]) -> dict[int, list[Reading]]:
+        """Return the readings of all instances in each of ``contents``, most confident first."""
         return self.catalog.readings_of(contents)
 
     def files_below(self, path: Path, known: Iterable[str]) -> list[str]:

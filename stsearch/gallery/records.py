@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import compress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,7 @@ class Spotted:
     width: int
     instances: Sequence[TextInstance]
     taken: str | None = None  # by the clock of the camera, in ISO 8601 to the second; None: not known
+    note: str | None = None  # what of it could not be read; None: nothing is missing
     is_rough: bool = False  # the recognizer was left out, and is to read it later
 
 
@@ -73,6 +74,14 @@ class Failed:
 
 
 Record = Spotted | Linked | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """A photograph of which only a part could be read."""
+
+    file: PhotoFile
+    note: str  # what is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,7 @@ class InstanceTable:
         transcripts: N strings, as read.
         confidences: (N,) float32 in [0, 1].
         embeddings: (N, D) float32, unit rows; zeros where they do not compare.
+        pages: (N,) int64, from 1; 0 in a photograph of one page.
         comparable: (N,) bool: whether the weights of the gallery read the instance; None: they read all.
     """
 
@@ -108,7 +118,14 @@ class InstanceTable:
     transcripts: tuple[str, ...]
     confidences: NDArray[np.float32]
     embeddings: NDArray[np.float32]
+    pages: NDArray[np.int64]
     comparable: NDArray[np.bool_] | None = None
+
+    @cached_property
+    def surfaces(self) -> NDArray[np.int64]:
+        """(N,) int64: instances share a number that lie on one page of one photograph, and only those."""
+        keys = self.contents * (self.pages.max(initial=0) + 1) + self.pages
+        return np.unique(keys, return_inverse=True)[1]
 
     @classmethod
     def of(cls, instances: Sequence[TextInstance], contents: NDArray[np.int64], dim: int) -> InstanceTable:
@@ -119,6 +136,7 @@ class InstanceTable:
             tuple(each.transcript for each in instances),
             np.array([each.confidence for each in instances], np.float32),
             np.array([each.embedding for each in instances], np.float32).reshape(len(instances), dim),
+            np.array([each.page or 0 for each in instances], np.int64),
         )
 
     @cached_property
@@ -128,7 +146,7 @@ class InstanceTable:
 
     @cached_property
     def neighbours(self) -> dict[int, NDArray[np.int32]]:
-        """By content (K, 2): which of its rows directly follow each other (``search.phrases`` fills it)."""
+        """By surface (K, 2): which of its rows directly follow each other (``search.phrases`` fills it)."""
         return {}
 
     def within(self, contents: Iterable[int]) -> InstanceTable:
@@ -140,8 +158,17 @@ class InstanceTable:
             tuple(compress(self.transcripts, kept)),
             self.confidences[kept],
             self.embeddings[kept],
+            self.pages[kept],
             None if self.comparable is None else self.comparable[kept],
         )
+
+
+class Reading(NamedTuple):
+    """How one instance was read, and where."""
+
+    polygon: Polygon  # (P, 2) float32
+    transcript: str
+    page: int | None  # as ``TextInstance.page``
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,15 +179,17 @@ class Detail:
     score: float  # of detection
     characters: tuple[float, ...]  # confidence of each character of the transcript; empty: not known
     ctc_posteriors: bytes  # as ``TextInstance.ctc_posteriors``
+    page: int | None = None  # as ``TextInstance.page``
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much a catalog holds: photographs that were read, files that could not be, and words."""
+    """How much a catalog holds: photographs that were read, files that could not be, words, parts missing."""
 
     photos: int
     failed: int
     words: int
+    incomplete: int = 0  # of the photographs, read in part only
 
 
 def is_inside(path: str) -> bool:
@@ -202,11 +231,13 @@ def row_faults(table: str, row: tuple[Any, ...], dim: int | None) -> Iterator[st
     if table == "images" and not is_inside(os.fsdecode(row[0])):
         yield f"the path {os.fsdecode(row[0])!r} leads out of the folder of photographs"
     if table == "instances":
-        number, _, polygon, _, transcript, _, _, vector, characters, posteriors = row
+        number, _, polygon, _, transcript, _, _, vector, characters, posteriors, page = row
         for fault in _instance_faults(polygon, transcript, vector, characters, posteriors):
             yield f"instance {number}: {fault}"
         if dim is not None and len(vector) != 2 * dim:
             yield f"instance {number}: its vector has {len(vector)} bytes, not {2 * dim}"
+        if page is not None and page < 1:
+            yield f"instance {number}: it lies on page {page}"
 
 
 def _instance_faults(

@@ -84,17 +84,26 @@ MIGRATIONS = (
         reason TEXT NOT NULL CHECK (reason IN ('weights', 'recognizer', 'request')),
         checksum INTEGER NOT NULL
     );
+    ALTER TABLE contents ADD COLUMN note TEXT;     -- what of it could not be read; NULL: nothing is missing
+    UPDATE contents SET checksum = checksum - row_checksum(id, sha256, height, width, taken)
+        + row_checksum(id, sha256, height, width, taken, note);
+    ALTER TABLE instances ADD COLUMN page INTEGER; -- from 1, that the polygon lies in; NULL: there is one
+    UPDATE instances SET checksum = checksum
+        - row_checksum(id, content_id, polygon, score, transcript, folded, confidence, vector, characters,
+            ctc_posteriors)
+        + row_checksum(id, content_id, polygon, score, transcript, folded, confidence, vector, characters,
+            ctc_posteriors, page);
     """
     + "".join(_TOTALS.format(table) for table in ("state", "rereads")),
 )
 """One script a format; a catalog of format n has run the first n of them."""
 
 COLUMNS = {
-    "contents": "id, sha256, height, width, taken, checksum",
+    "contents": "id, sha256, height, width, taken, note, checksum",
     "images": "path, size, mtime_ns, status, content_id, reason, checksum",
     "instances": (
         "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, ctc_posteriors,"
-        " checksum"
+        " page, checksum"
     ),
     "state": "name, value, checksum",
     "rereads": "content_id, reason, checksum",

@@ -21,6 +21,7 @@ class IndexReport:
         unchanged: known, with the same size and time, or at least the same content.
         reread: unchanged too, and yet read again: other weights, or no recognizer, had read them.
         failed: could not be read, now or at an earlier run.
+        incomplete: could be read in part only, now or at an earlier run.
         words: text instances found by this run.
         seconds: duration of the run.
         not_reread: files that could not be read again; what was known of them stays.
@@ -35,6 +36,7 @@ class IndexReport:
     unchanged: int = 0
     reread: int = 0
     failed: int = 0
+    incomplete: int = 0
     words: int = 0
     seconds: float = 0.0
     not_reread: tuple[Failed, ...] = ()

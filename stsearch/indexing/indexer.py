@@ -7,27 +7,26 @@ costs no more than the photographs at work.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from stsearch.errors import ImageError, ImageRefusedError, WriteError
+from stsearch.errors import ImageError, WriteError
 from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
 from stsearch.gallery.gallery import Gallery
-from stsearch.images import MAX_MEGAPIXELS, Decoded, Resize, decode_image
+from stsearch.images import Resize
 from stsearch.indexing import one_by_one
 from stsearch.indexing.changes import Changes, IndexReport
+from stsearch.indexing.documents import spot_pages, to_original
 from stsearch.indexing.progress import Progress, ProgressCounter
+from stsearch.indexing.reader import PhotoReader, ReadLimits
 from stsearch.indexing.removal import remove_missing
+from stsearch.indexing.stages import Copy, DecodedPhoto, Document, ReadFile, failed_record
 from stsearch.indexing.vanished import Vanished
 from stsearch.indexing.walk import NEVER, Walk, WalkRules, walk_photos
 from stsearch.types import PHOTO_BATCH, PhotoSpotter
-from stsearch.worker_pool import OrderedPool, Step, Timeout
-
-PHOTO_TIMEOUT_S = 60.0
-"""A JPEG of 177 megapixels of noise took 14 s on a busy core; only malicious files take a minute."""
+from stsearch.worker_pool import OrderedPool, Step
 
 GPU_BATCH = 32
 """Photographs that a GPU spots at once."""
@@ -44,8 +43,7 @@ class IndexOptions:
     Attributes:
         batch: photographs of a transaction, and of a batch if the spotter wants batches; 0: 4 or 32.
         threads: files that are read and decoded at the same time.
-        max_megapixels: larger photographs are refused.
-        photo_timeout_s: a photograph that takes longer to decode fails.
+        limits: what a file may take.
         rules: which files of the folder are indexed.
         recognize: whether the spotter reads words with its recognizer, if it has one.
         prune: remove what is missing, even if that looks as if a share were not mounted.
@@ -53,44 +51,10 @@ class IndexOptions:
 
     batch: int = 0
     threads: int = 4
-    max_megapixels: float = MAX_MEGAPIXELS
-    photo_timeout_s: float = PHOTO_TIMEOUT_S
+    limits: ReadLimits = field(default_factory=ReadLimits)
     rules: WalkRules = field(default_factory=WalkRules)
     recognize: bool = True
     prune: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Read:
-    """A file whose bytes are in memory."""
-
-    file: PhotoFile
-    sha256: str
-    encoded: bytes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Photo:
-    """A photograph that waits for the spotter."""
-
-    file: PhotoFile
-    sha256: str
-    decoded: Decoded
-
-
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """A file whose content another file in work has: it is not spotted twice."""
-
-    file: PhotoFile
-    sha256: str
-
-    def like(self, original: Record) -> Record:
-        """Return the record of this file, given that of the file it is a copy of."""
-        if not isinstance(original, Failed):
-            return Linked(self.file, self.sha256)
-        tried_again = original.file.mtime_ns == NEVER
-        return Failed(replace(self.file, mtime_ns=NEVER) if tried_again else self.file, original.reason)
 
 
 def index_photos(
@@ -140,10 +104,10 @@ class _Run:
     ) -> None:
         self._gallery = gallery
         self._spotter = spotter
-        self._root = gallery.photos
         self._options = options
         self.progress = progress
         self._walk = walk
+        self._reader = PhotoReader(gallery.photos, options.limits, options.threads)
         self._resize = Resize(spotter.info.longer_side)
         self._changes = Changes()
         self._known: dict[str, Record | None] = {}  # records of the files in work before this run
@@ -155,13 +119,15 @@ class _Run:
         self._holds_words = False  # of this run, so that something can be searched
         self._in_work: dict[str, str] = {}  # checksums of new contents, by the path they were read at
         self._outcomes: dict[str, Record] = {}  # of contents that the catalog does not hold, or not yet
-        self._waiting_copies: dict[str, list[_Copy]] = {}  # by checksum
+        self._waiting_copies: dict[str, list[Copy]] = {}  # by checksum
 
     def report(self, seconds: float, vanished: Vanished | None) -> IndexReport:
         """Return the counts of the run."""
+        stored = self._gallery.catalog.counts()
         return IndexReport(
             **self._changes.counts(),
-            failed=self._gallery.catalog.counts().failed,
+            failed=stored.failed,
+            incomplete=stored.incomplete,
             words=self.progress.now.words,
             seconds=seconds,
             vanished=vanished,
@@ -174,13 +140,15 @@ class _Run:
 
         The spotter is asked for nothing before a photograph needs it: without new content it is never loaded.
         """
-        readers: OrderedPool[PhotoFile, _Read | Failed] = OrderedPool(Step(self._options.threads, self._read))
+        readers: OrderedPool[PhotoFile, ReadFile | Failed] = OrderedPool(
+            Step(self._options.threads, self._read)
+        )
         try:
-            with readers:
+            with self._reader, readers:
                 changed = list(self._skip_unchanged())  # all at once: then what is left takes time
                 read = map(self._link, readers.results(changed))
                 for outcome in read:
-                    if isinstance(outcome, _Read):
+                    if isinstance(outcome, ReadFile):
                         self._spot_all(chain([outcome], read))
                     else:
                         self._collect(outcome)
@@ -191,14 +159,13 @@ class _Run:
             raise
         self._commit_finished()
 
-    def _spot_all(self, read: Iterable[_Read | _Copy | Record]) -> None:
+    def _spot_all(self, read: Iterable[ReadFile | Copy | Record]) -> None:
         """Decode and spot what was read, several photographs at a time."""
         spotter = self._spotter
         self._batch = self._options.batch or (PHOTO_BATCH if spotter.threads else GPU_BATCH)
-        timeout = Timeout(self._options.photo_timeout_s, self._fail_after_timeout)
-        decode = Step(self._options.threads, self._decode, timeout)
+        decode = Step(self._options.threads, self._decode)
         spot = Step(spotter.threads, self._spot_alone)
-        workers: OrderedPool[_Read | _Copy | Record, _Photo | _Copy | Record] = (
+        workers: OrderedPool[ReadFile | Copy | Record, DecodedPhoto | Document | Copy | Record] = (
             OrderedPool(decode, spot, ahead=_MAX_AHEAD) if spotter.threads else OrderedPool(decode)
         )
         try:
@@ -207,7 +174,7 @@ class _Run:
                     self._collect(record)
         except BaseException:
             for done in workers.take_finished():
-                if not isinstance(done, _Photo):
+                if not isinstance(done, DecodedPhoto | Document):
                     self._collect(done)
             raise
 
@@ -223,9 +190,9 @@ class _Run:
         options = self._options
         return remove_missing(self._gallery, self._walk, self._changes, self._photos_before, options.prune)
 
-    def _collect(self, record: _Copy | Record) -> None:
+    def _collect(self, record: Copy | Record) -> None:
         """Keep ``record`` for the next transaction; a copy waits for the outcome of what it is a copy of."""
-        if isinstance(record, _Copy):
+        if isinstance(record, Copy):
             self._collect_copy(record)
             return
         self._keep(record)
@@ -235,7 +202,7 @@ class _Run:
             for copy in self._waiting_copies.pop(sha256, ()):
                 self._keep(copy.like(record))
 
-    def _collect_copy(self, copy: _Copy) -> None:
+    def _collect_copy(self, copy: Copy) -> None:
         if self._is_read(copy.sha256):
             self._keep(Linked(copy.file, copy.sha256))
         elif copy.sha256 in self._outcomes:
@@ -287,53 +254,55 @@ class _Run:
     def _is_read(self, sha256: str) -> bool:
         return sha256 not in self._waiting and self._gallery.catalog.holds(sha256)
 
-    def _read(self, file: PhotoFile) -> _Read | Failed:
+    def _read(self, file: PhotoFile) -> ReadFile | Failed:
         try:
-            encoded = (self._root / file.path).read_bytes()
+            return ReadFile(file, self._reader.read(file.path))
         except OSError as error:
             return Failed(replace(file, mtime_ns=NEVER), error.strerror or str(error))
-        return _Read(file, hashlib.sha256(encoded).hexdigest(), encoded)
+        except ImageError as error:
+            return failed_record(file, error)
 
-    def _link(self, read: _Read | Failed) -> _Read | _Copy | Linked | Failed:
+    def _link(self, read: ReadFile | Failed) -> ReadFile | Copy | Linked | Failed:
         """Return ``read`` if its content is new, else what says where it is known from."""
         if isinstance(read, Failed):
             return read
-        if self._is_read(read.sha256):
-            return Linked(read.file, read.sha256)
-        if read.sha256 in self._in_work.values() or read.sha256 in self._outcomes:
-            return _Copy(read.file, read.sha256)
-        self._in_work[read.file.path] = read.sha256
+        sha256 = read.content.sha256
+        if self._is_read(sha256):
+            return Linked(read.file, sha256)
+        if sha256 in self._in_work.values() or sha256 in self._outcomes:
+            return Copy(read.file, sha256)
+        self._in_work[read.file.path] = sha256
         return read
 
-    def _decode(self, read: _Read | _Copy | Record) -> _Photo | _Copy | Record:
-        if not isinstance(read, _Read):
+    def _decode(self, read: ReadFile | Copy | Record) -> DecodedPhoto | Document | Copy | Record:
+        if not isinstance(read, ReadFile):
             return read
         try:
-            decoded = decode_image(read.encoded, self._spotter.decode_side, self._options.max_megapixels)
-        except ImageRefusedError as error:
-            return Failed(replace(read.file, mtime_ns=NEVER), str(error))
+            photo = self._reader.open(read.file.path, read.content)
+            if len(photo.pages) > 1:
+                return Document(read.file, photo)
+            return DecodedPhoto(
+                read.file, read.content.sha256, self._reader.decode(photo, self._spotter.decode_side)
+            )
         except ImageError as error:
-            return Failed(read.file, str(error))
-        return _Photo(read.file, read.sha256, decoded)
+            return failed_record(read.file, error)
 
-    def _fail_after_timeout(self, read: _Read | _Copy | Record) -> _Photo | _Copy | Record:
-        if not isinstance(read, _Read):
-            return read
-        reason = f"took longer than {self._options.photo_timeout_s:g} s to decode"
-        return Failed(replace(read.file, mtime_ns=NEVER), reason)
-
-    def _spot_alone(self, photo: _Photo | _Copy | Record) -> _Copy | Record:
-        if not isinstance(photo, _Photo):
+    def _spot_alone(self, photo: DecodedPhoto | Document | Copy | Record) -> Copy | Record:
+        if isinstance(photo, Document):
+            return self._spot_document(photo)
+        if not isinstance(photo, DecodedPhoto):
             return photo
         [record] = self._spot([photo])
         return record
 
-    def _spot_batches(self, outcomes: Iterable[_Photo | _Copy | Record]) -> Iterator[_Copy | Record]:
+    def _spot_batches(
+        self, outcomes: Iterable[DecodedPhoto | Document | Copy | Record]
+    ) -> Iterator[Copy | Record]:
         """Yield records; photographs without words yet are spotted, in batches of similar size."""
-        waiting: list[_Photo] = []
+        waiting: list[DecodedPhoto] = []
         for outcome in outcomes:
-            if not isinstance(outcome, _Photo):
-                yield outcome
+            if not isinstance(outcome, DecodedPhoto):
+                yield self._spot_document(outcome) if isinstance(outcome, Document) else outcome
                 continue
             waiting.append(outcome)
             if len(waiting) >= _LOOK_AHEAD * self._batch:
@@ -341,21 +310,21 @@ class _Run:
         while waiting:
             yield from self._spot(self._take_similar(waiting))
 
-    def _take_similar(self, waiting: list[_Photo]) -> list[_Photo]:
+    def _take_similar(self, waiting: list[DecodedPhoto]) -> list[DecodedPhoto]:
         """Take a batch of the largest photographs out of ``waiting``: they are padded to one size."""
         waiting.sort(key=self._padded_size)
         batch = waiting[-self._batch :]
         del waiting[-self._batch :]
         return batch
 
-    def _padded_size(self, photo: _Photo) -> tuple[int, int]:
+    def _padded_size(self, photo: DecodedPhoto) -> tuple[int, int]:
         plan = self._resize.plan(*photo.decoded.image.shape[:2])
         return plan.padded_height, plan.padded_width
 
-    def _spot(self, photos: Sequence[_Photo]) -> Sequence[Record]:
+    def _spot(self, photos: Sequence[DecodedPhoto]) -> Sequence[Record]:
         return one_by_one.spot(self._spot_together, photos)
 
-    def _spot_together(self, photos: Sequence[_Photo]) -> list[Spotted]:
+    def _spot_together(self, photos: Sequence[DecodedPhoto]) -> list[Spotted]:
         found = self._spotter.spot([photo.decoded.image for photo in photos])
         return [
             Spotted(
@@ -363,12 +332,34 @@ class _Run:
                 photo.sha256,
                 photo.decoded.height,
                 photo.decoded.width,
-                [replace(each, polygon=photo.decoded.to_original(each.polygon)) for each in instances],
+                to_original(photo.decoded, instances),
                 photo.decoded.taken,
+                photo.decoded.note,
                 is_rough=not self._options.recognize,
             )
             for photo, instances in zip(photos, found, strict=True)
         ]
+
+    def _spot_document(self, document: Document) -> Record:
+        [record] = one_by_one.spot(lambda some: [self._spot_pages(each) for each in some], [document])
+        return record
+
+    def _spot_pages(self, document: Document) -> Spotted | Failed:
+        batch = 1 if self._spotter.threads else self._batch
+        try:
+            pages = spot_pages(document.photo, self._reader, self._spotter, batch)
+        except ImageError as error:
+            return failed_record(document.file, error)
+        return Spotted(
+            document.file,
+            document.photo.content.sha256,
+            pages.height,
+            pages.width,
+            pages.instances,
+            pages.taken,
+            pages.note,
+            is_rough=not self._options.recognize,
+        )
 
     def _count(self, record: Record) -> None:
         known = self._known.pop(record.file.path, None)

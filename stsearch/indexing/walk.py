@@ -1,6 +1,7 @@
 """Find the photographs of a folder, except those that rules or ignore files exclude.
 
-Only ``.stsearchignore`` files are opened here; whatever is not a regular file is never opened at all.
+What is not named as a photograph is looked into, the first bytes of it, and else only ``.stsearchignore``
+files; whatever is not a regular file is never opened at all.
 """
 
 from __future__ import annotations
@@ -16,10 +17,18 @@ from typing import NamedTuple
 from stsearch.errors import UsageError
 from stsearch.gallery.catalog import Failed, PhotoFile
 from stsearch.gallery.paths import relative_to_root, resolve
+from stsearch.images import is_picture
 from stsearch.indexing.ignore_patterns import Patterns, ignore_lines
 
 SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .heic .heif .avif".split())
 """Files with these endings are photographs; one that cannot be read, whatever the reason, is reported."""
+
+OTHER_SUFFIXES = frozenset(
+    ".aae .avi .csv .db .doc .docx .exe .gpx .htm .html .ini .json .jsonl .log .m4a .m4v .md .mkv .mov"
+    " .mp3 .mp4 .mpg .ods .odt .py .sqlite .svg .tar .thm .txt .url .wav .webm .xls .xlsx .xml .xmp .yaml"
+    " .zip".split()
+)
+"""Files with these endings are no photographs; there may be one beside each, so none is opened."""
 
 IGNORE_FILE = ".stsearchignore"
 """Files of this name hold patterns, in the syntax of .gitignore, for what lies beside and below them."""
@@ -215,9 +224,11 @@ class _Walker:
         except (OSError, ValueError) as error:
             self._fail(path, error)
             return
-        if self._is_photo(name) and not self._is_excluded(path, patterns):
+        if (self._root / path).is_dir():
+            return
+        if self._may_be_photo(name) and not self._is_excluded(path, patterns):
             self._add(path)
-        elif not (self._root / path).is_dir():
+        else:
             self.walk.passed_over[_ending(name)] += 1
 
     def _add_photos(
@@ -233,24 +244,30 @@ class _Walker:
                 if not self._is_excluded(f"{path}/", patterns):
                     folders.append(f"{path}/")
             elif not self._is_excluded(path, patterns):
-                if self._is_photo(entry.name):
+                if self._may_be_photo(entry.name):
                     self._add(path)
                 else:
                     self.walk.passed_over[self._kind(entry)] += 1
         return folders
 
     def _add(self, path: str) -> None:
-        """Add the file at ``path``, unless it is no regular file or was removed after it was listed."""
+        """Add the file at ``path`` if it is regular, still there, and a photograph by name or content."""
+        is_named_so = Path(path).suffix.lower() in SUFFIXES
         try:
             status = (self._root / path).stat(follow_symlinks=self._follow)
         except OSError as error:
             if not isinstance(error, FileNotFoundError) or self._is_link(path):
-                self._fail(path, error)
+                if is_named_so:
+                    self._fail(path, error)
+                else:
+                    self.walk.passed_over[_ending(path)] += 1
             return
-        if stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(status.st_mode):
+            self.walk.passed_over[LINK if stat.S_ISLNK(status.st_mode) else SPECIAL] += 1
+        elif is_named_so or is_picture(self._root / path):
             self.walk.files.append(PhotoFile.from_stat(path, status))
         else:
-            self.walk.passed_over[LINK if stat.S_ISLNK(status.st_mode) else SPECIAL] += 1
+            self.walk.passed_over[_ending(path)] += 1
 
     def _fail(self, path: str, error: OSError | ValueError) -> None:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
@@ -311,5 +328,5 @@ class _Walker:
         return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
     @staticmethod
-    def _is_photo(name: str) -> bool:
-        return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+    def _may_be_photo(name: str) -> bool:
+        return not name.startswith(".") and Path(name).suffix.lower() not in OTHER_SUFFIXES

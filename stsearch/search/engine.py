@@ -6,8 +6,8 @@ The score of a text instance is made in ``scoring``, that of a phrase in ``phras
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain, compress, islice, takewhile
+from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.gallery.gallery import Gallery
-from stsearch.gallery.records import Detail
 from stsearch.geometry.reading_boxes import ReadingBoxes
 from stsearch.search.advice import Advice, advise, near_rows
 from stsearch.search.candidates import Candidates, GalleryCandidates
+from stsearch.search.hits import Hit, hits_of, merge_hits
 from stsearch.search.photo_filter import PhotoFilter
 from stsearch.search.query import Query
 from stsearch.search.ranking import Group, Ranking, Row
@@ -26,12 +26,11 @@ from stsearch.search.scoring import Scorer
 from stsearch.search.split_words import covering, pieces
 from stsearch.search.token_parts import holding_part
 from stsearch.text.wildcards import fixed_part
-from stsearch.types import Embedding, ModelInfo, Polygon, Quad
+from stsearch.types import Embedding, ModelInfo, Polygon
 
 _CANDIDATES = 1000
 """Most similar instances to score for each word of a query, in a gallery too large to score all."""
 
-_ALTERNATIVES = 4  # other readings of a word that a hit lists at most
 _BATCH = 64  # rows whose outlines are fetched together
 
 MAX_COUNTED = 1000
@@ -76,83 +75,6 @@ class SearchOptions:
     photos: PhotoFilter | None = None
     explain: bool = False
     advice: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Why a hit was found: one text instance that matches one word of the query.
-
-    Attributes:
-        word: of the query, folded, with its wildcards; words of a phrase that one instance holds are one.
-        similarity: cosine between the word, without wildcards, and the instance, in [-1, 1].
-        transcript: as read.
-        characters: confidence of each of its characters, in [0, 1]; empty where no recognizer read it.
-        edits: edit distance between the folded transcript and the word.
-        likelihood: of the word, given the CTC posteriors, in [0, 1]; None where they are not known.
-        alternatives: other readings of the same place, most confident first; empty without ``explain``.
-    """
-
-    word: str
-    similarity: float
-    transcript: str
-    characters: tuple[float, ...]
-    edits: int
-    likelihood: float | None = None
-    alternatives: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hit:
-    """A ranked text instance or phrase, or a ranked photograph shown by its best one.
-
-    Attributes:
-        query: the text of the query.
-        rank: from 1.
-        score: in [0, 1]; of several words, the mean over their best instances in the photograph.
-        similarity: cosine between the query word and the text instance, in [-1, 1]; of a phrase, the mean.
-        path: of the photograph.
-        polygon: (P, 2) float32, in original pixels; around all words of a phrase; P is 0 in a photograph
-            that is ranked though it has no such word.
-        transcript: as read; the words of a phrase with spaces between.
-        confidence: of the transcript, in [0, 1].
-        characters: confidence of each of its characters, without spaces, in [0, 1]; empty where no recognizer
-            read them all.
-        matches: the text instances that match the words of the query; by photo, all its words.
-    """
-
-    query: str
-    rank: int
-    score: float
-    similarity: float
-    path: Path
-    polygon: Polygon
-    transcript: str
-    confidence: float
-    characters: tuple[float, ...] = ()
-    matches: tuple[Match, ...] = ()
-
-    @property
-    def box(self) -> Quad:
-        """(4, 2) float32, from where reading starts: the rectangle along the reading direction."""
-        return box_around(self.polygon)
-
-
-def box_around(polygon: Polygon) -> Quad:
-    """Return a quad, or nothing, as it is; else the smallest rectangle around ``polygon`` along its chord."""
-    return polygon if len(polygon) in (0, 4) else _rectangle(polygon, _chord(polygon))
-
-
-def _chord(polygon: Polygon) -> NDArray[np.float32]:
-    return np.asarray(polygon[(len(polygon) - 1) // 2] - polygon[0], np.float32)
-
-
-def _rectangle(points: Polygon, chord: NDArray[np.float32]) -> Quad:
-    """Return the smallest rectangle around ``points`` with a side along ``chord``."""
-    along = chord / max(float(np.linalg.norm(chord)), 1e-6)
-    axes = np.stack([along, [-along[1], along[0]]])  # reading direction, and down
-    (left, top), (right, bottom) = (points @ axes.T).min(axis=0), (points @ axes.T).max(axis=0)
-    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-    return np.asarray(corners @ axes, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,7 +126,7 @@ def find(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOption
     apart = _suppress_overlaps(wanted, candidates) if options.group == "word" else wanted
     rows = list(islice(apart, options.top))
     beyond = sum(1 for _ in islice(apart, MAX_COUNTED)) if options.advice else 0
-    found = _hits(gallery, candidates, ranking, rows, options.explain)
+    found = hits_of(gallery, candidates, ranking, rows, options.explain)
     hits = [hit for hit in found if photos is None or hit.path in photos]
     if options.blank and options.group == "photo" and len(rows) < options.top:
         ranked = {row.content for row in rows} | ranking.excluded()
@@ -218,27 +140,23 @@ def find(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOption
     if merged or not options.advice:
         return Found(merged, total)
     near = list(islice(_suppress_overlaps(near_rows(query, scorer, options.group), candidates), _MAX_NEAR))
-    found = _hits(gallery, candidates, ranking, near, options.explain)
+    found = hits_of(gallery, candidates, ranking, near, options.explain)
     nearly = merge_hits([[hit for hit in found if photos is None or hit.path in photos]], _MAX_NEAR)
     return Found([], 0, nearly, list(islice(advise(query, scorer, options.min_score), options.advice)))
 
 
 def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[Row]:
-    """Yield ``rows``, best first, without those in the place of a better one of the same photograph."""
+    """Yield ``rows``, best first, without those in the place of a better one of the same page."""
+    surfaces = candidates.table.surfaces
     shown: dict[int, list[Polygon]] = {}
     while some := list(islice(rows, _BATCH)):
         polygons = iter(candidates.polygons([at for row in some for _, at in row.shown]))
         for row in some:
-            before, here = shown.setdefault(row.content, []), [next(polygons) for _ in row.shown]
+            before = shown.setdefault(int(surfaces[row.shown[0][1]]), [])
+            here = [next(polygons) for _ in row.shown]
             if not ReadingBoxes.of([*before, *here]).same_place()[len(before) :, : len(before)].any():
                 before += here
                 yield row
-
-
-def merge_hits(groups: Iterable[Sequence[Hit]], top: int) -> list[Hit]:
-    """Rank the hits of several galleries together, best first, equal scores by path, and keep ``top``."""
-    ordered = sorted((hit for group in groups for hit in group), key=lambda hit: (-hit.score, hit.path))
-    return [replace(hit, rank=rank) for rank, hit in enumerate(ordered[:top], start=1)]
 
 
 def merge_found(found: Sequence[Found], options: SearchOptions) -> Found:
@@ -315,81 +233,3 @@ def _more_ids(gallery: Gallery, words: Iterable[str]) -> Iterator[int]:
     for word in dict.fromkeys(words):
         yield from gallery.catalog.ids_in(covering(word, gallery.catalog.contents_reading(pieces(word))))
         yield from holding_part(word, gallery.catalog.transcripts_with(word))
-
-
-def _hits(
-    gallery: Gallery, candidates: GalleryCandidates, ranking: Ranking, rows: Sequence[Row], explain: bool
-) -> Iterator[Hit]:
-    """Yield a hit for every row and every path of its photograph; no rank yet."""
-    used = sorted({at for row in rows for _, at in row.matched})
-    details = dict(zip(used, candidates.details(used), strict=True))
-    contents = {row.content for row in rows}
-    photos = gallery.photos_of(contents)
-    readings = gallery.readings_of(contents) if explain else {}
-    for row in rows:
-        instances = {at: details[at] for _, at in row.matched}
-        known = {at: detail for at, detail in instances.items() if detail is not None}
-        if len(known) < len(instances):  # removed by another process just now
-            continue
-        others = _alternatives(known, readings.get(row.content, ()))
-        for path in photos.get(row.content, ()):
-            yield _hit(ranking, row, known, others, path)
-
-
-def _alternatives(
-    details: Mapping[int, Detail], readings: Sequence[tuple[Polygon, str]]
-) -> dict[int, list[str]]:
-    """Return, for the instance of each of ``details``, which of ``readings`` are in its place."""
-    if not readings:
-        return {row: [] for row in details}
-    polygons = [detail.polygon for detail in details.values()]
-    same = ReadingBoxes.of([*polygons, *(polygon for polygon, _ in readings)]).same_place()[
-        :, len(polygons) :
-    ]
-    texts = [text for _, text in readings]
-    return {at: list(dict.fromkeys(compress(texts, row))) for at, row in zip(details, same, strict=False)}
-
-
-def _hit(
-    ranking: Ranking,
-    row: Row,
-    details: Mapping[int, Detail],
-    alternatives: Mapping[int, Sequence[str]],
-    path: Path,
-) -> Hit:
-    scorer, table, shown = ranking.scorer, ranking.scorer.table, [at for _, at in row.shown]
-    characters = [details[at].characters for at in shown]
-    return Hit(
-        query=ranking.query.text,
-        rank=0,
-        score=row.score,
-        similarity=float(np.mean([scorer.similarity(word, at) for word, at in row.shown])),
-        path=path,
-        polygon=_around([details[at].polygon for at in shown]),
-        transcript=" ".join(table.transcripts[at] for at in shown),
-        confidence=float(np.prod(table.confidences[shown])),
-        characters=tuple(chain.from_iterable(characters)) if all(characters) else (),
-        matches=tuple(
-            Match(
-                word=word,
-                similarity=scorer.similarity(word, at),
-                transcript=table.transcripts[at],
-                characters=details[at].characters,
-                edits=scorer.edits(word, at),
-                likelihood=scorer.likelihood(word, at),
-                alternatives=tuple(
-                    islice(
-                        (text for text in alternatives[at] if text != table.transcripts[at]), _ALTERNATIVES
-                    )
-                ),
-            )
-            for word, at in row.matched
-        ),
-    )
-
-
-def _around(polygons: Sequence[Polygon]) -> Polygon:
-    """Return the only polygon, or the rectangle around several along the reading direction of the first."""
-    if len(polygons) == 1:
-        return polygons[0]
-    return _rectangle(np.concatenate(polygons), _chord(polygons[0]))

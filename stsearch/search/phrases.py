@@ -41,17 +41,17 @@ def successors(polygons: Sequence[Polygon]) -> Relation:
 
 
 def neighbours(candidates: Candidates, rows: NDArray[np.int64]) -> Relation:
-    """Return the successors (n, n) among all n instances of one photograph; computed once for a table.
+    """Return the successors (n, n) among all n instances of one page; computed once for a table.
 
     Args:
         candidates: the text instances.
-        rows: of the photograph, ascending.
+        rows: of the page, ascending.
     """
-    known, content = candidates.table.neighbours, int(candidates.table.contents[rows[0]])
-    if content not in known:
-        known[content] = np.argwhere(successors(candidates.polygons(rows.tolist()))).astype(np.int32)
+    known, surface = candidates.table.neighbours, int(candidates.table.surfaces[rows[0]])
+    if surface not in known:
+        known[surface] = np.argwhere(successors(candidates.polygons(rows.tolist()))).astype(np.int32)
     follows = np.zeros((len(rows), len(rows)), bool)
-    follows[tuple(known[content].T)] = True
+    follows[tuple(known[surface].T)] = True
     return follows
 
 
@@ -138,7 +138,7 @@ def find_phrase(
     """
     joined_words = term.joined_words()
     scores = {span: _score_span(term, span, joined, scorer) for span, joined in joined_words.items()}
-    photo = np.unique(scorer.table.contents, return_inverse=True)[1]
+    photo = scorer.table.surfaces  # words of two pages are no neighbours
     found = np.full(len(photo), NO_MATCH, np.float32)
     chains: dict[int, tuple[WordMatch, ...]] = {}
     rows_of = rows_by_photo(photo, possible_photos(len(term.words), scores, photo, min_score))

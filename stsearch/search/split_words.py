@@ -111,7 +111,7 @@ def _find_chains(word: str, scorer: Scorer) -> list[tuple[float, tuple[WordMatch
     rows = np.flatnonzero(np.isin(table.contents, contents))
     trusted, weight = _trusted_similarities(word, rows, table), scorer.likelihood_weight
     limits = {span: _weigh(each, weight) for span, each in trusted.items()}
-    photo = np.unique(table.contents[rows], return_inverse=True)[1]
+    photo = np.unique(table.surfaces[rows], return_inverse=True)[1]  # words of two pages are not joined
     found: list[tuple[float, tuple[WordMatch, ...]]] = []
     for at in rows_by_photo(photo, possible_photos(len(word), limits, photo, _MIN_RAW_SCORE)):
         follows = neighbours(candidates, rows[at])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gallery_fixtures import make_gallery
+from gallery_fixtures import instance, make_gallery, spotted
 
 from stsearch.api import words
 from stsearch.api.words import WordCount, count_words, words_of
@@ -19,6 +20,14 @@ def test_words_come_with_their_photograph(tmp_path: Path) -> None:
             ("c.jpg", "pub"),
         }
         assert [word.transcript for word in words_of(gallery, ["c.jpg"])] == ["pub"]
+
+
+def test_a_word_in_the_same_place_of_another_page_is_another_word(tmp_path: Path) -> None:
+    pages = [replace(instance("tea"), page=page) for page in (1, 2)]
+    with make_gallery(tmp_path, {}) as gallery:
+        gallery.add([replace(spotted("scan.tif"), instances=pages)])
+        assert [(word.transcript, word.page) for word in words_of(gallery)] == [("tea", 1), ("tea", 2)]
+        assert count_words(gallery).words == 2
 
 
 def test_a_large_gallery_is_counted_in_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

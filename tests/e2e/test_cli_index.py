@@ -5,16 +5,17 @@ from __future__ import annotations
 import inspect
 import io
 import json
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import PIL.Image
 import pytest
 from gallery_fixtures import Done, Run, photo_bytes
+from image_fixtures import encode, noise, slow_jpeg
 
 from stsearch.cli.index import index
-from stsearch.images import MAX_MEGAPIXELS
-from stsearch.indexing.indexer import PHOTO_TIMEOUT_S
+from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS
+from stsearch.indexing.reader import PHOTO_TIMEOUT_S
 
 
 @pytest.fixture
@@ -138,17 +139,42 @@ def test_photos_above_a_limit_are_refused(run: Run, photos: Path) -> None:
     assert "coffee.png: 64 x 48 is 0 megapixels; the limit is 0.001" in done.err
 
 
-def test_photos_that_take_too_long_are_given_up(
-    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    over = threading.Event()
-    monkeypatch.setattr("stsearch.indexing.indexer.decode_image", lambda *_: over.wait(60))
-    done = run("index", photos, "--photo-timeout", "0.01")
-    over.set()
+def test_photos_that_take_too_long_are_given_up(run: Run, photos: Path) -> None:
+    (photos / "slow.jpg").write_bytes(slow_jpeg())
+    done = run("index", photos, "--photo-timeout", "0.1")
     assert done.code == 3
-    assert "coffee.png: took longer than 0.01 s to decode" in done.err
+    assert "slow.jpg: took longer than 0.1 s to decode" in done.err
+
+
+def test_files_above_a_limit_are_refused(run: Run, photos: Path) -> None:
+    (photos / "large.png").write_bytes(encode(noise((600, 600))))
+    done = run("index", photos, "--max-bytes", "500000")
+    assert done.code == 3
+    assert "large.png: 1 MB; the limit is 0" in done.err
+
+
+def test_an_incomplete_photograph_is_named_and_changes_the_exit_code(run: Run, photos: Path) -> None:
+    whole = encode(noise((64, 640)), "JPEG")
+    (photos / "end.jpg").write_bytes(whole[:-2])
+    assert run("index", photos).code == 0
+    (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    done = run("index", photos, "--json")
+    assert (done.code, json.loads(done.out)["incomplete"]) == (3, 1)
+    assert "1 file could be read in part only:\n  cut.jpg: incomplete: it ends after " in done.err
+
+
+def test_only_the_first_page_is_read_if_asked_for(run: Run, photos: Path) -> None:
+    pages = [PIL.Image.new("RGB", (64, 48), (red, 0, 0)) for red in (15, 35)]
+    (photos / "scan.tif").write_bytes(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    run("index", photos, "--first-page")
+    assert "scan.tif" in run("search", "bakery", "--exact", "--index", photos).out
+    assert "scan.tif" not in run("search", "hotel", "--exact", "--index", photos).out
 
 
 def test_the_limits_are_those_of_the_library() -> None:
     defaults = {name: each.default for name, each in inspect.signature(index).parameters.items()}
-    assert (defaults["max_megapixels"], defaults["photo_timeout"]) == (MAX_MEGAPIXELS, PHOTO_TIMEOUT_S)
+    assert [defaults[name] for name in ("max_bytes", "max_megapixels", "photo_timeout")] == [
+        MAX_BYTES,
+        MAX_MEGAPIXELS,
+        PHOTO_TIMEOUT_S,
+    ]

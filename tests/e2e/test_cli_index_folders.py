@@ -126,6 +126,16 @@ def test_everything_passed_over_is_counted_in_the_summary_and_in_the_status(run:
     assert "Passed over: 2 .cr2" in run("index", photos, "--dry-run").out
 
 
+def test_what_one_more_package_would_read_is_named_with_its_command(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    (photos / "scan.pdf").write_bytes(b"%PDF-1.4")
+    done = run("index", photos)
+    assert "Passed over: 1 .pdf.\n" in done.out
+    assert "To read 1 .pdf too: pip install 'stsearch[pdf]'\n" in done.err
+
+
 def test_listed_files_that_are_passed_over_are_counted(run: Run, photos: Path, tmp_path: Path) -> None:
     (photos / "scan.pdf").touch()
     (tmp_path / "list").write_text(f"{photos}/exit.png\n{photos}/scan.pdf\n")

@@ -110,6 +110,7 @@ def test_search_prints_json_lines(run: Run, photos: Path) -> None:
         "score": 1.0,
         "similarity": 1.0,
         "path": str(photos / "cup.png"),
+        "page": None,
         "box": [[1.0, 2.0], [21.0, 2.0], [21.0, 10.0], [1.0, 10.0]],
         "transcript": "coffee",
         "confidence": 0.8,

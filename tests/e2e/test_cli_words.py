@@ -49,6 +49,7 @@ def test_json_says_where_each_word_stands(run: Run, photos: Path) -> None:
         "path": str(photos / "in" / "b.jpg"),
         "transcript": "COFFEE",
         "confidence": 0.8,
+        "page": None,
         "box": [[0.0, 0.0], [60.0, 0.0], [60.0, 20.0], [0.0, 20.0]],
     }
     assert len(others) == 2

@@ -56,7 +56,9 @@ def test_ctc_posteriors_come_back_as_they_were_and_damage_to_them_is_found(catal
         b"",
     ]
     assert list(catalog.faults(DIM)) == []
-    stored = "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, x'00ff'"
+    stored = (
+        "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, x'00ff', page"
+    )
     corrupt(
         catalog,
         f"UPDATE instances SET ctc_posteriors = x'00ff', checksum = row_checksum({stored}) WHERE id = 1",

@@ -24,8 +24,10 @@ def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a list of mounts in which the folder of the test is a share."""
     listing = tmp_path / "mounts"
     share = str(tmp_path / "my photos").replace(" ", "\\040")
-    listing.write_text(f"/dev/sda1 / ext4 rw 0 0\nnas:/photos {share} nfs4 rw 0 0\n")
-    monkeypatch.setattr(file_systems, "_MOUNTS", listing)
+    listing.write_text(
+        f"25 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n31 25 0:40 / {share} rw - nfs4 nas:/photos rw\n"
+    )
+    monkeypatch.setattr("stsearch.mounts._MOUNTS", listing)
     return listing
 
 

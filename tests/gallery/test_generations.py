@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gallery_fixtures import MODEL, OTHER_MODEL, embed, make_gallery, spotted
+from gallery_fixtures import FIRST_FORMAT, MODEL, OTHER_MODEL, embed, make_gallery, spotted
 
 from stsearch.errors import GalleryDamagedError, GalleryUnreadableError, UsageError, WriteError
 from stsearch.gallery import gallery as gallery_module
@@ -287,13 +287,14 @@ def test_a_gallery_of_the_first_format_is_searched_and_written_to(
 ) -> None:
     old = tmp_path / "old" / ".stsearch"
     old.mkdir(parents=True)
-    tables = {name: COLUMNS[name] for name in ("contents", "images", "instances")}
     with (
         contextlib.closing(Database(folder / "catalog.sqlite3", MIGRATIONS, COLUMNS)) as new,
-        contextlib.closing(Database(old / "catalog.sqlite3", MIGRATIONS[:1], tables, create=True)) as first,
+        contextlib.closing(
+            Database(old / "catalog.sqlite3", MIGRATIONS[:1], FIRST_FORMAT, create=True)
+        ) as first,
     ):
-        for table in tables:
-            first.insert(table, new.all(table))
+        for table, columns in FIRST_FORMAT.items():
+            first.insert(table, [row[: columns.count(",")] for row in new.all(table)])
         for row in new.rows("SELECT * FROM manifest_copy"):
             first.execute("INSERT INTO manifest_copy VALUES (?, ?)", row)
     body = json.loads((folder / "manifest.json").read_text())

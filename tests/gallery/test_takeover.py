@@ -9,7 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gallery_fixtures import DIM, MODEL, OTHER_MODEL, LetterEncoder, instance, make_gallery, spotted
+from gallery_fixtures import (
+    DIM,
+    FIRST_FORMAT,
+    MODEL,
+    OTHER_MODEL,
+    LetterEncoder,
+    instance,
+    make_gallery,
+    spotted,
+)
 from numpy.typing import NDArray
 
 from stsearch.errors import UsageError, WeightsError
@@ -19,9 +28,10 @@ from stsearch.gallery.folder_state import FolderState
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.pending import Pending
 from stsearch.gallery.records import PhotoFile, Spotted
-from stsearch.gallery.schema import COLUMNS, MIGRATIONS
+from stsearch.gallery.schema import MIGRATIONS
 from stsearch.gallery.verify import verify
-from stsearch.search.engine import Hit, search
+from stsearch.search.engine import search
+from stsearch.search.hits import Hit
 from stsearch.search.query import Query
 from stsearch.types import ModelInfo
 
@@ -186,8 +196,7 @@ def test_a_gallery_outside_its_folder_follows_a_move(tmp_path: Path) -> None:
 
 def test_a_catalog_of_the_first_format_opens_with_all_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "catalog.sqlite3"
-    tables = {name: COLUMNS[name] for name in ("contents", "images", "instances")}
-    with closing(Database(path, MIGRATIONS[:1], tables, create=True)) as database:
+    with closing(Database(path, MIGRATIONS[:1], FIRST_FORMAT, create=True)) as database:
         database.insert("contents", [(1, "sha", 48, 64, None)])
         database.insert("images", [(b"a.jpg", 1, 2, "ok", 1, None)])
     with closing(Catalog(path)) as catalog:

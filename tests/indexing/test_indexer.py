@@ -17,9 +17,9 @@ from indexing_fixtures import counts, paths
 
 from stsearch.gallery.catalog import Record
 from stsearch.gallery.gallery import Gallery
-from stsearch.images import Decoded, decode_image
 from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.indexing.progress import Progress
+from stsearch.indexing.reader import ReadLimits
 from stsearch.search.engine import search
 from stsearch.search.query import Query
 from stsearch.types import Image, Polygon, TextInstance
@@ -137,40 +137,24 @@ def test_a_photo_above_the_limit_fails_and_is_read_when_the_limit_rises(
     photos: Path, gallery: Gallery, spotter: ColourSpotter
 ) -> None:
     (photos / "a.png").write_bytes(photo_bytes("hotel", size=(2000, 1000)))
-    assert counts(index_photos(gallery, spotter, IndexOptions(max_megapixels=1))) == {"new": 1, "failed": 1}
+    assert counts(index_photos(gallery, spotter, IndexOptions(limits=ReadLimits(max_megapixels=1)))) == {
+        "new": 1,
+        "failed": 1,
+    }
     assert [failed.reason for failed in gallery.catalog.failures()] == [
         "2000 x 1000 is 2 megapixels; the limit is 1"
     ]
     assert counts(index_photos(gallery, spotter)) == {"new": 1, "unchanged": 1}
 
 
-def test_a_photo_that_takes_too_long_fails_and_is_tried_again(
-    photos: Path, gallery: Gallery, spotter: ColourSpotter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    over = threading.Event()
-
-    def decode(encoded: bytes, longer_side: int, max_megapixels: float) -> Decoded:
-        if encoded == photo_bytes("coffee"):
-            over.wait(60)
-        return decode_image(encoded, longer_side, max_megapixels)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("stsearch.indexing.indexer.decode_image", decode)
-        options = IndexOptions(threads=1, photo_timeout_s=0.5)
-        assert counts(index_photos(gallery, spotter, options)) == {"new": 1, "failed": 1}
-    assert gallery.catalog.failures()[0].reason == "took longer than 0.5 s to decode"
-    assert counts(index_photos(gallery, spotter)) == {"new": 1, "unchanged": 1}
-    over.set()
-
-
 def test_a_photo_that_could_not_be_opened_is_tried_again(
     photos: Path, gallery: Gallery, spotter: ColourSpotter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refuse)
+        patch.setattr("stsearch.indexing.reader.read_content", refuse)
         assert counts(index_photos(gallery, spotter)) == {"failed": 2}
     assert counts(index_photos(gallery, spotter)) == {"new": 2}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 from gallery_fixtures import ColourSpotter, instance, photo_bytes
 from indexing_fixtures import counts, paths
@@ -57,11 +59,11 @@ def test_a_photo_with_impossible_dimensions_or_date_fails_by_itself(
     values: dict[str, object],
     threads: int,
 ) -> None:
-    def decode(encoded: bytes, longer_side: int, max_megapixels: float) -> Decoded:
-        decoded = decode_image(encoded, longer_side, max_megapixels)
+    def decode(encoded: bytes, longer_side: int, max_megapixels: float, page: int) -> Decoded:
+        decoded = decode_image(encoded, longer_side, max_megapixels, page)
         return replace(decoded, **values) if encoded == photo_bytes("coffee") else decoded  # type: ignore[arg-type]
 
-    monkeypatch.setattr("stsearch.indexing.indexer.decode_image", decode)
+    monkeypatch.setattr("stsearch.indexing.reader.decode_image", decode)
     spotter.threads = threads
     for number in range(6):
         (photos / f"c{number}.png").write_bytes(photo_bytes("hotel", blue=number))
@@ -130,3 +132,15 @@ def test_a_gallery_that_takes_nothing_at_all_ends_the_run(
     monkeypatch.setattr(gallery, "add", refuse)
     with pytest.raises(RuntimeError):
         index_photos(gallery, spotter)
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_scan_that_no_word_can_be_looked_for_in_fails_by_itself(
+    photos: Path, gallery: Gallery, threads: int
+) -> None:
+    pages = [PIL.Image.open(io.BytesIO(photo_bytes(word))) for word in ("hotel", "coffee")]
+    pages[0].save(photos / "scan.tif", save_all=True, append_images=pages[1:])
+    (photos / "a.png").unlink()
+    odd = OddSpotter(threads, ValueError("0 pixels"))
+    assert counts(index_photos(gallery, odd)) == {"new": 1, "failed": 1}
+    assert [failure.file.path for failure in gallery.catalog.failures()] == ["scan.tif"]

@@ -73,12 +73,12 @@ def test_a_photo_that_moved_before_it_was_read_again_counts_as_moved(indexed: Pa
 def test_a_photo_that_cannot_be_read_again_keeps_its_words_and_is_named(
     indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", path)
 
     with read_again(indexed) as gallery:
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "read_bytes", refuse)
+            patch.setattr("stsearch.indexing.reader.read_content", refuse)
             report = index_photos(gallery, ColourSpotter(OTHER_MODEL))
         assert [each.file.path for each in report.not_reread] == ["a.png", "copy.png", "2024/b.png"]
         assert sorted(gallery.instances().transcripts) == ["coffee", "exit"]

@@ -231,6 +231,19 @@ def test_a_listed_photo_is_indexed_and_nothing_leaves_the_gallery(tmp_path: Path
         assert gallery.instances().transcripts == ("coffee", "exit")
 
 
+@pytest.mark.parametrize("only", [None, ("DSCF0012.MPO", "photo.jpg_large", "noending", "notes", "pipe.x")])
+def test_content_decides_what_files_without_a_known_ending_are(
+    tmp_path: Path, only: tuple[str, ...] | None
+) -> None:
+    for name in ("DSCF0012.MPO", "photo.jpg_large", "noending"):
+        (tmp_path / name).write_bytes(photo_bytes("coffee"))
+    (tmp_path / "notes").write_bytes(b"BMW, and more text")
+    os.mkfifo(tmp_path / "pipe.x")
+    found = walk_photos(tmp_path, WalkRules(only=only))
+    assert [file.path for file in found.files] == ["DSCF0012.MPO", "noending", "photo.jpg_large"]
+    assert found.failed == []
+
+
 def test_a_list_holds_paths_from_the_current_folder_and_from_the_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,8 @@ from gallery_fixtures import MODEL, OTHER_MODEL, LetterEncoder, embed, instance,
 from stsearch.errors import UsageError, WeightsError
 from stsearch.gallery.catalog import PhotoFile, Spotted
 from stsearch.gallery.records import Detail
-from stsearch.search.engine import SearchOptions, box_around, merge_hits, search
+from stsearch.search.engine import SearchOptions, search
+from stsearch.search.hits import box_around, merge_hits
 from stsearch.search.query import Query
 from stsearch.search.scoring import raw_word_scores
 

@@ -12,7 +12,8 @@ from gallery_fixtures import MODEL, embed, make_gallery
 from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.images import read_image
 from stsearch.models.scene_text import SceneTextModel
-from stsearch.search.engine import Hit, search
+from stsearch.search.engine import search
+from stsearch.search.hits import Hit
 from stsearch.search.query_by_image import query_by_image
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance

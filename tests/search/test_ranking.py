@@ -11,7 +11,8 @@ from gallery_fixtures import MODEL, LetterEncoder, make_set_gallery, set_in_line
 
 from stsearch.gallery.gallery import Gallery
 from stsearch.search.candidates import GalleryCandidates, InMemoryCandidates
-from stsearch.search.engine import Hit, SearchOptions, score_photos, search
+from stsearch.search.engine import SearchOptions, score_photos, search
+from stsearch.search.hits import Hit
 from stsearch.search.query import Query
 
 SIGNS = {

@@ -11,7 +11,8 @@ from gallery_fixtures import MODEL, LetterEncoder, make_set_gallery, set_in_line
 
 from stsearch.gallery import gallery as gallery_module
 from stsearch.gallery.gallery import Gallery
-from stsearch.search.engine import Hit, SearchOptions, search
+from stsearch.search.engine import SearchOptions, search
+from stsearch.search.hits import Hit
 from stsearch.search.query import Query
 from stsearch.text.charset import PRINTABLE, Charset
 from stsearch.text.ctc import pack_posteriors

@@ -20,6 +20,15 @@ from stsearch.worker_pool import usable_cores
 DIM = len(ALPHANUMERIC)
 MODEL = ModelInfo("letters", "ab" * 32, ALPHANUMERIC, DIM, 64, 0.5)
 OTHER_MODEL = ModelInfo("others", "cd" * 32, ALPHANUMERIC, DIM, 64, 0.5)
+FIRST_FORMAT = {
+    "contents": "id, sha256, height, width, taken, checksum",
+    "images": "path, size, mtime_ns, status, content_id, reason, checksum",
+    "instances": (
+        "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, ctc_posteriors,"
+        " checksum"
+    ),
+}
+"""The columns of the tables of a catalog of the first format."""
 
 
 class Done(NamedTuple):

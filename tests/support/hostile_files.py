@@ -73,14 +73,12 @@ def truncated() -> Iterator[Hostile]:
     for kind, ending in ENDINGS.items():
         whole = encode(noise(), kind)
         yield Hostile(f"empty{ending}", b"", "the file is empty")
-        for length in (1, 4):
-            yield Hostile(f"first-{length}{ending}", whole[:length], "not a picture")
-        for length in (11, 24):
+        yield Hostile(f"first-1{ending}", whole[:1], "not a picture")
+        for length in (4, 11, 24):
             yield Hostile(f"first-{length}{ending}", whole[:length], FAILED)
         for percent in (20, 50, 80):
-            yield Hostile(
-                f"cut-{percent}{ending}", whole[: len(whole) * percent // 100], "damaged or truncated"
-            )
+            reason = READ if kind == "JPEG" and percent > 20 else "damaged or truncated"
+            yield Hostile(f"cut-{percent}{ending}", whole[: len(whole) * percent // 100], reason)
         yield Hostile(f"last-byte-missing{ending}", whole[:-1], EITHER)
 
 
@@ -173,16 +171,17 @@ def no_photographs() -> Iterator[Hostile]:
         "html": b"<!DOCTYPE html><title>404 Not Found</title>",
         "text": "Grüße".encode(),
         "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        "pdf": b"%PDF-1.7\n1 0 obj\n",
         "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
         "mp4": b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(64),
-        "ppm": encode(noise(), "PPM"),
         "ico": encode(noise(), "ICO"),
         "zeros": bytes(4096),
     }
     for name, content in others.items():
         for ending in (".jpg", ".png"):
             yield Hostile(f"{name}{ending}", content, "not a picture")
+    yield Hostile("broken-pdf.jpg", b"%PDF-1.7\n1 0 obj\n", "PDF: damaged")
+    for kind in ("PPM", "JPEG2000"):
+        yield Hostile(f"{kind}.jpg", encode(noise(), kind), READ)
     for ending in sorted(SUFFIXES):
         yield Hostile(f"a-png{ending}", encode(noise(), "PNG"), READ)
 

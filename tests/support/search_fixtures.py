@@ -20,6 +20,7 @@ def table_of(*transcripts: str, confidence: float = 1.0) -> InstanceTable:
         transcripts,
         np.full(count, confidence, np.float32),
         np.array([embed(text) for text in transcripts], np.float32).reshape(count, -1),
+        np.zeros(count, np.int64),
     )
 
 

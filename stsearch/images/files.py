@@ -1,0 +1,100 @@
+"""Bytes of files that may be anything: a pipe, endless, or larger than the memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from stsearch.errors import ImageError, ImageRefusedError
+
+MAX_BYTES = 1_000_000_000
+"""Larger files are refused unread: a photograph has a fiftieth of that."""
+
+_CHUNK = 1 << 20
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # else opening a pipe waits for somebody to write into it
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading; of a pipe, a device or a socket not a byte is read.
+
+    Raises:
+        ImageError: it is no regular file.
+        OSError: it cannot be opened.
+    """
+    with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | _NO_WAIT)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ImageError("it is no regular file")
+        yield file
+
+
+def read_beginning(path: Path, size: int) -> bytes:
+    """Return the first ``size`` bytes of a file, or all that it has.
+
+    Raises:
+        ImageError: it is no regular file.
+        OSError: it cannot be read.
+    """
+    with open_regular(path) as file:
+        return file.read(size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """What a file holds.
+
+    Attributes:
+        sha256: of all its bytes.
+        encoded: its bytes; None where they are more than were to be kept.
+    """
+
+    sha256: str
+    encoded: bytes | None
+
+
+def read_content(
+    path: Path,
+    check_header: Callable[[bytes], object],
+    max_bytes: int = MAX_BYTES,
+    max_kept: int | None = None,
+) -> Content:
+    """Read a file once, from its beginning to its end, and hash it on the way.
+
+    Args:
+        path: of the file.
+        check_header: is given the bytes it begins with before any more are read; it raises what should end
+            the reading.
+        max_bytes: larger files are refused, before or while they are read.
+        max_kept: the bytes of larger files are not kept; None: they always are.
+
+    Raises:
+        ImageRefusedError: it is larger than ``max_bytes``.
+        ImageError: it is no regular file.
+        OSError: it cannot be read.
+    """
+    digest, size = hashlib.sha256(), 0
+    chunks: list[bytes] | None = []
+    with open_regular(path) as file:
+        _check_size(os.fstat(file.fileno()).st_size, max_bytes)
+        while chunk := file.read(_CHUNK):
+            if not size:
+                check_header(chunk)
+            size += len(chunk)
+            _check_size(size, max_bytes)  # it may grow, and some have no size: those of /proc
+            digest.update(chunk)
+            if chunks is not None:
+                chunks.append(chunk)
+                if max_kept is not None and size > max_kept:
+                    chunks = None
+    return Content(digest.hexdigest(), None if chunks is None else b"".join(chunks))
+
+
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise ImageRefusedError(f"{size / 1e6:,.0f} MB; the limit is {max_bytes / 1e6:,.0f}")

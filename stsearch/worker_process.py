@@ -1,0 +1,147 @@
+"""A second process that answers requests, and is killed when an answer takes too long.
+
+What hangs or crashes in it, such as a decoder or a file of a mount that is gone, costs its request and leaves
+nothing behind in this process. Requests and answers are JSON with bytes; nothing is pickled, and the main
+module of the program is not run again, as it would be by ``multiprocessing``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import IO
+
+Message = Mapping[str, object]
+"""Values that JSON has."""
+
+_START_S = 60.0  # to start Python and import libraries, on a busy machine with a slow disk
+_POLL_MS = 1000
+_CHUNK = 1 << 20
+
+
+class NoAnswerError(Exception):
+    """The process took too long and was killed, or it ended.
+
+    Attributes:
+        ended_by: the number of the signal that ended it, its exit code, or None where it took too long.
+    """
+
+    def __init__(self, ended_by: int | None) -> None:
+        super().__init__("it took too long" if ended_by is None else f"its process ended ({ended_by})")
+        self.ended_by = ended_by
+
+
+class WorkerProcess:
+    """Runs a module, whose main part calls :func:`serve`, and asks it one thing after the other.
+
+    Raises:
+        OSError: it cannot be started.
+        NoAnswerError: it ended before it was ready.
+    """
+
+    def __init__(self, module: str) -> None:
+        paths = os.pathsep.join(path for path in sys.path if path)  # it imports what this process would
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": paths},
+            start_new_session=True,  # Ctrl-C in the terminal is for this process alone
+        )
+        try:
+            self._receive(_START_S)
+        except BaseException:
+            self.kill()
+            raise
+
+    def ask(self, request: Message, timeout_s: float) -> tuple[Message, bytes]:
+        """Return the answer to ``request``: a message, and bytes.
+
+        Raises:
+            NoAnswerError: there was none in ``timeout_s``; the process has ended.
+        """
+        try:
+            assert self._process.stdin is not None
+            _send(self._process.stdin, request, b"")
+        except OSError as error:  # a broken pipe
+            raise NoAnswerError(self._process.wait()) from error
+        return self._receive(timeout_s)
+
+    def interrupt(self) -> None:
+        """End the process while another thread asks it, which gets no answer and is to call ``kill``."""
+        self._process.kill()
+
+    def kill(self) -> None:
+        """End the process at once, and forget it; one that the kernel does not let go of is left to it."""
+        self._process.kill()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            with suppress(OSError):  # what was not sent yet cannot be any more
+                stream.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+
+    def _receive(self, timeout_s: float) -> tuple[Message, bytes]:
+        deadline = time.monotonic() + timeout_s
+        sizes = self._read(16, deadline)
+        message, payload = int.from_bytes(sizes[:8], "big"), int.from_bytes(sizes[8:], "big")
+        return json.loads(self._read(message, deadline)), self._read(payload, deadline)
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        """Return the next ``size`` bytes; what does not come in time kills the process."""
+        assert self._process.stdout is not None
+        descriptor, received = self._process.stdout.fileno(), bytearray()
+        waiting = select.poll()
+        waiting.register(descriptor, select.POLLIN)
+        while len(received) < size:
+            left_ms = 1000 * (deadline - time.monotonic())
+            if left_ms <= 0:
+                self.kill()
+                raise NoAnswerError(None)
+            if waiting.poll(min(left_ms, _POLL_MS)):
+                chunk = os.read(descriptor, min(size - len(received), _CHUNK))
+                if not chunk:
+                    code = self._process.wait()
+                    raise NoAnswerError(abs(code))
+                received += chunk
+        return bytes(received)
+
+
+def serve(answer: Callable[[Message], tuple[Message, bytes]]) -> None:
+    """Answer what the process that started this one asks, until it is gone.
+
+    What libraries print must not come between the answers, so the standard output is taken away from them.
+    """
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    requests: SimpleQueue[Message] = SimpleQueue()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
+    _send(answers, {"ready": True}, b"")
+    try:
+        while True:
+            _send(answers, *answer(requests.get()))
+    finally:
+        os._exit(1)  # a fault of this program: nobody reads its traceback
+
+
+def _listen(stream: IO[bytes], requests: SimpleQueue[Message]) -> None:
+    """Queue the requests that come; end this process, whatever it is at, when no more can come."""
+    while len(sizes := stream.read(16)) == 16:
+        requests.put(json.loads(stream.read(int.from_bytes(sizes[:8], "big"))))
+    os._exit(0)
+
+
+def _send(stream: IO[bytes], message: Message, payload: bytes) -> None:
+    encoded = json.dumps(message).encode("ascii")
+    stream.write(len(encoded).to_bytes(8, "big") + len(payload).to_bytes(8, "big") + encoded)
+    stream.write(payload)
+    stream.flush()
