@@ -109,7 +109,9 @@ class Connection:
             self._sqlite = sqlite3.connect(place, uri=True, timeout=BUSY_S, isolation_level=None)
             try:
                 self._sqlite.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE)
-                self._sqlite.set_progress_handler(self._watch().__next__, _STEPS)
+                watch = self._watch()
+                next(watch)  # from now on it goes on inside its try
+                self._sqlite.set_progress_handler(watch.__next__, _STEPS)
                 self._sqlite.create_function("row_checksum", -1, row_checksum, deterministic=True)
                 for pragma in _PRAGMAS:
                     self._sqlite.execute(f"PRAGMA {pragma}")
