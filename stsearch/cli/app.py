@@ -28,6 +28,7 @@ from stsearch.cli.synth import synth
 from stsearch.cli.train import train
 from stsearch.cli.typed_query import SearchCommand
 from stsearch.cli.words import words
+from stsearch.device_errors import device_error
 from stsearch.errors import DeviceError, StsearchError, UsageError
 
 BUG = StsearchError.exit_code
@@ -110,6 +111,8 @@ def run(program: typer.Typer, arguments: Sequence[str]) -> int:
 
 def _answer_unexpected(error: Exception) -> int:
     """Return the exit code for an error that no command answers: of the machine, else a bug."""
+    if (known := device_error(error, "the GPU")) is not None:
+        return _fail(str(known), known.exit_code)
     if _is_out_of_memory(error):
         message = "out of memory: close other programs, or take smaller photographs or a smaller --batch"
         return _fail(message, DeviceError.exit_code)

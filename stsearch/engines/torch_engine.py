@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from stsearch.device_errors import raises_device_errors
 from stsearch.engines.contract import Array, CropReadings, EncodedImages, RegionReadings
 from stsearch.errors import OutOfDeviceMemoryError
 from stsearch.models.recognizer import Recognizer
@@ -41,25 +42,19 @@ class TorchSceneEngine:
         self.crops = TorchCropEngine(recognizer) if recognizer is not None else None
         self._cores = _CoresOfThread(1)
 
+    @raises_device_errors
     @torch.inference_mode()
     def encode(self, images: NDArray[np.uint8]) -> EncodedImages:
         """Run the detection network on (B, H, W, 3) RGB images; H and W are multiples of 32."""
         self._cores.limit()
-        try:
-            levels = self.model.features(_channels_first(images, self.device)).levels
-            maps = self.model.detect(levels)
-            close_ups = None
-            if self.config.close_ups is not None:
-                close_ups = _array(self.model.map_close_ups(levels, maps).float().sigmoid())
-            return EncodedImages(_array(maps.probability.float().sigmoid()), close_ups, levels)
-        except torch.OutOfMemoryError:
-            error = OutOfDeviceMemoryError(
-                f"{self.device} has too little free memory for {len(images)} images"
-            )
-        # The traceback of torch's error holds the tensors, so it is left behind before their memory is freed.
-        torch.cuda.empty_cache()
-        raise error
+        levels = self.model.features(_channels_first(images, self.device)).levels
+        maps = self.model.detect(levels)
+        close_ups = None
+        if self.config.close_ups is not None:
+            close_ups = _array(self.model.map_close_ups(levels, maps).float().sigmoid())
+        return EncodedImages(_array(maps.probability.float().sigmoid()), close_ups, levels)
 
+    @raises_device_errors
     @torch.inference_mode()
     def read_regions(self, encoded: EncodedImages, edges: Array, owner: NDArray[np.int64]) -> RegionReadings:
         """Embed and read regions, as ``contract.SceneEngine`` says."""
@@ -84,9 +79,23 @@ class TorchCropEngine:
         device = recognizer.get_buffer("mean").device
         self.device, self.precision = str(device), precision_on(device)
 
-    @torch.inference_mode()
     def read(self, crops: NDArray[np.uint8]) -> CropReadings:
-        """Read (N, H, W, 3) RGB crops of the configured size."""
+        """Read (N, H, W, 3) RGB crops of the configured size, fewer at once where they do not fit."""
+        try:
+            return self._read(crops)
+        except OutOfDeviceMemoryError:
+            if len(crops) == 1:
+                raise
+        halves = [self.read(half) for half in np.array_split(crops, 2)]
+        return CropReadings(
+            np.concatenate([half.tables for half in halves]),
+            np.concatenate([half.ctc_logits for half in halves]),
+            np.concatenate([half.orientation for half in halves]),
+        )
+
+    @raises_device_errors
+    @torch.inference_mode()
+    def _read(self, crops: NDArray[np.uint8]) -> CropReadings:
         recognizer = self._recognizer
         features = recognizer.features(_channels_first(crops, self.device))
         return CropReadings(
@@ -95,6 +104,7 @@ class TorchCropEngine:
             _array(recognizer.orientation_logits(features)),
         )
 
+    @raises_device_errors
     @torch.inference_mode()
     def log_probabilities(self, words: Sequence[str]) -> Array | None:
         """Return (N,) float32 of the character language model; None without one."""

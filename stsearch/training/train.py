@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Subset
 
 from stsearch.config import Preset, StageConfig
 from stsearch.datasets.labelled_folder import read_dataset, read_words
+from stsearch.device_errors import device_error
 from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.errors import UsageError
 from stsearch.models.scene_text import SceneTextModel, build_model
@@ -31,7 +32,7 @@ from stsearch.training.run_folder import RunFolder, start_card
 from stsearch.training.stage import StageInProgress
 from stsearch.weights.card import Card
 from stsearch.weights.clip_init import load_clip
-from stsearch.weights.io import load_model, pick_device, start_from
+from stsearch.weights.io import load_model, move_to, pick_device, start_from
 
 LOG_EVERY = 50  # steps
 OUTLINES_EVERY = 100  # photographs
@@ -119,7 +120,7 @@ class _Run:
         self.options, self.data, self.judge, self.report = options, data, judge, report
         self.clock = judge.clock
         self.device = pick_device(options.device)
-        self.model = self._start_model(preset).to(self.device)
+        self.model = move_to(self._start_model(preset), self.device)
         if options.compile:
             self.model.backbone.compile()
         self.is_stopped = False  # by the clock, before the last step of a stage
@@ -184,6 +185,11 @@ class _Run:
                 self._save(running)
                 self._say_how_to_go_on(stage)
             raise
+        except RuntimeError as error:
+            known = device_error(error, str(self.device))
+            if known is None:
+                raise
+            raise type(known)(f"{known}. {self._last_checkpoint()}") from error
         running.finish()
 
     def _run_steps(self, running: StageInProgress) -> None:
@@ -213,6 +219,12 @@ class _Run:
         self.is_stopped = self.done[stage.name] < stage.steps
         if self.is_stopped:
             self._say_how_to_go_on(stage)
+
+    def _last_checkpoint(self) -> str:
+        last = self.options.out / "last"
+        if not last.exists():
+            return "There was no checkpoint yet"
+        return f"The last checkpoint, {last}, is whole: --resume goes on from it"
 
     def _say_how_to_go_on(self, stage: StageConfig) -> None:
         done = f"{self.done[stage.name]:,} of {stage.steps:,} steps of the stage {stage.name} are done"

@@ -8,8 +8,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,6 +21,7 @@ from torch import Tensor
 from stsearch.checksums import file_sha256
 from stsearch.config import ModelConfig
 from stsearch.dataclass_io import to_dict
+from stsearch.device_errors import device_error
 from stsearch.errors import DeviceError, UsageError, WeightsError, WriteError
 from stsearch.models.recognizer import Recognizer, build_recognizer
 from stsearch.models.scene_text import SceneTextModel, build_model
@@ -32,6 +35,8 @@ from stsearch.weights.card import (
     find_weights,
     read_card,
 )
+
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 _RECOGNIZER_PREFIX = "recognizer."
 
@@ -47,7 +52,7 @@ def load_model(name_or_path: str = "tiny", device: str = "auto") -> tuple[SceneT
     card = read_card(folder)
     model = build_model(card.config)
     _load_strictly(model, _read_all(folder, card), folder)
-    return model.eval().to(pick_device(device)), card
+    return move_to(model.eval(), pick_device(device)), card
 
 
 def start_from(config: ModelConfig, name_or_path: str) -> tuple[SceneTextModel, list[str]]:
@@ -112,7 +117,7 @@ def load_recognizer(name_or_path: str = "tiny", device: str = "auto") -> Recogni
     recognizer = build_recognizer(card.config.recognizer)
     tensors = _read_tensors(folder / RECOGNIZER_FILE, card.recognizer_sha256, _RECOGNIZER_PREFIX)
     _load_strictly(recognizer, tensors, folder)
-    return recognizer.eval().to(pick_device(device))
+    return move_to(recognizer.eval(), pick_device(device))
 
 
 def save_model(folder: Path, model: SceneTextModel, card: Card) -> Card:
@@ -187,14 +192,52 @@ def pick_device(name: str) -> torch.device:
         DeviceError: there is no such device here.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        with warnings.catch_warnings():  # that the driver is too old: then the CPU it is
+            warnings.simplefilter("ignore")
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise DeviceError(f"no device {name!r}; choose auto, cpu or cuda[:N]") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"{name}: {torch.cuda.device_count()} CUDA devices are visible; try --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        raise DeviceError(f"{name}: {_why_there_are_so_few(count)}; or take --device cpu")
     return device
+
+
+def _why_there_are_so_few(cuda_devices: int) -> str:
+    """Return why torch sees so few CUDA devices, and what would help."""
+    if cuda_devices:
+        return f"{cuda_devices} CUDA device{'s are' if cuda_devices > 1 else ' is'} visible, counted from 0"
+    if torch.version.cuda is None:
+        return (
+            f"PyTorch {torch.__version__} is a build without CUDA: install one with it "
+            "(https://pytorch.org/get-started)"
+        )
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        torch.cuda.is_available()
+    too_old = [str(each.message) for each in told if "driver" in str(each.message)]
+    if too_old:
+        return (
+            f"the NVIDIA driver is too old for PyTorch {torch.__version__} (CUDA {torch.version.cuda}): "
+            "update the driver, or install an older build"
+        )
+    return "0 CUDA devices are visible: see that nvidia-smi lists one, and what CUDA_VISIBLE_DEVICES says"
+
+
+def move_to(module: Module, device: torch.device) -> Module:
+    """Return ``module`` on ``device``.
+
+    Raises:
+        DeviceError: it does not fit there, or the device cannot be used.
+    """
+    try:
+        return module.to(device)
+    except (RuntimeError, AssertionError) as error:
+        known = device_error(error, str(device))
+        if known is None:
+            raise
+        raise known from error
 
 
 def _read_all(folder: Path, card: Card) -> dict[str, Tensor]:

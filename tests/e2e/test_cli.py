@@ -52,6 +52,7 @@ def program_that_raises(error: BaseException) -> typer.Typer:
         pytest.param(MemoryError(), 14, id="no memory for Python or numpy"),
         pytest.param(OSError(errno.ENOMEM, "Cannot allocate memory"), 14, id="no memory for a mapping"),
         pytest.param(RuntimeError("std::bad_alloc"), 14, id="no memory for OpenVINO"),
+        pytest.param(RuntimeError("CUDA error: unspecified launch failure"), 14, id="a lost GPU"),
         pytest.param(
             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
             14,

@@ -15,6 +15,7 @@ from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.errors import DeviceError
 from stsearch.geometry.polygons import box
 from stsearch.models.detector import DetectionMaps
+from stsearch.models.embedder import RegionReadings
 from stsearch.models.layers import dtype_of
 from stsearch.models.prompts import FrozenPrompt
 from stsearch.models.recognizer import Recognizer
@@ -214,3 +215,20 @@ def test_a_photograph_that_does_not_fit_alone_is_an_error(
     spotter, _ = full_spotter(micro_model, 0)
     with pytest.raises(DeviceError, match=r"one photograph of 128 x 64: .*--device cpu"):
         spotter.spot([word_scene.image] * 2)
+
+
+def test_regions_that_do_not_fit_halve_the_batch_too(
+    micro_model: SceneTextModel, word_scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spotter, device = full_spotter(micro_model, 8)
+    read = SceneTextModel.read_regions
+
+    def read_few(model: SceneTextModel, levels: list[Tensor], edges: Tensor, owner: Tensor) -> RegionReadings:
+        if int(owner.max()) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return read(model, levels, edges, owner)
+
+    monkeypatch.setattr(SceneTextModel, "read_regions", read_few)
+    found = spotter.spot([word_scene.image] * 4)
+    assert [len(words) for words in found] == [1] * 4
+    assert device.seen == [4, 2, 2]

@@ -14,7 +14,7 @@ from train_fixtures import MICRO, silent
 
 from stsearch.config import LossWeights, ModelConfig, StageConfig
 from stsearch.datasets.labelled_folder import read_dataset
-from stsearch.errors import DataError, TrainingError, UsageError, WriteError
+from stsearch.errors import DataError, DeviceError, TrainingError, UsageError, WriteError
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.training.batches import collate
 from stsearch.training.objective import joint_loss
@@ -98,6 +98,20 @@ def test_there_is_nothing_to_resume_in_an_empty_folder(options: TrainOptions) ->
     options.out.mkdir()
     with pytest.raises(UsageError, match="nothing to resume"):
         train(dataclasses.replace(options, resume=True), silent)
+
+
+def test_a_device_that_is_lost_leaves_the_last_checkpoint_and_says_how_to_go_on(
+    options: TrainOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(dataclasses.replace(options, steps=1, val=()), silent)
+
+    def lose(*_: object) -> None:
+        raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors")
+
+    monkeypatch.setattr("stsearch.training.stage.StageInProgress.take_step", lose)
+    with pytest.raises(DeviceError, match=r"cpu failed \(CUDA error.*last, is whole: --resume goes on"):
+        train(dataclasses.replace(options, steps=3, val=(), resume=True), silent)
+    assert read_card(options.out / "last").training["stages"]["words"]["done"] == 1
 
 
 def test_an_interrupt_before_the_first_step_leaves_no_checkpoint(

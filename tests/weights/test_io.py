@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ import torch
 from weights_fixtures import change_card
 
 from stsearch.config import ModelConfig
-from stsearch.errors import DeviceError, WeightsError, WriteError
+from stsearch.errors import DeviceError, OutOfDeviceMemoryError, WeightsError, WriteError
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.search.query_encoder import load_query_encoder
 from stsearch.weights.card import Card, read_card
-from stsearch.weights.io import load_model, pick_device, save_model
+from stsearch.weights.io import load_model, move_to, pick_device, save_model
 
 
 @pytest.fixture
@@ -117,6 +118,41 @@ def test_tensors_of_another_architecture_are_refused(saved: Path) -> None:
     change_card(saved, config=config | {"neck_channels": 24})
     with pytest.raises(WeightsError, match="does not fit this architecture"):
         load_model(str(saved), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("build", "told", "reason"),
+    [
+        (None, "", "is a build without CUDA: install one with it"),
+        ("13.0", "The NVIDIA driver on your system is too old", "the NVIDIA driver is too old for PyTorch"),
+        ("13.0", "", "0 CUDA devices are visible: see that nvidia-smi lists one"),
+    ],
+)
+def test_why_there_is_no_cuda_is_told(
+    build: str | None, told: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_available() -> bool:
+        if told:
+            warnings.warn(f"CUDA initialization: {told} (found version 12020).", stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.version, "cuda", build)
+    monkeypatch.setattr(torch.cuda, "is_available", is_available)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(DeviceError, match=f"cuda: .*{reason}.*--device cpu"):
+        pick_device("cuda")
+    assert pick_device("auto").type == "cpu"  # and no warning reaches the terminal
+
+
+def test_weights_that_do_not_fit_on_a_device_are_a_device_error(
+    micro_model: SceneTextModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(micro_model, "to", fail)
+    with pytest.raises(OutOfDeviceMemoryError, match="cuda:1 has too little free memory"):
+        move_to(micro_model, torch.device("cuda:1"))
 
 
 def test_unknown_weights_list_the_choices() -> None:
