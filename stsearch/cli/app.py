@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +31,7 @@ from stsearch.cli.train import train
 from stsearch.cli.typed_query import SearchCommand
 from stsearch.cli.words import words
 from stsearch.device_errors import device_error
-from stsearch.errors import DeviceError, StsearchError, UsageError
+from stsearch.errors import DeviceError, StsearchError, UsageError, WriteError
 
 BUG = StsearchError.exit_code
 
@@ -158,6 +160,11 @@ def main() -> NoReturn:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else BUG
     if code in (INTERRUPTED, TERMINATED):
+        signals.leave(code)
+    # Threads may still decode or compute for a run that an error ended; a lost device fails in destructors.
+    if threading.active_count() > 1 or code == DeviceError.exit_code:
+        with contextlib.suppress(OSError, WriteError):
+            sys.stdout.flush()
         signals.leave(code)
     signals.leave_at_once()  # while the interpreter ends
     sys.exit(code)

@@ -80,8 +80,8 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:  # Any: tensors
         raise WriteError(f"cannot write {path}: {error}") from error
 
 
-def read_state(folder: Path, device: torch.device) -> dict[str, Any]:  # Any: as above
-    """Return the state that :func:`write_state` wrote.
+def read_state(folder: Path) -> dict[str, Any]:  # Any: as above
+    """Return the state that :func:`write_state` wrote, on the CPU.
 
     Raises:
         DataError: it is missing or damaged; the message says how to go on without it.
@@ -91,7 +91,7 @@ def read_state(folder: Path, device: torch.device) -> dict[str, Any]:  # Any: as
     if not path.is_file():
         raise DataError(f"{path} is missing: {way_out}")
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         missing = [name for name in _FIELDS if name not in state]
     except Exception as error:
         raise DataError(f"{path} is damaged ({type(error).__name__}): {way_out}") from error

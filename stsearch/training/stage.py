@@ -106,8 +106,11 @@ class StageInProgress:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:  # Any: as above
-        """Resume from a ``state``; that of another stage changes nothing."""
+        """Resume from a ``state`` on the CPU; that of another stage changes nothing.
+
+        The numbers of steps stay there: on a GPU the optimizer would wait for each of them, every step.
+        """
         if state["stage"] == self.config.name:
             self.model.load_state_dict(state["model"])
             self._optimizer.load_state_dict(state["optimizer"])
-            self._average.state = state["average"]
+            self._average.state = {name: value.to(self._device) for name, value in state["average"].items()}

@@ -290,7 +290,7 @@ class _Run:
         self.folder.write("last", running, done, progress={"done": self.done, "best": self.best})
 
     def _restore(self, running: StageInProgress) -> None:
-        state = read_state(self.options.out / "last", self.device)
+        state = read_state(self.options.out / "last")
         self.done, self.best = state["done"], state["best"]
         running.restore(state)
 

@@ -11,8 +11,6 @@ import torch
 from stsearch.errors import DataError, WriteError
 from stsearch.training.checkpoint import finish_replacing, read_state, replacing_folder
 
-CPU = torch.device("cpu")
-
 
 def write(folder: Path, content: str) -> Path:
     folder.mkdir()
@@ -84,4 +82,4 @@ def test_a_damaged_state_is_named_with_the_way_out(tmp_path: Path, damage: Calla
     torch.save({"stage": "words"}, tmp_path / "optimizer.pt")
     damage(tmp_path / "optimizer.pt")
     with pytest.raises(DataError, match=r"optimizer\.pt is damaged .* --init"):
-        read_state(tmp_path, CPU)
+        read_state(tmp_path)
