@@ -8,7 +8,7 @@ DEMO := build/demo
 GPU_PYTHON := PYTHONPATH=$(CURDIR):$(CURDIR)/tests/support:$(PYTHONPATH) \
 	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
-.PHONY: demo test check lint types tests coverage gpu wheel clean
+.PHONY: demo test check lint types tests coverage gpu gpu-train wheel clean
 
 # Index a copy of the rendered photographs with the shipped weights, then find words in them.
 # The list of galleries is kept in the copy too, so the demo leaves nothing behind.
@@ -44,6 +44,14 @@ coverage: $(VENV)/.installed-dev
 # Prove what CUDA does, in four minutes; ARGS="--device cpu --photos 6" is a dry run.
 gpu:
 	$(GPU_PYTHON) tests/bench/gpu.py $(ARGS)
+
+# Train the shipped weights further for some minutes; the best go to $$OUT, else to runs/gpu.
+MINUTES ?= 8
+STAGE ?= read
+INIT ?= weights/tiny
+gpu-train:
+	$(GPU_PYTHON) tests/bench/gpu_train.py --minutes $(MINUTES) --stage $(STAGE) --init $(INIT) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(CONFIG),--config $(CONFIG)) $(if $(RESUME),--resume) $(ARGS)
 
 wheel: $(VENV)/bin/python
 	$(BIN)/pip wheel --no-deps --wheel-dir dist .

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -75,6 +76,11 @@ class TrainingData:
     def __post_init__(self) -> None:
         readable = tuple(s for s in self.photos if any(w.legible and w.transcript for w in s.words))
         object.__setattr__(self, "readable", readable)
+
+
+def use_one_thread(_worker: int) -> None:
+    """Keep a worker process to one core: there are as many workers as cores."""
+    cv2.setNumThreads(0)
 
 
 class BatchDataset(Dataset[Batch | CropBatch]):

@@ -19,7 +19,7 @@ from stsearch.errors import UsageError
 from stsearch.models.scene_text import SceneTextModel, build_model
 from stsearch.spotting.spotter import Spotter
 from stsearch.synth.renderer import load_assets
-from stsearch.training.batches import Batch, BatchDataset, TrainingData
+from stsearch.training.batches import Batch, BatchDataset, TrainingData, use_one_thread
 from stsearch.training.checkpoint import finish_replacing, read_state
 from stsearch.training.detected_outlines import add_detected_outlines
 from stsearch.training.finalize import card_metrics
@@ -29,6 +29,7 @@ from stsearch.training.options import Progress, Report, TrainOptions
 from stsearch.training.presets import load_preset, select_stages
 from stsearch.training.run_clock import RunClock, StageClock
 from stsearch.training.run_folder import RunFolder, start_card
+from stsearch.training.speed import Speed, WaitClock
 from stsearch.training.stage import StageInProgress
 from stsearch.weights.card import Card
 from stsearch.weights.clip_init import load_clip
@@ -202,13 +203,14 @@ class _Run:
         self._report(stage, first, "drawing the first batch")
         clock = StageClock(self.clock, first, stage.steps)
         running.begin_training()
-        samples = 0
-        for step, batch in enumerate(self._batches(data, stage, first), start=first):
+        samples, waiting = 0, WaitClock()
+        for step, batch in enumerate(waiting.timed(self._batches(data, stage, first)), start=first):
             losses = running.take_step(batch, step, clock.share(step))
             clock.count(step)
             self.done[stage.name] = step + 1
             samples += len(batch.images)
-            self._report_step(stage, step, losses, samples / max(clock.elapsed_s(), 1e-6), clock.eta_s(step))
+            speed = Speed(samples / max(clock.elapsed_s(), 1e-6), waiting.seconds)
+            self._report_step(stage, step, losses, speed, clock.eta_s(step))
             over = clock.is_over(step)
             if over or (step + 1) % stage.validate_every == 0:
                 self._validate(running, step)
@@ -258,6 +260,7 @@ class _Run:
             num_workers=self.options.workers,
             prefetch_factor=6 if self.options.workers else None,
             pin_memory=self.device.type == "cuda",
+            worker_init_fn=use_one_thread,
         )
         for batch in loader:
             yield batch.to(self.device)
@@ -276,7 +279,13 @@ class _Run:
         if result is None:
             return
         self.folder.log(
-            {"event": "validation", "stage": stage.name, "step": step + 1, **dataclasses.asdict(result)}
+            {
+                "event": "validation",
+                "stage": stage.name,
+                "step": step + 1,
+                "figure": round(result.figure, 4),
+                **dataclasses.asdict(result),
+            }
         )
         self.report(Progress(step + 1, stage.steps, message=result.summary()))
         if result.figure > self.best.get(stage.name, -1.0):
@@ -299,7 +308,7 @@ class _Run:
         self.report(Progress(step, stage.steps, eta_s=eta_s, at=f"stage {stage.name}: {what}"))
 
     def _report_step(
-        self, stage: StageConfig, step: int, losses: dict[str, float], rate: float, eta_s: float | None
+        self, stage: StageConfig, step: int, losses: dict[str, float], speed: Speed, eta_s: float | None
     ) -> None:
         rounded = {name: round(value, 4) for name, value in losses.items()}
         if step % LOG_EVERY == 0:
@@ -308,8 +317,9 @@ class _Run:
                 "stage": stage.name,
                 "step": step,
                 "seconds": round(self.clock.elapsed_s(), 1),
-                "images_per_s": round(rate, 1),
+                "images_per_s": round(speed.images_per_s, 1),
+                "waiting_s": round(speed.waiting_s, 2),
             }
             self.folder.log(row | rounded)
         at = f"stage {stage.name}"
-        self.report(Progress(step + 1, stage.steps, rounded, round(rate, 1), eta_s, at=at))
+        self.report(Progress(step + 1, stage.steps, rounded, round(speed.images_per_s, 1), eta_s, at=at))

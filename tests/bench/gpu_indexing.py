@@ -13,19 +13,15 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from statistics import mean
 from tempfile import TemporaryDirectory
 
 import cv2
 from gpu_figures import device_name, photographs, tell
+from gpu_watch import busy, watched_gpu
 from stage_clock import timed_stages
 
 from stsearch.api.jobs import index
@@ -68,25 +64,6 @@ def write_photographs(folder: Path, count: int) -> None:
 
     with ThreadPoolExecutor() as threads:
         list(threads.map(write, range(count), sources))
-
-
-@contextmanager
-def watched_gpu() -> Iterator[list[tuple[float, float]]]:
-    """Sample the GPU inside a ``with`` block: percent of the time that it is busy, and MiB that are taken."""
-    samples: list[tuple[float, float]] = []
-    if shutil.which("nvidia-smi") is None:
-        yield samples
-        return
-    query = ["nvidia-smi", "--query-gpu=utilization.gpu,memory.used", "--format=csv,noheader,nounits"]
-    process = subprocess.Popen([*query, "-lms", "250"], stdout=subprocess.PIPE, text=True)
-    try:
-        yield samples
-    finally:
-        process.terminate()
-        for line in process.communicate()[0].splitlines():
-            busy, _, memory = line.partition(",")
-            if busy.strip().isdigit() and memory.strip().isdigit():
-                samples.append((float(busy), float(memory)))
 
 
 class Finished:
@@ -145,14 +122,6 @@ def main() -> int:
     stages = {stage: round(own, 2) for stage, own in longest}
     tell("indexing stages", wall_s=round(seconds, 2), thread_seconds=stages, not_timed=missing)
     return 0 if done else 1
-
-
-def busy(samples: Sequence[tuple[float, float]]) -> dict[str, float | None]:
-    """Return how busy the GPU was on average, and the most memory that was taken; None without samples."""
-    return {
-        "gpu_busy_percent": round(mean(percent for percent, _ in samples), 1) if samples else None,
-        "gpu_memory_mib": max(memory for _, memory in samples) if samples else None,
-    }
 
 
 def parse_arguments() -> argparse.Namespace:
