@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _SHARE = 0.2
 """Of the minutes, the share that figures may take; with more labelled samples than fit every nth is taken."""
@@ -53,6 +56,14 @@ class RunClock:
     def training_left_s(self) -> float:
         """Return the seconds left to training before the figures are due; infinity without a limit."""
         return max(self.left_s() - self.figures_s(), 0.0)
+
+    def within(self, items: Iterable[T], share: float) -> Iterator[T]:
+        """Yield the first of ``items``, and more while they take no more than that share of the time left."""
+        limit_s = self.elapsed_s() + share * self.training_left_s()
+        for item in items:
+            yield item
+            if self.elapsed_s() >= limit_s:
+                return
 
 
 class StageClock:

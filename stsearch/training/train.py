@@ -38,6 +38,7 @@ from stsearch.weights.io import load_model, move_to, pick_device, start_from
 LOG_EVERY = 50  # steps
 OUTLINES_EVERY = 100  # photographs
 NORM_BATCHES = 30  # that normalisation statistics are measured on
+NORM_SHARE = 0.1  # of the minutes left to training, which those take at most
 
 
 def train(options: TrainOptions, report: Report) -> Card:
@@ -269,7 +270,7 @@ class _Run:
         stage = running.config
         scenes = tuple(canvas for canvas in stage.canvases if canvas.source == "scenes")
         measured = dataclasses.replace(stage, canvases=scenes or stage.canvases, steps=NORM_BATCHES)
-        running.measure_norms(self._batches(self.data, measured, 0))
+        running.measure_norms(self.clock.within(self._batches(self.data, measured, 0), NORM_SHARE))
 
     def _validate(self, running: StageInProgress, step: int) -> None:
         stage = running.config

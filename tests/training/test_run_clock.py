@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import pytest
 
@@ -101,3 +102,16 @@ def test_the_time_left_ends_with_the_minutes(clock: Clock) -> None:
     clock.now += 20
     stage.count(0)
     assert stage.eta_s(0) == 40
+
+
+def test_what_may_take_a_share_of_the_time_ends_with_it(clock: Clock) -> None:
+    def draw() -> Iterator[int]:
+        for number in range(100):
+            clock.now += 25
+            yield number
+
+    run = RunClock(10, clock)
+    assert list(run.within(draw(), 0.1)) == [0, 1, 2]
+    assert len(list(RunClock(None, clock).within(draw(), 0.1))) == 100
+    clock.now += 1e6
+    assert list(run.within(draw(), 0.1)) == [0]  # without one there would be nothing to measure
