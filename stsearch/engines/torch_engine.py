@@ -167,6 +167,9 @@ def make_fast(model: Module) -> Module:
     dtype = fast_dtype(next(model.parameters()).device)
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)
+    for module in model.modules():
+        if isinstance(module, nn.RNNBase):
+            module.flatten_parameters()  # else cuDNN would copy them together, with a warning, at every call
     return model
 
 

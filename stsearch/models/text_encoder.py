@@ -59,7 +59,9 @@ class ClipTextEncoder(nn.Module):
     def _states(self, embedded: Tensor) -> Tensor:
         length = embedded.shape[1]
         placed = embedded + self.tower.positional_embedding[:length]
-        states: Tensor = self.tower.transformer(placed, attn_mask=self.tower.attn_mask[:length, :length])
+        # Attention kernels of GPUs want the mask in the dtype of what it is added to.
+        mask = self.tower.attn_mask[:length, :length].to(placed.dtype)
+        states: Tensor = self.tower.transformer(placed, attn_mask=mask)
         return states
 
     def embed_tokens(self, tokens: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -42,7 +43,9 @@ def spotter(tiny_weights: Path, device: torch.device) -> Spotter:
 
 @pytest.fixture
 def photos(rendered_gallery: Path) -> list[Image]:
-    return [read_image(path) for path in sorted(rendered_gallery.glob("*.jpg"))[:8]] * 4
+    """Return a photograph and many blank ones: their memory is what is tested, not their words."""
+    photo = read_image(rendered_gallery / "street-02.jpg")
+    return [photo, *[np.full_like(photo, 128)] * 95]
 
 
 def peak_bytes(spotter: Spotter, photos: list[Image]) -> int:
@@ -59,14 +62,12 @@ def test_a_batch_that_does_not_fit_is_halved_and_finds_the_same_words(
 ) -> None:
     spotter.spot(photos[:1])  # libraries take their own memory first
     whole, one = peak_bytes(spotter, photos), peak_bytes(spotter, photos[:1])
-    assert whole > 4 * one, "the photographs of a batch share too little memory to fill it"
-    expected = spotter.spot(photos)
-    with memory_left(torch.device(spotter.device), whole // 2 + one):
-        found = spotter.spot(photos)
+    assert 1.5 * one < 0.7 * whole, "one photograph takes nearly as much as all"
+    expected = {each.transcript for each in spotter.spot(photos)[0]}
+    with memory_left(torch.device(spotter.device), int(max(1.5 * one, 0.4 * whole))):
+        found = {each.transcript for each in spotter.spot(photos)[0]}
         assert spotter._batch_size < len(photos)
-    for ours, theirs in zip(expected, found, strict=True):
-        same = {each.transcript for each in ours} & {each.transcript for each in theirs}
-        assert len(same) >= 0.8 * len({each.transcript for each in ours})
+    assert len(expected & found) >= 0.8 * len(expected) > 0
 
 
 def test_memory_that_holds_not_one_photograph_is_told(spotter: Spotter, photos: list[Image]) -> None:
