@@ -66,7 +66,8 @@ def test_a_dry_run_passes_and_tells_every_figure(tmp_path: Path) -> None:
     done = prove("tests/bench/gpu.py", "--device", "cpu", "--photos", "6", out=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     told = figures((tmp_path / "figures.jsonl").read_text())
-    assert [each["part"] for each in told if each["figure"] == "part"] == ["tests", "agreement", "indexing"]
+    parts = [each["part"] for each in told if each["figure"] == "part"]
+    assert parts == ["tests", "lost device", "agreement", "indexing"]
     [agreement] = [each for each in told if each.get("against") == "cpu, torch"]
     assert (agreement["same_outlines"], agreement["same_transcripts"]) == (1.0, 1.0)
     [indexing] = [each for each in told if each["figure"] == "indexing"]
