@@ -36,7 +36,8 @@ from stsearch.errors import DeviceError, StsearchError, UsageError, WriteError
 BUG = StsearchError.exit_code
 
 _OUT_OF_MEMORY = re.compile(
-    r"bad.?alloc|(out of|not enough|insufficient|can('|no)t allocate) memory", re.IGNORECASE
+    r"bad.?alloc|(out of|not enough|insufficient|can('|no)t allocate) memory|failed to map segment",
+    re.IGNORECASE,
 )
 
 app = Program(

@@ -54,6 +54,11 @@ def program_that_raises(error: BaseException) -> typer.Typer:
         pytest.param(RuntimeError("std::bad_alloc"), 14, id="no memory for OpenVINO"),
         pytest.param(RuntimeError("CUDA error: unspecified launch failure"), 14, id="a lost GPU"),
         pytest.param(
+            ImportError("libgeos.so: failed to map segment from shared object"),
+            14,
+            id="no memory for a library",
+        ),
+        pytest.param(
             RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
             14,
             id="no memory for torch on a CPU",
