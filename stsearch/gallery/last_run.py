@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +13,8 @@ def note(folder: Path) -> None:
     """Note that a run has just brought the gallery in ``folder`` up to date, whether or not it had to."""
     with suppress(OSError):  # a run does not fail over its own date
         path = folder / _FILE_NAME
-        path.touch(mode=0o600)
-        os.utime(path)
+        path.unlink(missing_ok=True)  # it may be a link: what it leads to is left alone
+        path.touch(mode=0o600, exist_ok=False)
 
 
 def when(folder: Path) -> datetime | None:

@@ -19,7 +19,7 @@ from gallery_fixtures import FIRST_FORMAT, MODEL, OTHER_MODEL, embed, make_galle
 
 from stsearch.errors import GalleryDamagedError, GalleryUnreadableError, UsageError, WriteError
 from stsearch.gallery import gallery as gallery_module
-from stsearch.gallery import vector_file
+from stsearch.gallery import last_run, vector_file
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.connection import Connection
 from stsearch.gallery.database import Database
@@ -280,6 +280,13 @@ def test_links_in_the_place_of_files_lead_a_writer_nowhere(tmp_path: Path) -> No
             Gallery.create(folder, tmp_path, MODEL)
         (folder / name).unlink()
         assert not (tmp_path / "victim").exists()
+
+
+def test_a_link_in_the_place_of_the_last_run_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "last-run").symlink_to(tmp_path / "victim")
+    last_run.note(tmp_path)
+    assert not (tmp_path / "victim").exists()
+    assert last_run.when(tmp_path) is not None
 
 
 def test_a_gallery_of_the_first_format_is_searched_and_written_to(
