@@ -1,7 +1,8 @@
-"""How commands present themselves: flags without a type in the help, errors with the way to it."""
+"""How commands present themselves: their help as it was written, flags without a type, errors with the way to it."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,9 +10,15 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+_IN_COLUMNS = re.compile(r"\S  +\S")
+_MARKUP = re.compile(r"\[(?=[a-z#/@])")  # what rich takes for the beginning of a tag
+
 
 class Command(TyperCommand):
-    """A command whose help shows flags as what they are: present or not."""
+    """A command whose help wraps like prose, and shows flags as what they are: present or not."""
+
+    def __init__(self, name: str | None, **options: Any) -> None:  # Any: those of typer's command
+        super().__init__(name, **{**options, "help": _as_shown(options.get("help"))})
 
     def get_params(self, ctx: Any) -> list[Any]:  # Any: Typer's types are private
         """Return the parameters, flags without a type."""
@@ -20,6 +27,9 @@ class Command(TyperCommand):
 
 class _Group(TyperGroup):
     """Commands under a name, likewise; what a wrong name may have meant is ``explain``'s to say."""
+
+    def __init__(self, **options: Any) -> None:  # Any: see above
+        super().__init__(**{**options, "help": _as_shown(options.get("help"))})
 
     def get_params(self, ctx: Any) -> list[Any]:  # Any: Typer's types are private
         return _without_types_of_flags(super().get_params(ctx))
@@ -63,6 +73,15 @@ def _suggestion(typed: str, known: Iterable[str]) -> str:
         return ""
     is_clear = len(nearest) == 1 or nearest[0][0] < nearest[1][0]
     return f"; did you mean {nearest[0][1]}?" if is_clear else ""
+
+
+def _as_shown(text: str | None) -> str | None:
+    """Return a docstring so that rich shows it whole: paragraphs unwrapped but for tables, no brackets as markup."""
+    if text is None:
+        return None
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    unwrapped = [each if _IN_COLUMNS.search(each) else each.replace("\n", " ") for each in paragraphs]
+    return _MARKUP.sub(r"\\[", "\n\n".join(unwrapped))
 
 
 def _without_types_of_flags(params: list[Any]) -> list[Any]:  # Any: Typer's types are private

@@ -124,8 +124,8 @@ def search(
     "open 24 hours"    a phrase: neighbours, on a line or from one to the next
     RE16*  *gasse      * stands for any run of characters, or none
     B?R                ? stands for any one character
-    coffee -starbucks  not: photos with the second word leave; also NOT word, -"a phrase"
-    coffee OR tea      either, also coffee|tea; OR binds weaker than the space, which is AND
+    coffee -starbucks  photos with the second word leave; also NOT word, -"a b"
+    coffee OR tea      either, also coffee|tea; OR binds weaker than the space: AND
 
     Put signs and quotes in single quotes, so that the shell leaves them alone; several words need none.
     Words are made of the letters a to z and digits; punctuation is ignored.

@@ -125,6 +125,22 @@ def test_flags_are_shown_without_a_type(capsys: pytest.CaptureFixture[str], comm
     assert "bool" not in shown
 
 
+def test_help_shows_brackets_that_rich_would_take_for_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    app.run(app.app, ["models", "export", "--help"])
+    assert "pip install 'stsearch[export]'" in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_wraps_its_paragraphs_and_leaves_tables_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    app.run(app.app, ["search", "--help"])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert 'coffee -starbucks  photos with the second word leave; also NOT word, -"a b"' in lines
+    at = lines.index("Case and accents do not matter, and misread letters cost little. Without")
+    assert lines[at + 1].startswith("--index the nearest gallery in this folder or its parents is searched")
+
+
 NOISY = ("index", "search", "words", "status", "verify", "rebuild", "forget", "galleries")
 
 
