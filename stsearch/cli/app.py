@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 import sys
 import tempfile
@@ -31,7 +32,7 @@ from stsearch.cli.train import train
 from stsearch.cli.typed_query import SearchCommand
 from stsearch.cli.words import words
 from stsearch.device_errors import device_error
-from stsearch.errors import DeviceError, StsearchError, UsageError, WriteError
+from stsearch.errors import DeviceError, GalleryUnreadableError, StsearchError, UsageError, WriteError
 
 BUG = StsearchError.exit_code
 
@@ -39,6 +40,8 @@ _OUT_OF_MEMORY = re.compile(
     r"bad.?alloc|(out of|not enough|insufficient|can('|no)t allocate) memory|failed to map segment",
     re.IGNORECASE,
 )
+
+_OUT_OF_REACH = (errno.ENOTCONN, errno.EACCES, errno.EIO, errno.ESTALE, errno.EHOSTDOWN, errno.ETIMEDOUT)
 
 app = Program(
     name="stsearch",
@@ -119,6 +122,9 @@ def _answer_unexpected(error: Exception) -> int:
     if _is_out_of_memory(error):
         message = "out of memory: close other programs, or take smaller photographs or a smaller --batch"
         return _fail(message, DeviceError.exit_code)
+    if isinstance(error, OSError) and error.filename is not None and error.errno in _OUT_OF_REACH:
+        message = f"cannot look into {os.fsdecode(error.filename)}: {error.strerror}"
+        return _fail(message, GalleryUnreadableError.exit_code)
     if isinstance(error, ModuleNotFoundError) and (package := _package_of(error.name)):
         message = f"this needs {package}, which is not installed: pip install {package}"
         return _fail(message, UsageError.exit_code)

@@ -83,6 +83,12 @@ def test_a_bug_exits_with_70_and_saves_its_traceback(capsys: pytest.CaptureFixtu
     log.unlink()
 
 
+def test_a_folder_that_does_not_answer_is_named_and_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    dead = OSError(errno.ENOTCONN, "Transport endpoint is not connected", "nas")
+    assert app.run(program_that_raises(dead), []) == 12
+    assert capsys.readouterr().err == "error: cannot look into nas: Transport endpoint is not connected\n"
+
+
 def test_a_wrong_option_is_a_usage_error(cli: Cli) -> None:
     done = cli("index", "--no-such-option")
     assert (done.returncode, done.stdout) == (2, "")
