@@ -94,7 +94,8 @@ def passed_over(files: Mapping[str, int]) -> str:
     '2 .pdf, 1 without an ending'
     """
     ranked = sorted(files.items(), key=lambda item: (-item[1], item[0]))
-    first, rest = ranked[:_ENDINGS_SHOWN], ranked[_ENDINGS_SHOWN:]
+    shown_whole = _ENDINGS_SHOWN + (len(ranked) == _ENDINGS_SHOWN + 1)  # one more takes no more room
+    first, rest = ranked[:shown_whole], ranked[shown_whole:]
     shown = [f"{number} {printable(ending) or 'without an ending'}" for ending, number in first]
     if rest:
         shown.append(f"{sum(number for _, number in rest)} with {len(rest)} other endings")

@@ -148,6 +148,12 @@ def test_many_endings_are_counted_together(run: Run, photos: Path) -> None:
     assert ", 1 .e11, 8 with 8 other endings.\n" in run("index", photos).out
 
 
+def test_one_more_ending_is_named_too(run: Run, photos: Path) -> None:
+    for number in range(13):
+        (photos / f"x.e{number:02}").touch()
+    assert ", 1 .e11, 1 .e12.\n" in run("index", photos).out
+
+
 def test_other_weights_are_refused_with_the_command_that_reads_anew(
     run: Run, photos: Path, model: list[ModelInfo]
 ) -> None:
