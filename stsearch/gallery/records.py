@@ -21,6 +21,11 @@ _MAX_NS = (1 << 63) - 1  # SQLite's integers have 64 bits
 _MAX_COORDINATE = 1e7  # pixels; no photograph that can be decoded is so long
 _MAX_POSTERIORS = 1 << 17  # bytes: 3,500 frames, where a long word has a hundred
 
+MAX_TRANSCRIPT = 1000
+"""Characters; no word that is read has more."""
+
+_MAX_SIDE = 2**31 - 1  # pixels
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
@@ -230,10 +235,15 @@ def row_faults(table: str, row: tuple[Any, ...], dim: int | None) -> Iterator[st
     """
     if table == "images" and not is_inside(os.fsdecode(row[0])):
         yield f"the path {os.fsdecode(row[0])!r} leads out of the folder of photographs"
+    if table == "contents" and not (0 < row[2] <= _MAX_SIDE and 0 < row[3] <= _MAX_SIDE):
+        yield f"content {row[0]}: its photograph has {row[3]} x {row[2]} pixels"
     if table == "instances":
-        number, _, polygon, _, transcript, _, _, vector, characters, posteriors, page = row
+        number, _, polygon, score, transcript, _, confidence, vector, characters, posteriors, page = row
         for fault in _instance_faults(polygon, transcript, vector, characters, posteriors):
             yield f"instance {number}: {fault}"
+        for name, value in (("score", score), ("confidence", confidence)):
+            if not 0 <= value <= 1:
+                yield f"instance {number}: its {name} is {value}"
         if dim is not None and len(vector) != 2 * dim:
             yield f"instance {number}: its vector has {len(vector)} bytes, not {2 * dim}"
         if page is not None and page < 1:
@@ -245,6 +255,8 @@ def _instance_faults(
 ) -> Iterator[str]:
     if len(vector) % 2 or not _is_unit(np.frombuffer(vector, np.float16)):
         yield "its vector is not of unit length"
+    if len(transcript) > MAX_TRANSCRIPT:
+        yield f"its transcript has {len(transcript)} characters"
     if len(characters) not in (0, len(transcript)):
         yield f"it has {len(characters)} confidences for {len(transcript)} characters"
     for read, stored in ((read_outline, polygon), (unpack_posteriors, ctc_posteriors)):
@@ -256,6 +268,20 @@ def _instance_faults(
 
 def _is_unit(vector: NDArray[np.float16]) -> bool:
     return abs(float(np.linalg.norm(vector.astype(np.float32))) - 1) < 0.01  # NaN is not either
+
+
+def read_confidences(stored: Sequence[float], transcripts: Sequence[str]) -> NDArray[np.float32]:
+    """Return the (N,) confidences of N transcripts, as they are stored.
+
+    Raises:
+        ValueError: one is outside of [0, 1], or its transcript is longer than that of any word.
+    """
+    confidences = np.asarray(stored, np.float32)
+    if not ((confidences >= 0) & (confidences <= 1)).all():  # NaN is not either
+        raise ValueError("a confidence lies outside of [0, 1]")
+    if max(map(len, transcripts), default=0) > MAX_TRANSCRIPT:
+        raise ValueError("a transcript is longer than any word")
+    return confidences
 
 
 def read_vectors(stored: Sequence[bytes], dim: int) -> NDArray[np.float32]:

@@ -312,11 +312,16 @@ def test_a_path_that_leads_out_of_the_folder_is_damage(catalog: Catalog, path: s
         pytest.param("vector", b"", id="no vector"),
         pytest.param("ctc_posteriors", zlib.compress(bytes(50_000_000)), id="a zlib bomb"),
         pytest.param("transcript", b"exit", id="bytes for a text"),
+        pytest.param("transcript", f"'{'x' * 900_000}'", id="a text longer than any word"),
+        pytest.param("confidence", "1e999", id="an endless confidence"),
+        pytest.param("confidence", "-0.5", id="a confidence below 0"),
     ],
 )
-def test_a_forged_row_with_its_own_checksum_is_damage(catalog: Catalog, column: str, value: bytes) -> None:
+def test_a_forged_row_with_its_own_checksum_is_damage(
+    catalog: Catalog, column: str, value: bytes | str
+) -> None:
     catalog.add([spotted("a.jpg", "exit")])
-    forged = f"x'{value.hex()}'"
+    forged = f"x'{value.hex()}'" if isinstance(value, bytes) else value
     columns = COLUMNS["instances"].removesuffix(", checksum").replace(column, forged)
     catalog._database.execute(f"UPDATE instances SET {column} = {forged}, checksum = row_checksum({columns})")
     with pytest.raises(GalleryDamagedError):
