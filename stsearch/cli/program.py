@@ -1,4 +1,4 @@
-"""How commands present themselves: their help as it was written, flags without a type, errors with the way to it."""
+"""How commands present themselves: help as written, flags without a type, errors with the way to it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _suggestion(typed: str, known: Iterable[str]) -> str:
 
 
 def _as_shown(text: str | None) -> str | None:
-    """Return a docstring so that rich shows it whole: paragraphs unwrapped but for tables, no brackets as markup."""
+    """Return a docstring that rich shows whole: paragraphs unwrapped but tables, no brackets as markup."""
     if text is None:
         return None
     paragraphs = inspect.cleandoc(text).split("\n\n")
