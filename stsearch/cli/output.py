@@ -159,11 +159,13 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[P
 
 
 def is_deleted(hit: Hit) -> bool:
-    """Return whether the photograph of ``hit`` is not there any more, or cannot be reached."""
+    """Return whether the photograph of ``hit`` is not there any more; one out of reach may be there."""
     try:
         hit.path.lstat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return True
+    except OSError:
+        return False
     return False
 
 

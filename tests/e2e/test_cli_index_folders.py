@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -244,6 +245,24 @@ def test_deleted_photos_are_marked_in_results_and_leave_at_the_next_run(
         assert "coffee.png (deleted)" in run("search", "coffee", "--index", photos).out.replace("\n", "")
     run("index", photos)
     assert "no longer there" not in run("search", "coffee", "--index", photos).err
+
+
+def test_photos_on_a_mount_that_does_not_answer_are_not_called_deleted(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("index", photos)
+
+    lstat = Path.lstat
+
+    def fail(path: Path) -> os.stat_result:
+        if path.suffix == ".png":
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN), str(path))
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", fail)
+    done = run("search", "coffee", "--index", photos, "--json", "-n", "1")
+    assert "deleted" not in json.loads(done.out)
+    assert "no longer there" not in done.err
 
 
 def test_forgetting_a_link_forgets_its_own_name(run: Run, photos: Path) -> None:
