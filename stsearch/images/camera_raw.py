@@ -97,7 +97,9 @@ def preview(encoded: bytes) -> bytes | Image:
                 return picture if isinstance(picture, bytes) else _upright(picture, raw.sizes.flip)
             return np.asarray(raw.postprocess(half_size=True, use_camera_wb=True), np.uint8)
     except rawpy.LibRawError as error:
-        raise ImageError(f"camera RAW that cannot be read: {error}") from error
+        reason = error.args[0] if error.args else type(error).__name__  # LibRaw's own words are bytes
+        said = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
+        raise ImageError(f"camera RAW that cannot be read: {said}") from error
 
 
 def _upright(picture: Image, flip: int) -> Image:

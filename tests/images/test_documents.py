@@ -8,6 +8,7 @@ from image_fixtures import camera_raw, encode
 
 from stsearch.errors import ImageError, ImageRefusedError
 from stsearch.images import decode_image
+from stsearch.images.camera_raw import preview
 
 RED = PIL.Image.new("RGB", (1200, 800), (220, 20, 20))
 
@@ -46,3 +47,8 @@ def test_the_preview_is_turned_as_the_camera_was() -> None:
 
 def test_a_preview_in_which_words_are_lost_gives_way_to_the_sensor() -> None:
     assert decode_image(camera_raw(encode(RED.resize((160, 120)), "JPEG"))).image.shape == (24, 32, 3)
+
+
+def test_camera_raw_of_an_unknown_kind_is_named_in_words() -> None:
+    with pytest.raises(ImageError, match="camera RAW that cannot be read: Unsupported file format"):
+        preview(b"II*\0" + bytes(4000))
