@@ -87,8 +87,9 @@ def verify(
             print(f"{output.shown_path(finding.file)}: {output.printable(finding.what)}")
     if not whole:
         output.note(
-            f"Keep a copy of {output.shown_path(place)}; then remake what is damaged with: stsearch rebuild."
-            " Where that does not help, the catalog itself is damaged: delete the folder and index again."
+            f"Keep a copy of {output.shown_path(place)}; then remake what is damaged with:"
+            f" stsearch rebuild {output.quoted_path(place)}. Where that does not help, the catalog itself is"
+            " damaged: delete the folder and index again."
         )
         raise typer.Exit(DAMAGED)
     output.note(f"No damage in {output.shown_path(place)}.")

@@ -185,8 +185,10 @@ def _print_report(photos: Photos, folder: Path, as_json: bool, quiet: bool) -> b
             _print_summary(photos, folder, report)
         failed = [each for gallery in photos.galleries for each in gallery.catalog.failures()]
         incomplete = [each for gallery in photos.galleries for each in gallery.catalog.incomplete()]
+        places = [gallery.folder for gallery in photos.galleries]
     failures = [(each.file.path, each.reason) for each in (*failed, *report.not_reread)]
-    _print_failures(failures, "could not be read (stsearch status --failed)")
+    command = " ".join(["stsearch status", *map(output.quoted_path, places), "--failed"])
+    _print_failures(failures, f"could not be read ({command})")
     _print_failures([(each.file.path, each.note) for each in incomplete], "could be read in part only")
     return not (failures or incomplete or report.vanished)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,6 +107,12 @@ def shown_path(path: Path) -> str:
     """Return ``path`` relative to the current folder if it lies in it, printable."""
     here = Path.cwd()
     return printable(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def quoted_path(path: Path) -> str:
+    """Return ``path`` as ``shown_path`` does, quoted for a shell; the gallery of a folder as that folder."""
+    folder = path.parent if path.name == ".stsearch" else path
+    return shlex.quote(shown_path(folder))
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def test_index_ends_with_3_and_lists_the_files_it_could_not_read(run: Run, photo
     (photos / "bad\x1b[31m.jpg").write_bytes(b"")
     done = run("index", photos)
     assert done.code == 3
-    assert "1 file could not be read (stsearch status --failed):\n" in done.err
+    assert f"1 file could not be read (stsearch status {photos} --failed):\n" in done.err
     assert "  bad\\x1b[31m.jpg: the file is empty\n" in done.err
 
 
