@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
 
+from stsearch.batching import batched
 from stsearch.gallery.gallery import Gallery
 from stsearch.spotting.proposals import suppress_overlaps
 from stsearch.types import Polygon, TextInstance
-
-T = TypeVar("T")
 
 _BATCH = 200  # photographs whose instances are in memory together
 _COUNTED = 500  # photographs, a millisecond each; of a larger gallery some so many are a sample
@@ -54,7 +52,7 @@ def words_of(gallery: Gallery, files: Container[str] | None = None) -> Iterator[
     """
     photos = [(name, content) for name, content in gallery.catalog.photos() if files is None or name in files]
     root = gallery.photos
-    for some in _batches(photos):
+    for some in batched(photos, _BATCH):
         found = _words_by_content(gallery, [content for _, content in some])
         for name, content in some:
             path = root / name
@@ -68,7 +66,7 @@ def count_words(gallery: Gallery) -> WordCount:
     step = -(-len(contents) // _COUNTED) or 1
     sample = contents[::step]
     counted = 0
-    for some in _batches(sample):
+    for some in batched(sample, _BATCH):
         found = _words_by_content(gallery, some)
         counted += sum(len(found.get(content, ())) for content in some)
     if step == 1:
@@ -91,9 +89,3 @@ def _by_page(instances: Iterable[TextInstance]) -> Iterator[list[TextInstance]]:
 
 def _page(instance: TextInstance) -> int:
     return instance.page or 0
-
-
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
-    remaining = iter(items)
-    while some := list(islice(remaining, _BATCH)):
-        yield some

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
+from stsearch.batching import batched
 from stsearch.errors import DataError
 from stsearch.evaluation import metrics
 from stsearch.images import read_image
@@ -97,8 +97,7 @@ def evaluate_words(
     once: list[str] = []
     augmented: list[str] = []
     seconds = 0.0
-    remaining = iter(items)
-    while batch := list(islice(remaining, _BATCH)):
+    for batch in batched(items, _BATCH):
         started = time.perf_counter()
         pictures = [read_image(crop) for crop, _ in batch]
         labels += [label for _, label in batch]

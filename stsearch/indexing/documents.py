@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
+from stsearch.batching import batched
 from stsearch.errors import ImageError
 from stsearch.images import Decoded
 from stsearch.images.frames import MAX_PAGES
@@ -45,7 +45,7 @@ def spot_pages(photo: OpenPhoto, reader: PhotoReader, spotter: PhotoSpotter, bat
     notes: list[str] = []
     first: Decoded | None = None
     pages = _decode_pages(photo, reader, spotter.decode_side, failed)
-    while some := list(islice(pages, batch)):
+    for some in batched(pages, batch):
         first = first or some[0][1]
         found = spotter.spot([decoded.image for _, decoded in some])
         for (number, decoded), words in zip(some, found, strict=True):

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stsearch.batching import batched
 from stsearch.gallery.gallery import Gallery
 from stsearch.geometry.reading_boxes import ReadingBoxes
 from stsearch.search.advice import Advice, advise, near_rows
@@ -149,7 +150,7 @@ def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[
     """Yield ``rows``, best first, without those in the place of a better one of the same page."""
     surfaces = candidates.table.surfaces
     shown: dict[int, list[Polygon]] = {}
-    while some := list(islice(rows, _BATCH)):
+    for some in batched(rows, _BATCH):
         polygons = iter(candidates.polygons([at for row in some for _, at in row.shown]))
         for row in some:
             before = shown.setdefault(int(surfaces[row.shown[0][1]]), [])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
 
 import numpy as np
 
+from stsearch.batching import batched
 from stsearch.engines.contract import CropEngine, CropReadings
 from stsearch.geometry.polygons import extent, rectify, tilt_polygon
 from stsearch.spotting.long_words import cut_parts, join_parts, plan_parts
@@ -16,8 +16,6 @@ from stsearch.text.charset import Charset
 from stsearch.text.ctc import pack_posteriors
 from stsearch.text.decoding import best_reading
 from stsearch.types import Image, Polygon, TextInstance
-
-Item = TypeVar("Item")
 
 BATCH = 64
 CONFIDENT = 0.9
@@ -37,7 +35,7 @@ class RecognizerRunner:
 
     def read(self, crops: Iterable[Image]) -> Iterator[CropReading]:
         """Read (H, W, 3) uint8 RGB crops of the configured size, in order."""
-        for batch in _batches(crops, BATCH):
+        for batch in batched(crops, BATCH):
             yield from self._read_batch(batch)
 
     def read_pictures(self, pictures: Iterable[Image], augment: bool = False) -> Iterator[CropReading]:
@@ -48,7 +46,7 @@ class RecognizerRunner:
             augment: Test-time augmentation: low-confidence pictures are read again, tilted both ways.
                 ``index`` reads every crop once.
         """
-        for batch in _batches(pictures, BATCH):
+        for batch in batched(pictures, BATCH):
             yield from self._read_words([(picture, extent(picture)) for picture in batch], 0.0, augment)
 
     def read_instances(
@@ -77,7 +75,7 @@ class RecognizerRunner:
         )
         read = (
             self._read_words(batch, self.config.margin, augment, min_confidence)
-            for batch in _batches(words, BATCH)
+            for batch in batched(words, BATCH)
         )
         readings = itertools.chain.from_iterable(read)
         return [[with_reading(instance, next(readings)) for instance in instances] for instances in found]
@@ -118,7 +116,7 @@ class RecognizerRunner:
             for (image, polygon), parts in zip(words, plans, strict=True)
             if parts is not None
         )
-        seen = (self._engine.read(np.stack(batch)).ctc_logits for batch in _batches(crops, BATCH))
+        seen = (self._engine.read(np.stack(batch)).ctc_logits for batch in batched(crops, BATCH))
         logits = itertools.chain.from_iterable(seen)
         return [
             None
@@ -175,12 +173,6 @@ class RecognizerRunner:
 def _low_confidence(words: Sequence[Sequence[CropReading]]) -> list[int]:
     """Return the indices of the ``words`` whose first view is read with low confidence."""
     return [at for at, [first, *_] in enumerate(words) if first.best.confidence < CONFIDENT]
-
-
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch
 
 
 def with_reading(instance: TextInstance, reading: CropReading) -> TextInstance:
