@@ -28,9 +28,9 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
         beside.unlink(missing_ok=True)  # of a killed process with this number, or a link laid out for us
         beside.touch(mode=mode, exist_ok=False)
         yield beside
-        _sync(beside)
+        sync(beside)
         beside.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise write_error(path, error) from error
     finally:
@@ -96,7 +96,8 @@ class Lock:
         os.close(self._descriptor)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

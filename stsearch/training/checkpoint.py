@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from stsearch.errors import DataError, WriteError
+from stsearch.gallery.atomic_files import sync
 
 STATE_FILE = "optimizer.pt"
 _FIELDS = ("stage", "done", "best", "model", "average", "optimizer")
@@ -35,11 +35,11 @@ def replacing_folder(place: Path) -> Iterator[Path]:
         new.mkdir(parents=True)
         yield new
         for path in (*new.iterdir(), new):
-            _sync(path)
+            sync(path)
         if place.exists():
             place.rename(old)
         new.rename(place)
-        _sync(place.parent)
+        sync(place.parent)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise WriteError(f"cannot write {place}: {error.strerror or error}") from error
@@ -57,14 +57,6 @@ def finish_replacing(place: Path) -> None:
 def _beside(place: Path) -> tuple[Path, Path]:
     """Return the folders that take the place of ``place``, and that it goes to."""
     return place.with_name(f".{place.name}.new"), place.with_name(f".{place.name}.old")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:  # Any: tensors and numbers
