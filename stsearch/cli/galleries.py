@@ -145,7 +145,7 @@ def _look_at(place: Path) -> _Listed:
     from stsearch.gallery import registry
     from stsearch.gallery.gallery import Gallery
 
-    folder = place.parent if place.name == registry.FOLDER_NAME else place
+    folder = registry.short_name(place)
     try:
         if not registry.is_gallery(place):
             return _Listed(place, folder, _MISSING, None)

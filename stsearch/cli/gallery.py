@@ -74,6 +74,7 @@ def verify(
     quiet: output.Quiet = False,
 ) -> None:
     """Check every byte of a gallery that matters. Exit code 1: damage was found."""
+    from stsearch.gallery import registry
     from stsearch.gallery.verify import verify as find
 
     place = _named(folder, index)
@@ -88,8 +89,8 @@ def verify(
     if not whole:
         output.note(
             f"Keep a copy of {output.shown_path(place)}; then remake what is damaged with:"
-            f" stsearch rebuild {output.quoted_path(place)}. Where that does not help, the catalog itself is"
-            " damaged: delete the folder and index again."
+            f" stsearch rebuild {output.quoted_path(registry.short_name(place))}. Where that does not help,"
+            " the catalog itself is damaged: delete the folder and index again."
         )
         raise typer.Exit(DAMAGED)
     output.note(f"No damage in {output.shown_path(place)}.")

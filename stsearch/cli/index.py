@@ -176,6 +176,8 @@ def _print_interrupted(place: Path) -> None:
 
 def _print_report(photos: Photos, folder: Path, as_json: bool, quiet: bool) -> bool:
     """Print what the run over ``folder`` did, and return whether it could do everything."""
+    from stsearch.gallery import registry
+
     report = photos.report
     assert report is not None  # a run has one
     with photos:
@@ -185,7 +187,7 @@ def _print_report(photos: Photos, folder: Path, as_json: bool, quiet: bool) -> b
             _print_summary(photos, folder, report)
         failed = [each for gallery in photos.galleries for each in gallery.catalog.failures()]
         incomplete = [each for gallery in photos.galleries for each in gallery.catalog.incomplete()]
-        places = [gallery.folder for gallery in photos.galleries]
+        places = [registry.short_name(gallery.folder) for gallery in photos.galleries]
     failures = [(each.file.path, each.reason) for each in (*failed, *report.not_reread)]
     command = " ".join(["stsearch status", *map(output.quoted_path, places), "--failed"])
     _print_failures(failures, f"could not be read ({command})")

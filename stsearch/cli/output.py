@@ -110,9 +110,8 @@ def shown_path(path: Path) -> str:
 
 
 def quoted_path(path: Path) -> str:
-    """Return ``path`` as ``shown_path`` does, quoted for a shell; the gallery of a folder as that folder."""
-    folder = path.parent if path.name == ".stsearch" else path
-    return shlex.quote(shown_path(folder))
+    """Return ``path`` as ``shown_path`` does, quoted for a shell."""
+    return shlex.quote(shown_path(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +168,9 @@ def is_deleted(hit: Hit) -> bool:
     """Return whether the photograph of ``hit`` is not there any more; one out of reach may be there."""
     try:
         hit.path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
         return False
-    return False
+    except OSError as error:
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
 
 
 def print_rows(rows: Sequence[Mapping[str, Cell]]) -> None:

@@ -69,6 +69,15 @@ def locate(path: Path, home: Path) -> Path:
     raise GalleryNotFoundError(f"no gallery in {path}; make one with: stsearch index {path}")
 
 
+def short_name(place: Path) -> Path:
+    """Return the shortest path that names the gallery in ``place``: the folder that it is inside of, or it.
+
+    >>> short_name(Path("photos/.stsearch")), short_name(Path("elsewhere"))
+    (PosixPath('photos'), PosixPath('elsewhere'))
+    """
+    return place.parent if place.name == FOLDER_NAME else place
+
+
 def nearest(start: Path, home: Path, notify: Notify) -> Path | None:
     """Return the gallery folder of ``start``, or of the closest of its parents that has one.
 
