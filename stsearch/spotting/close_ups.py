@@ -105,10 +105,6 @@ class Sheet:
             return None
         return np.asarray(moved / part.scale + part.box[:2], np.float32)
 
-    def to_sheet(self, polygon: Polygon, part: Part) -> Polygon:
-        """Return ``polygon`` (P, 2), in pixels of the photograph, in those of the sheet, on ``part``."""
-        return np.asarray((polygon - part.box[:2]) * part.scale + (part.left, part.top), np.float32)
-
     def part_at(self, polygon: Polygon) -> Part | None:
         """Return the part that the centre of ``polygon``, in pixels of the sheet, lies in, if any."""
         x, y = polygon.mean(axis=0).tolist()

@@ -41,7 +41,8 @@ def find_on_sheets(word: Polygon, sheets: list[Sheet]) -> list[Polygon]:
         left, top, right, bottom = part.box
         visible = np.clip(word, (left, top), (right, bottom))
         if np.ptp(visible, axis=0).min() > 0:
-            moved = sheet.to_photo(sheet.to_sheet(visible.astype(np.float32), part))
+            shown = (visible - part.box[:2]) * part.scale + (part.left, part.top)
+            moved = sheet.to_photo(shown.astype(np.float32))
             found += [moved] if moved is not None else []
     return found
 
