@@ -18,15 +18,6 @@ from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS
 from stsearch.indexing.reader import PHOTO_TIMEOUT_S
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number, word in enumerate(("coffee", "exit", "hotel")):
-        (folder / f"{word}.png").write_bytes(photo_bytes(word, blue=number))
-    return folder
-
-
 def feed(monkeypatch: pytest.MonkeyPatch, listing: bytes) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(listing)))
 

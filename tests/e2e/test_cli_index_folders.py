@@ -17,15 +17,6 @@ from gallery_fixtures import OTHER_MODEL, Run, photo_bytes
 from stsearch.types import ModelInfo
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number, word in enumerate(("coffee", "exit", "hotel")):
-        (folder / f"{word}.png").write_bytes(photo_bytes(word, blue=number))
-    return folder
-
-
 def empty(folder: Path) -> None:
     """Let ``folder`` look as its mount point does when its share is not mounted."""
     folder.rename(folder.with_name("the share"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from gallery_fixtures import MODEL, ColourSpotter, LetterEncoder, instance, photo_bytes
+from gallery_fixtures import MODEL, ColourSpotter, InterruptedSpotter, LetterEncoder, instance, photo_bytes
 from image_fixtures import STORED
 from indexing_fixtures import counts, paths
 
@@ -221,14 +221,8 @@ def test_a_photo_stored_in_each_orientation_gives_the_same_hit_in_the_same_place
 def test_an_interrupt_keeps_the_batches_before_it_and_the_next_run_goes_on(
     photos: Path, gallery: Gallery
 ) -> None:
-    class Interrupted(ColourSpotter):
-        def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
-            if self.seen:
-                raise KeyboardInterrupt
-            return super().spot(images)
-
     with pytest.raises(KeyboardInterrupt):
-        index_photos(gallery, Interrupted(), IndexOptions(batch=1, threads=1))
+        index_photos(gallery, InterruptedSpotter(), IndexOptions(batch=1, threads=1))
     assert len(paths(gallery)) == 1
     assert counts(index_photos(gallery, ColourSpotter())) == {"new": 1, "unchanged": 1}
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, photo_bytes
+from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, InterruptedSpotter, photo_bytes
 from indexing_fixtures import counts
 
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.pending import Pending
 from stsearch.indexing.indexer import IndexOptions, index_photos
-from stsearch.types import Image, TextInstance
 
 ROUGH = IndexOptions(recognize=False)
 
@@ -42,15 +40,9 @@ def test_other_weights_read_every_photo_once(indexed: Path) -> None:
 
 
 def test_a_reread_that_is_interrupted_keeps_what_it_read_and_goes_on(indexed: Path) -> None:
-    class Interrupted(ColourSpotter):
-        def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
-            if self.seen:
-                raise KeyboardInterrupt
-            return super().spot(images)
-
     with read_again(indexed) as gallery:
         with pytest.raises(KeyboardInterrupt):
-            index_photos(gallery, Interrupted(OTHER_MODEL), IndexOptions(batch=1, threads=1))
+            index_photos(gallery, InterruptedSpotter(OTHER_MODEL), IndexOptions(batch=1, threads=1))
         assert len(gallery.catalog.photos()) == 3
         assert Pending.of(gallery.catalog).weights == 1
     spotter = ColourSpotter(OTHER_MODEL)
@@ -105,14 +97,8 @@ def test_what_was_read_without_the_recognizer_is_completed_by_the_next_run_with_
 
 
 def test_a_run_that_is_interrupted_leaves_how_far_it_came(photos: Path, gallery: Gallery) -> None:
-    class Interrupted(ColourSpotter):
-        def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
-            if self.seen:
-                raise KeyboardInterrupt
-            return super().spot(images)
-
     with pytest.raises(KeyboardInterrupt):
-        index_photos(gallery, Interrupted(), IndexOptions(batch=1, threads=1))
+        index_photos(gallery, InterruptedSpotter(), IndexOptions(batch=1, threads=1))
     assert str(Pending.of(gallery.catalog)) == "1 of 2 files read before the last run ended"
     index_photos(gallery, ColourSpotter())
     assert str(Pending.of(gallery.catalog)) == ""
