@@ -285,7 +285,7 @@ def _say_why_none(
 
     galleries = [gallery for gallery, _ in photos.searchable]
     reason, chosen = None, options.photos
-    if not any(gallery.catalog.counts().words for gallery in galleries):
+    if not any(gallery.catalog.words() for gallery in galleries):
         reason = "no words were found in the photos"
     elif chosen and not any(each.all_photos(chosen.of_folder(each.photos).admits) for each in galleries):
         reason = "no photo is chosen by --path, --since and --until"
