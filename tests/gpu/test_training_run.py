@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from train_fixtures import MICRO, silent, write_photographs
+from train_fixtures import MICRO, interrupt, silent, write_photographs
 
 from stsearch.training.checkpoint import read_state
-from stsearch.training.options import Progress, TrainOptions
+from stsearch.training.options import TrainOptions
 from stsearch.training.presets import load_preset, select_stages
 from stsearch.training.stage import StageInProgress
 from stsearch.training.train import train
@@ -35,11 +35,6 @@ def options(word_scene: Scene, tmp_path: Path, device: torch.device) -> TrainOpt
         workers=1,
         device=str(device),
     )
-
-
-def interrupt(progress: Progress) -> None:
-    if progress.losses:
-        raise KeyboardInterrupt
 
 
 def test_a_resumed_run_reaches_the_weights_of_an_undisturbed_one(

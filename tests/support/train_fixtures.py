@@ -38,6 +38,12 @@ def silent(progress: Progress) -> None:
     pass
 
 
+def interrupt(progress: Progress) -> None:
+    """Press Ctrl-C after the first step."""
+    if progress.losses:
+        raise KeyboardInterrupt
+
+
 def write_photographs(folder: Path, scene: Scene, count: int) -> Path:
     """Write ``count`` labelled photographs of one word each in the house format; return their folder."""
     folder.mkdir()

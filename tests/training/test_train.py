@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from train_fixtures import MICRO, silent
+from train_fixtures import MICRO, interrupt, silent
 
 from stsearch.config import LossWeights, ModelConfig, StageConfig
 from stsearch.datasets.labelled_folder import read_dataset
@@ -18,7 +18,7 @@ from stsearch.errors import DataError, DeviceError, TrainingError, UsageError, W
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.training.batches import collate
 from stsearch.training.objective import joint_loss
-from stsearch.training.options import Progress, TrainOptions
+from stsearch.training.options import TrainOptions
 from stsearch.training.schedule import MovingAverage, find_batch_norms, learning_rate, measure_norms
 from stsearch.training.train import load_training_data, train
 from stsearch.training.validation import validate
@@ -27,11 +27,6 @@ from stsearch.weights.card import read_card
 from stsearch.weights.io import load_model
 
 STAGE = StageConfig("words", (), 10)
-
-
-def interrupt(progress: Progress) -> None:
-    if progress.losses:
-        raise KeyboardInterrupt
 
 
 @pytest.mark.slow
