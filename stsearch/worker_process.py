@@ -14,10 +14,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import IO
+from types import MappingProxyType, TracebackType
+from typing import IO, Self
 
 Message = Mapping[str, object]
 """Values that JSON has."""
@@ -42,19 +43,23 @@ class NoAnswerError(Exception):
 class WorkerProcess:
     """Runs a module, whose main part calls :func:`serve`, and asks it one thing after the other.
 
+    Args:
+        module: its name.
+        environment: variables that it has beside those of this process.
+
     Raises:
         OSError: it cannot be started.
         NoAnswerError: it ended before it was ready.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         paths = os.pathsep.join(path for path in sys.path if path)  # it imports what this process would
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": paths},
+            env={**os.environ, **environment, "PYTHONPATH": paths},
             start_new_session=True,  # Ctrl-C in the terminal is for this process alone
         )
         try:
@@ -63,15 +68,15 @@ class WorkerProcess:
             self.kill()
             raise
 
-    def ask(self, request: Message, timeout_s: float) -> tuple[Message, bytes]:
-        """Return the answer to ``request``: a message, and bytes.
+    def ask(self, request: Message, timeout_s: float, payload: bytes = b"") -> tuple[Message, bytes]:
+        """Return the answer to ``request`` with ``payload``: a message, and bytes.
 
         Raises:
             NoAnswerError: there was none in ``timeout_s``; the process has ended.
         """
         try:
             assert self._process.stdin is not None
-            _send(self._process.stdin, request, b"")
+            _send(self._process.stdin, request, payload)
         except OSError as error:  # a broken pipe
             raise NoAnswerError(self._process.wait()) from error
         return self._receive(timeout_s)
@@ -116,27 +121,96 @@ class WorkerProcess:
         return bytes(received)
 
 
-def serve(answer: Callable[[Message], tuple[Message, bytes]]) -> None:
+class PoolClosedError(Exception):
+    """The pool that a process was wanted of is closed."""
+
+
+class ProcessPool:
+    """Processes that are started when they are needed, and end with the context.
+
+    Args:
+        count: how many there are at most.
+        start: starts one.
+    """
+
+    def __init__(self, count: int, start: Callable[[], WorkerProcess]) -> None:
+        self._start = start
+        self._idle: list[WorkerProcess] = []
+        self._busy: set[WorkerProcess] = set()
+        self._free = threading.Semaphore(count)
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._is_closed = True
+            for process in self._busy:
+                process.interrupt()
+            idle, self._idle = self._idle, []
+        for process in idle:
+            process.kill()
+
+    @contextmanager
+    def lend(self) -> Iterator[WorkerProcess]:
+        """Lend a process to this thread, a new one where none is idle; one that has failed is not used again.
+
+        Raises:
+            PoolClosedError: the pool is closed.
+            OSError, NoAnswerError: no process can be started.
+        """
+        with self._free:
+            with self._lock:
+                process = self._idle.pop() if self._idle else None
+            process = process or self._start()
+            with self._lock:
+                self._busy.add(process)
+            try:
+                if self._is_closed:
+                    raise PoolClosedError
+                yield process
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                with self._lock:
+                    self._busy.discard(process)
+            self._take_back(process)
+
+    def _take_back(self, process: WorkerProcess) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._idle.append(process)
+                return
+        process.kill()
+
+
+def serve(answer: Callable[[Message, bytes], tuple[Message, bytes]]) -> None:
     """Answer what the process that started this one asks, until it is gone.
 
     What libraries print must not come between the answers, so the standard output is taken away from them.
     """
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    requests: SimpleQueue[Message] = SimpleQueue()
+    requests: SimpleQueue[tuple[Message, bytes]] = SimpleQueue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
     _send(answers, {"ready": True}, b"")
     try:
         while True:
-            _send(answers, *answer(requests.get()))
+            _send(answers, *answer(*requests.get()))
     finally:
         os._exit(1)  # a fault of this program: nobody reads its traceback
 
 
-def _listen(stream: IO[bytes], requests: SimpleQueue[Message]) -> None:
+def _listen(stream: IO[bytes], requests: SimpleQueue[tuple[Message, bytes]]) -> None:
     """Queue the requests that come; end this process, whatever it is at, when no more can come."""
     while len(sizes := stream.read(16)) == 16:
-        requests.put(json.loads(stream.read(int.from_bytes(sizes[:8], "big"))))
+        message, payload = int.from_bytes(sizes[:8], "big"), int.from_bytes(sizes[8:], "big")
+        requests.put((json.loads(stream.read(message)), stream.read(payload)))
     os._exit(0)
 
 

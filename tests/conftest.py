@@ -41,6 +41,7 @@ def own_user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
     for name in [name for name in os.environ if name.startswith("STSEARCH_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("STSEARCH_WORKERS", "1")  # stand-ins for the networks are in the process of the test
     # What a test starts runs this code, installed or not, and finds what this process was told to find.
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     monkeypatch.setenv("PYTHONPATH", path)

@@ -18,7 +18,7 @@ MODULE = """
 import os, time
 from stsearch.worker_process import serve
 
-def answer(request):
+def answer(request, payload):
     if request["do"] == "sleep":
         time.sleep(60)
     if request["do"] == "crash":
@@ -27,7 +27,7 @@ def answer(request):
         raise ValueError("a fault")
     print("what a library prints")
     os.write(1, b"what C prints")
-    return {"pid": os.getpid(), "text": request["text"]}, bytes(request["size"])
+    return {"pid": os.getpid(), "text": request["text"]}, payload or bytes(request["size"])
 
 if __name__ == "__main__":
     serve(answer)

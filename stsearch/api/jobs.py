@@ -21,10 +21,14 @@ from stsearch.indexing.changes import IndexReport
 from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.indexing.progress import Progress
 from stsearch.indexing.reader import PHOTO_TIMEOUT_S, ReadLimits
+from stsearch.indexing.worker_count import worker_count
+from stsearch.indexing.worker_messages import Networks
+from stsearch.indexing.worker_processes import Loaded, WorkerProcesses
 from stsearch.search import query_encoder
 from stsearch.spotting.lazy import LazySpotter
-from stsearch.types import PhotoSpotter
+from stsearch.types import ModelInfo, PhotoSpotter
 from stsearch.weights import card
+from stsearch.weights.devices import find_device
 from stsearch.worker_pool import usable_cores
 
 if TYPE_CHECKING:
@@ -61,7 +65,8 @@ def index(
     moved: bool = False,
     prune: bool = False,
     progress: bool | Callable[[Progress], None] = False,
-    loaded: Callable[[Model], None] = lambda model: None,
+    workers: int | None = None,
+    loaded: Callable[[ModelInfo, Loaded], None] = lambda info, loaded: None,
     notify: Notify = warn,
 ) -> Photos:
     """Read the words in the photographs of a folder, so that they can be searched.
@@ -89,7 +94,9 @@ def index(
         moved: whether the photographs that ``gallery`` holds lie in ``folder`` now.
         prune: whether missing photographs are removed even if it looks as if a share were not mounted.
         progress: True shows a bar (tqdm, in notebooks too); or a callable that is told how far the run is.
-        loaded: is told once the networks are loaded.
+        workers: processes that look for words at the same time; 1: this one does. None: STSEARCH_WORKERS, or
+            as many as there are cores and memory for. What :func:`load` returned stays in this process.
+        loaded: is told once the networks are loaded, whose, and what they compute with.
         notify: is told in one sentence when something is slower or less than it could be.
 
     Returns:
@@ -118,11 +125,18 @@ def index(
     check_device(device)
     info = card.check_weights(name).info if isinstance(model, str) else model.info
 
+    def tell(found: Loaded) -> None:
+        loaded(info, found)
+        writable.note_engine(f"{found.device}, {found.precision}")
+
     def load_networks() -> PhotoSpotter:
-        networks = load(model, device, read, engine) if isinstance(model, str) else model
-        loaded(networks)
-        writable.note_engine(f"{networks.spotter.device}, {networks.spotter.precision}")
-        return networks.spotter.for_indexing()
+        spotter = (load(model, device, read, engine) if isinstance(model, str) else model).spotter
+        tell(Loaded(spotter.device, spotter.precision))
+        return spotter.for_indexing()
+
+    spotter: PhotoSpotter | WorkerProcesses = LazySpotter(info, load_networks)
+    if isinstance(model, str):
+        spotter = _processes(info, Networks(model, device, engine, read), workers, tell) or spotter
 
     with shown(progress, "photo", _state) as callback:
         walk = plan.first_walk(prune, notify)
@@ -130,11 +144,30 @@ def index(
             return Photos([], name, notify, IndexReport(passed_over=dict(walk.passed_over)))
         with Gallery.create(plan.place, plan.photos, info, notify, reread, moved) as writable:
             _list(plan.place, walk is not None, notify)
-            report = index_photos(writable, LazySpotter(info, load_networks), options, callback, walk)
+            report = index_photos(writable, spotter, options, callback, walk)
             last_run.note(plan.place)
     if report.vanished:
         notify(str(report.vanished))
     return Photos([Gallery.open(plan.place, notify)], name, notify, report)
+
+
+def _processes(
+    info: ModelInfo, networks: Networks, count: int | None, loaded: Callable[[Loaded], None]
+) -> WorkerProcesses | None:
+    """Return the processes that look for words; None: one is enough, and that is this.
+
+    Raises:
+        UsageError: so many there cannot be.
+        DeviceError: there is no such device.
+    """
+    given = os.environ.get("STSEARCH_WORKERS") if count is None else str(count)
+    if given is not None and (not given.isascii() or not given.isdigit() or int(given) < 1):
+        raise UsageError(f"the number of workers is a whole number from 1 on, not {given!r}")
+    if given == "1" or networks.engine == "torch":
+        return None
+    on_cpu = find_device(networks.device) == "cpu"
+    wanted = worker_count(on_cpu) if given is None else int(given)
+    return None if wanted == 1 else WorkerProcesses(info, networks, wanted, on_cpu, loaded)
 
 
 def _list(place: Path, is_new: bool, notify: Notify) -> None:

@@ -21,10 +21,11 @@ from stsearch.cli.progress import indexing_progress
 from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from stsearch.api.model import Model as Networks
     from stsearch.api.photos import Photos
     from stsearch.indexing.changes import IndexReport
     from stsearch.indexing.dry_run import Preview
+    from stsearch.indexing.worker_processes import Loaded
+    from stsearch.types import ModelInfo
 
 FILES_FAILED = 3
 _FAILURES_SHOWN = 20
@@ -65,6 +66,14 @@ PhotoTimeout = Annotated[
 FirstPage = Annotated[
     bool, Option("--first-page", help="Of several pages, or frames of an animation, read the first only.")
 ]
+Workers = Annotated[
+    int | None,
+    Option(
+        min=1,
+        envvar="STSEARCH_WORKERS",
+        help="Processes that look for words at the same time; default: one a core, as memory allows.",
+    ),
+]
 AsJson = Annotated[bool, Option("--json", help="Print the summary as a JSON line.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="Show errors only.")]
 
@@ -76,6 +85,7 @@ def index(
     engine: Engine = "auto",
     model: Model = "tiny",
     batch: Batch = None,
+    workers: Workers = None,
     no_read: NoRead = False,
     exclude: Exclude = None,
     follow: Follow = False,
@@ -108,10 +118,9 @@ def index(
     tell(f"Indexing {output.shown_path(folder.resolve())} → {output.shown_path(plan.place)} …")
     from stsearch.api.jobs import index as index_photos
 
-    def tell_loaded(networks: Networks) -> None:
-        info, spotter = networks.info, networks.spotter
+    def tell_loaded(info: ModelInfo, loaded: Loaded) -> None:
         weights = f"{info.name} (sha256 {info.sha256[:8]}…)"
-        tell(f"Device: {spotter.device}, {spotter.precision} · weights: {weights}")
+        tell(f"Device: {loaded.device}, {loaded.precision} · weights: {weights}")
 
     warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
     try:
@@ -123,6 +132,7 @@ def index(
                 engine=engine,
                 read=not no_read,
                 batch=batch,
+                workers=workers,
                 max_megapixels=max_megapixels,
                 max_bytes=max_bytes,
                 photo_timeout_s=photo_timeout,

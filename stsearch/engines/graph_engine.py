@@ -22,6 +22,7 @@ _CERTAIN = 20.0  # logit of a probability of 1
 _CROP_STEP, _REGION_STEP, _LENGTH_STEP = 8, 32, 8
 """Batches of crops and regions, and lengths of words, are padded to multiples of these: a runtime prepares
 itself for every new shape, and keeps what it prepared."""
+_MAX_REGIONS = 64  # at once; more take memory, and no less time each
 
 Classes = NDArray[np.int64]
 
@@ -62,8 +63,13 @@ class GraphSceneEngine:
         """Embed and read regions, as ``contract.SceneEngine`` says."""
         rows, _ = self.config.embedder.region
         sampled = sample_regions(encoded.levels, edges, owner, rows)
-        embeddings, logits = self._regions.run({"regions": sampled[_pad_rows(len(edges), _REGION_STEP)]})
-        return RegionReadings(embeddings[: len(edges)].copy(), logits[: len(edges)].copy())
+        found: list[list[Array]] = []
+        for at in range(0, len(sampled), _MAX_REGIONS):
+            some = sampled[at : at + _MAX_REGIONS]
+            outputs = self._regions.run({"regions": some[_pad_rows(len(some), _REGION_STEP)]})
+            found.append([each[: len(some)].copy() for each in outputs])
+        embeddings, logits = (np.concatenate(each) for each in zip(*found, strict=True))
+        return RegionReadings(embeddings, logits)
 
     def for_callers(self, count: int) -> GraphSceneEngine:
         """Return the same engine made for ``count`` threads that call it at the same time."""

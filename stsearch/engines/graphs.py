@@ -58,6 +58,7 @@ class OpenVinoGraph:
         settings = {
             "INFERENCE_NUM_THREADS": cores,
             "NUM_STREAMS": callers,
+            "ENABLE_CPU_PINNING": False,  # several processes would all take the first cores
             "INFERENCE_PRECISION_HINT": "f32",  # the same numbers on CPUs with and without bfloat16
         }
         # The first calls make tables of types. Two threads that make one wait for each other for ever: one

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -15,7 +15,7 @@ import numpy as np
 from stsearch.errors import ImageError, ImageRefusedError
 from stsearch.images.decoder import Decoded
 from stsearch.images.files import Content
-from stsearch.worker_process import NoAnswerError, WorkerProcess
+from stsearch.worker_process import NoAnswerError, PoolClosedError, ProcessPool, WorkerProcess
 
 _MODULE = "stsearch.images.worker"
 _OUT_OF_MEMORY = signal.SIGKILL  # how the kernel ends what takes too much of it
@@ -35,25 +35,16 @@ class RemoteImages:
     """
 
     def __init__(self, processes: int) -> None:
-        self._idle: list[WorkerProcess] = []
-        self._busy: set[WorkerProcess] = set()
-        self._free = threading.Semaphore(processes)
-        self._lock = threading.Lock()
-        self._is_closed = False
+        self._pool = ProcessPool(processes, partial(WorkerProcess, _MODULE))
 
     def __enter__(self) -> Self:
+        self._pool.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._lock:
-            self._is_closed = True
-            for process in self._busy:
-                process.interrupt()
-            idle, self._idle = self._idle, []
-        for process in idle:
-            process.kill()
+        self._pool.__exit__(kind, error, trace)
 
     def read_content(self, path: Path, max_bytes: int, max_kept: int, timeout_s: float) -> Content:
         """Read and hash a file; its bytes come along if they are no more than ``max_kept``."""
@@ -83,7 +74,7 @@ class RemoteImages:
         return Decoded(image, answer["height"], answer["width"], answer["taken"], answer["note"])
 
     def _ask(self, request: Answer, timeout_s: float, to_do: str) -> tuple[Answer, bytes]:
-        with self._process() as process:
+        with self._lend() as process:
             try:
                 answer, payload = process.ask(request, timeout_s)
             except NoAnswerError as error:
@@ -93,39 +84,14 @@ class RemoteImages:
         return answer, payload
 
     @contextmanager
-    def _process(self) -> Iterator[WorkerProcess]:
-        """Lend a process, a new one where none is idle; one that has failed is not used again."""
-        with self._free:
-            with self._lock:
-                process = self._idle.pop() if self._idle else None
-            process = process or _start()
-            with self._lock:
-                self._busy.add(process)
-            try:
-                if self._is_closed:
-                    raise ImageRefusedError("the run was ended")
+    def _lend(self) -> Iterator[WorkerProcess]:
+        try:
+            with self._pool.lend() as process:
                 yield process
-            except BaseException:
-                process.kill()
-                raise
-            finally:
-                with self._lock:
-                    self._busy.discard(process)
-            self._take_back(process)
-
-    def _take_back(self, process: WorkerProcess) -> None:
-        with self._lock:
-            if not self._is_closed:
-                self._idle.append(process)
-                return
-        process.kill()
-
-
-def _start() -> WorkerProcess:
-    try:
-        return WorkerProcess(_MODULE)
-    except (OSError, NoAnswerError) as error:
-        raise ImageRefusedError(f"the process that decodes it could not be started: {error}") from error
+        except PoolClosedError as error:
+            raise ImageRefusedError("the run was ended") from error
+        except (OSError, NoAnswerError) as error:
+            raise ImageRefusedError(f"the process that decodes it could not be started: {error}") from error
 
 
 def _refuse(error: NoAnswerError, timeout_s: float, to_do: str) -> NoReturn:

@@ -20,7 +20,7 @@ from stsearch.worker_process import Message, serve
 _kept = Content("", b"")
 
 
-def _answer(request: Message) -> tuple[Message, bytes]:
+def _answer(request: Message, _payload: bytes) -> tuple[Message, bytes]:
     """Return what one of the functions below answers, or its error."""
     arguments: dict[str, Any] = dict(request)  # Any: JSON has values of several types
     try:

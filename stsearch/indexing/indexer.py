@@ -1,8 +1,8 @@
 """From a folder of photographs to a gallery: walk, then skip, link or spot each file.
 
-Threads read, decode and spot a bounded number of files ahead of the gallery, which takes them in their order,
-a few in a transaction. So memory stays flat, a slow photograph holds up no other, and whatever ends a run
-costs no more than the photographs at work.
+Threads read a bounded number of files ahead, ``workers`` decode and spot them, and the gallery takes them in
+their order, a few in a transaction. So memory stays flat, a slow photograph holds up no other, and whatever
+ends a run costs no more than the photographs at work.
 """
 
 from __future__ import annotations
@@ -12,26 +12,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from stsearch.batching import batched
 from stsearch.errors import ImageError, WriteError
 from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
 from stsearch.gallery.gallery import Gallery
-from stsearch.images import Resize
 from stsearch.indexing import one_by_one
 from stsearch.indexing.changes import Changes, IndexReport
-from stsearch.indexing.documents import spot_pages, to_original
+from stsearch.indexing.photo_worker import PhotoWorker
 from stsearch.indexing.progress import Progress, ProgressCounter
 from stsearch.indexing.reader import PhotoReader, ReadLimits
 from stsearch.indexing.removal import remove_missing
-from stsearch.indexing.stages import Copy, DecodedPhoto, Document, ReadFile, failed_record
+from stsearch.indexing.stages import Copy, ReadFile, failed_record
 from stsearch.indexing.vanished import Vanished
 from stsearch.indexing.walk import NEVER, Walk, WalkRules, walk_photos
+from stsearch.indexing.worker_processes import WorkerProcesses
+from stsearch.indexing.workers import ThisProcess, Workers
 from stsearch.types import PHOTO_BATCH, PhotoSpotter
 from stsearch.worker_pool import OrderedPool, Step
 
-GPU_BATCH = 32
-"""Photographs that a GPU spots at once."""
-
-_LOOK_AHEAD = 4  # batches decoded before one is chosen, so that its photographs are of similar size
 _MAX_RECORDS = 256  # of a transaction that no photograph was spotted for
 _MAX_AHEAD = 192  # files that may pass a slow one, and that ``kill -9`` makes the next run read again
 
@@ -59,7 +57,7 @@ class IndexOptions:
 
 def index_photos(
     gallery: Gallery,
-    spotter: PhotoSpotter,
+    spotter: PhotoSpotter | WorkerProcesses,
     options: IndexOptions = IndexOptions(),
     progress: Callable[[Progress], None] = lambda _: None,
     walk: Walk | None = None,
@@ -72,7 +70,8 @@ def index_photos(
 
     Args:
         gallery: opened with ``Gallery.create``.
-        spotter: finds the words; of the weights the gallery was created with.
+        spotter: finds the words, in this process; or processes that do. Of the weights the gallery was
+            created with.
         options: batch size, threads and limits.
         progress: is called with every file that is finished.
         walk: what ``walk_photos`` found by the rules of ``options`` just now; None: it is called.
@@ -97,7 +96,7 @@ class _Run:
     def __init__(
         self,
         gallery: Gallery,
-        spotter: PhotoSpotter,
+        spotter: PhotoSpotter | WorkerProcesses,
         options: IndexOptions,
         progress: ProgressCounter,
         walk: Walk,
@@ -108,7 +107,6 @@ class _Run:
         self.progress = progress
         self._walk = walk
         self._reader = PhotoReader(gallery.photos, options.limits, options.threads)
-        self._resize = Resize(spotter.info.longer_side)
         self._changes = Changes()
         self._known: dict[str, Record | None] = {}  # records of the files in work before this run
         self._photos_before = gallery.catalog.counts().photos
@@ -161,22 +159,36 @@ class _Run:
 
     def _spot_all(self, read: Iterable[ReadFile | Copy | Record]) -> None:
         """Decode and spot what was read, several photographs at a time."""
-        spotter = self._spotter
-        self._batch = self._options.batch or (PHOTO_BATCH if spotter.threads else GPU_BATCH)
-        decode = Step(self._options.threads, self._decode)
-        spot = Step(spotter.threads, self._spot_alone)
-        workers: OrderedPool[ReadFile | Copy | Record, DecodedPhoto | Document | Copy | Record] = (
-            OrderedPool(decode, spot, ahead=_MAX_AHEAD) if spotter.threads else OrderedPool(decode)
-        )
-        try:
-            with workers:
-                for record in self._spot_batches(workers.results(read)):
-                    self._collect(record)
-        except BaseException:
-            for done in workers.take_finished():
-                if not isinstance(done, DecodedPhoto | Document):
-                    self._collect(done)
-            raise
+        with self._open_workers() as workers:
+            size = workers.files_at_once
+
+            def spot(some: Sequence[ReadFile | Copy | Record]) -> list[Copy | Record]:
+                spotted = iter(workers.spot([each for each in some if isinstance(each, ReadFile)]))
+                return [next(spotted) if isinstance(each, ReadFile) else each for each in some]
+
+            pool: OrderedPool[Sequence[ReadFile | Copy | Record], list[Copy | Record]] = OrderedPool(
+                Step(workers.count, spot), ahead=_MAX_AHEAD // size
+            )
+            try:
+                with pool:
+                    for records in pool.results(batched(read, size)):
+                        self._collect_all(records)
+            except BaseException:
+                for records in pool.take_finished():
+                    self._collect_all(records)
+                raise
+
+    def _open_workers(self) -> Workers:
+        options = self._options
+        if isinstance(self._spotter, WorkerProcesses):
+            return self._spotter.of_run(self._gallery.photos, options.limits, options.batch)
+        worker = PhotoWorker(self._reader, self._spotter, options.batch, options.threads, options.recognize)
+        self._batch = worker.batch
+        return ThisProcess(worker, self._spotter)
+
+    def _collect_all(self, records: Iterable[Copy | Record]) -> None:
+        for record in records:
+            self._collect(record)
 
     def commit(self, batch: Sequence[Record]) -> None:
         """Add ``batch`` to the gallery in one transaction, and count it."""
@@ -273,93 +285,6 @@ class _Run:
             return Copy(read.file, sha256)
         self._in_work[read.file.path] = sha256
         return read
-
-    def _decode(self, read: ReadFile | Copy | Record) -> DecodedPhoto | Document | Copy | Record:
-        if not isinstance(read, ReadFile):
-            return read
-        try:
-            photo = self._reader.open(read.file.path, read.content)
-            if len(photo.pages) > 1:
-                return Document(read.file, photo)
-            return DecodedPhoto(
-                read.file, read.content.sha256, self._reader.decode(photo, self._spotter.decode_side)
-            )
-        except ImageError as error:
-            return failed_record(read.file, error)
-
-    def _spot_alone(self, photo: DecodedPhoto | Document | Copy | Record) -> Copy | Record:
-        if isinstance(photo, Document):
-            return self._spot_document(photo)
-        if not isinstance(photo, DecodedPhoto):
-            return photo
-        [record] = self._spot([photo])
-        return record
-
-    def _spot_batches(
-        self, outcomes: Iterable[DecodedPhoto | Document | Copy | Record]
-    ) -> Iterator[Copy | Record]:
-        """Yield records; photographs without words yet are spotted, in batches of similar size."""
-        waiting: list[DecodedPhoto] = []
-        for outcome in outcomes:
-            if not isinstance(outcome, DecodedPhoto):
-                yield self._spot_document(outcome) if isinstance(outcome, Document) else outcome
-                continue
-            waiting.append(outcome)
-            if len(waiting) >= _LOOK_AHEAD * self._batch:
-                yield from self._spot(self._take_similar(waiting))
-        while waiting:
-            yield from self._spot(self._take_similar(waiting))
-
-    def _take_similar(self, waiting: list[DecodedPhoto]) -> list[DecodedPhoto]:
-        """Take a batch of the largest photographs out of ``waiting``: they are padded to one size."""
-        waiting.sort(key=self._padded_size)
-        batch = waiting[-self._batch :]
-        del waiting[-self._batch :]
-        return batch
-
-    def _padded_size(self, photo: DecodedPhoto) -> tuple[int, int]:
-        plan = self._resize.plan(*photo.decoded.image.shape[:2])
-        return plan.padded_height, plan.padded_width
-
-    def _spot(self, photos: Sequence[DecodedPhoto]) -> Sequence[Record]:
-        return one_by_one.spot(self._spot_together, photos)
-
-    def _spot_together(self, photos: Sequence[DecodedPhoto]) -> list[Spotted]:
-        found = self._spotter.spot([photo.decoded.image for photo in photos])
-        return [
-            Spotted(
-                photo.file,
-                photo.sha256,
-                photo.decoded.height,
-                photo.decoded.width,
-                to_original(photo.decoded, instances),
-                photo.decoded.taken,
-                photo.decoded.note,
-                is_rough=not self._options.recognize,
-            )
-            for photo, instances in zip(photos, found, strict=True)
-        ]
-
-    def _spot_document(self, document: Document) -> Record:
-        [record] = one_by_one.spot(lambda some: [self._spot_pages(each) for each in some], [document])
-        return record
-
-    def _spot_pages(self, document: Document) -> Spotted | Failed:
-        batch = 1 if self._spotter.threads else self._batch
-        try:
-            pages = spot_pages(document.photo, self._reader, self._spotter, batch)
-        except ImageError as error:
-            return failed_record(document.file, error)
-        return Spotted(
-            document.file,
-            document.photo.content.sha256,
-            pages.height,
-            pages.width,
-            pages.instances,
-            pages.taken,
-            pages.note,
-            is_rough=not self._options.recognize,
-        )
 
     def _count(self, record: Record) -> None:
         known = self._known.pop(record.file.path, None)

@@ -104,9 +104,8 @@ class PhotoReader:
 
     def open(self, path: str, content: Content) -> OpenPhoto:
         """Judge a file that was read, and find its pages."""
-        # What is too large to be kept is decoded alone.
-        effort = Effort(math.inf, MEMORY_BUDGET) if content.encoded is None else effort_of(content.encoded)
-        is_soon_done = effort.seconds <= _SOON * self._limits.timeout_s
+        effort = _effort(content)
+        is_soon_done = _is_soon_done(effort, self._limits)
         if is_soon_done:
             return OpenPhoto(path, content, effort.memory_bytes, is_soon_done)
         pages: tuple[int, ...] = (1,)
@@ -130,3 +129,22 @@ class PhotoReader:
                 page,
                 limits.timeout_s,
             )
+
+
+def memory_to_decode(content: Content, limits: ReadLimits) -> int:
+    """Return the bytes that decoding a page takes of the budget of all; 0: so few that they do not count.
+
+    Raises:
+        ImageError: it is none that is read.
+    """
+    effort = _effort(content)
+    return 0 if _is_soon_done(effort, limits) else effort.memory_bytes
+
+
+def _effort(content: Content) -> Effort:
+    # What is too large to be kept is decoded alone.
+    return Effort(math.inf, MEMORY_BUDGET) if content.encoded is None else effort_of(content.encoded)
+
+
+def _is_soon_done(effort: Effort, limits: ReadLimits) -> bool:
+    return effort.seconds <= _SOON * limits.timeout_s

@@ -18,7 +18,11 @@ ENGINES = ("auto", "openvino", "onnx", "torch")
 
 
 def load_spotter(
-    name_or_path: str = "tiny", device: str = "auto", reads: bool = True, engine: str = "auto"
+    name_or_path: str = "tiny",
+    device: str = "auto",
+    reads: bool = True,
+    engine: str = "auto",
+    cores: int = 0,
 ) -> Spotter:
     """Load everything that finds, embeds and reads words in photographs.
 
@@ -27,6 +31,7 @@ def load_spotter(
         device: auto, cpu or cuda[:N].
         reads: Whether the recognizer reads what is found; without it transcripts are rougher.
         engine: One of ``ENGINES``; auto: exported graphs on a CPU, where the weights have them, else torch.
+        cores: that exported graphs use; 0: all.
 
     Raises:
         WeightsError: the weights are missing, damaged, not of this architecture, or have no graphs.
@@ -35,7 +40,7 @@ def load_spotter(
     """
     folder = find_weights(name_or_path)
     card = read_card(folder)
-    return Spotter(_scene_engine(folder, card, device, engine), card.info, reads)
+    return Spotter(_scene_engine(folder, card, device, engine, cores), card.info, reads)
 
 
 def load_recognizer_runner(
@@ -47,8 +52,8 @@ def load_recognizer_runner(
     return RecognizerRunner(_crop_engine(folder, card, device, engine))
 
 
-def _scene_engine(folder: Path, card: Card, device: str, engine: str) -> SceneEngine:
-    graphs = _graphs(folder, card, device, engine)
+def _scene_engine(folder: Path, card: Card, device: str, engine: str, cores: int) -> SceneEngine:
+    graphs = _graphs(folder, card, device, engine, cores)
     if graphs is not None:
         return GraphSceneEngine(card.config, *graphs)
     from stsearch.engines.torch_engine import TorchSceneEngine
@@ -67,7 +72,7 @@ def _crop_engine(folder: Path, card: Card, device: str, engine: str) -> CropEngi
     return TorchCropEngine(make_fast(fold_batch_norms(load_recognizer(str(folder), device))))
 
 
-def _graphs(folder: Path, card: Card, device: str, engine: str) -> tuple[Open, str] | None:
+def _graphs(folder: Path, card: Card, device: str, engine: str, cores: int = 0) -> tuple[Open, str] | None:
     """Return what opens the graphs of weights, and their precision; None: torch is to be used."""
     if engine not in ENGINES:
         raise UsageError(f"no engine {engine!r}; choose one of {', '.join(ENGINES)}")
@@ -86,6 +91,6 @@ def _graphs(folder: Path, card: Card, device: str, engine: str) -> tuple[Open, s
     files = card.graphs
 
     def open_graph(name: str, callers: int) -> Graph:
-        return runtime.open(checked(folder / name, files[name]), callers, usable_cores())
+        return runtime.open(checked(folder / name, files[name]), callers, cores or usable_cores())
 
     return open_graph, f"int8 ({runtime.name})"

@@ -252,10 +252,10 @@ def test_an_array_that_is_no_picture_is_refused(signs: Path) -> None:
 def test_without_new_photographs_no_network_is_loaded(tmp_path: Path, letters: None) -> None:
     (tmp_path / "a.png").write_bytes(photo_bytes("exit"))
     told: list[str] = []
-    stsearch.index(tmp_path, loaded=lambda model: told.append(model.name)).close()
-    assert told == ["tiny"]
-    stsearch.index(tmp_path, loaded=lambda model: told.append(model.name)).close()
-    assert told == ["tiny"]
+    stsearch.index(tmp_path, loaded=lambda info, _: told.append(info.name)).close()
+    assert told == ["letters"]
+    stsearch.index(tmp_path, loaded=lambda info, _: told.append(info.name)).close()
+    assert told == ["letters"]
 
 
 def test_weights_and_device_are_checked_before_anything_is_made(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_its_processes_end_with_it(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode(noise((90, 90))))
     with RemoteImages(2) as process:
         process.read_content(tmp_path / "a.png", 10**9, 0, PATIENCE_S)
-        [worker] = process._idle
+        [worker] = process._pool._idle
     with pytest.raises(ProcessLookupError):
         os.kill(worker._process.pid, 0)
 

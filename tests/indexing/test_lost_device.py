@@ -25,7 +25,7 @@ class FailingSpotter(ColourSpotter):
     error: RuntimeError
     batches = 0
 
-    def for_indexing(self) -> Self:
+    def for_indexing(self, threads: int = 0) -> Self:
         self.device = "cuda:0"
         return self
 

@@ -111,8 +111,8 @@ class ColourSpotter:
         self.device, self.precision = "cpu", "none"
         self.seen = 0
 
-    def for_indexing(self) -> Self:
-        self.threads = min(usable_cores(), PHOTO_BATCH)
+    def for_indexing(self, threads: int = 0) -> Self:
+        self.threads = threads or min(usable_cores(), PHOTO_BATCH)
         return self
 
     def read(
@@ -126,7 +126,9 @@ class ColourSpotter:
 
 
 class InterruptedSpotter(ColourSpotter):
-    """Finds the words of the photographs that it is given first; Ctrl-C comes with the next."""
+    """Finds the words of the photograph that it is given first; Ctrl-C comes with the next."""
+
+    threads = 1
 
     def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:
         if self.seen:

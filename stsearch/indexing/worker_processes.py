@@ -1,0 +1,182 @@
+"""Processes that decode and spot the files of a run, so that Python is busy on every core.
+
+Threads of one process hold each other up wherever they are in Python and not in a library. A process that
+crashes, or that the system kills for its memory, costs the file that it was at.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from stsearch.errors import DeviceError
+from stsearch.gallery.catalog import Failed, Record
+from stsearch.images.memory import DECODING
+from stsearch.indexing.photo_worker import GPU_BATCH
+from stsearch.indexing.reader import ReadLimits, memory_to_decode
+from stsearch.indexing.stages import ReadFile
+from stsearch.indexing.walk import NEVER
+from stsearch.indexing.worker_messages import (
+    Networks,
+    WorkerSettings,
+    pack_files,
+    pack_settings,
+    raise_error,
+    unpack_records,
+)
+from stsearch.types import ModelInfo
+from stsearch.worker_pool import usable_cores
+from stsearch.worker_process import Message, NoAnswerError, ProcessPool, WorkerProcess
+
+_MODULE = "stsearch.indexing.worker"
+_MAX_CRASHES = 3
+"""Files in a row that processes end over, after which it is not the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the processes compute with.
+
+    Attributes:
+        device: as text.
+        precision: what they compute in, and with which library, as text.
+    """
+
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProcesses:
+    """Processes, each with networks of its own, that are started when the first files need them.
+
+    Attributes:
+        info: of the weights.
+        networks: that each loads.
+        count: how many there are at most.
+        on_cpu: whether they compute on a CPU.
+        loaded: is told once, when the first is ready.
+    """
+
+    info: ModelInfo
+    networks: Networks
+    count: int
+    on_cpu: bool
+    loaded: Callable[[Loaded], None] = lambda _: None
+
+    def of_run(self, root: Path, limits: ReadLimits, batch: int) -> RunningProcesses:
+        """Return the processes for the files in a folder; arguments as of ``WorkerSettings``."""
+        cores = max(1, usable_cores() // self.count)
+        settings = WorkerSettings(self.networks, str(root), limits, batch, cores)
+        files_at_once = 1 if self.on_cpu else 2 * (batch or GPU_BATCH)
+        return RunningProcesses(settings, self.count, files_at_once, self.loaded)
+
+
+class RunningProcesses:
+    """The processes of a run; fulfils ``workers.Workers``."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        count: int,
+        files_at_once: int,
+        loaded: Callable[[Loaded], None],
+    ) -> None:
+        self.count = count
+        self.files_at_once = files_at_once
+        self._settings = settings
+        self._loaded = loaded
+        self._is_loaded = False
+        self._lock = threading.Lock()
+        self._crashes = 0  # in a row
+        self._pool = ProcessPool(count, self._start)
+
+    def __enter__(self) -> Self:
+        self._pool.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.__exit__(kind, error, trace)
+
+    def spot(self, files: Sequence[ReadFile]) -> list[Record]:
+        """Return the record of each of ``files``, as ``workers.Workers`` says.
+
+        Raises:
+            DeviceError: processes end wherever they are at.
+        """
+        if not files:
+            return []
+        try:
+            records = self._ask(files)
+        except NoAnswerError as error:
+            if len(files) > 1:
+                return [record for file in files for record in self.spot([file])]
+            return [self._failed(files[0], error)]
+        self._crashes = 0
+        return records
+
+    def _ask(self, files: Sequence[ReadFile]) -> list[Record]:
+        limits = self._settings.limits
+        memory = max(memory_to_decode(file.content, limits) for file in files)
+        packed = pack_files(files)
+        try:
+            return self._ask_process(*packed, memory)
+        except NoAnswerError:  # perhaps somebody else ended it
+            return self._ask_process(*packed, memory)
+
+    def _ask_process(self, request: Message, payload: bytes, memory: int) -> list[Record]:
+        with self._pool.lend() as process, DECODING.take(memory):
+            return unpack_records(*_ask(process, request, payload))
+
+    def _failed(self, file: ReadFile, error: NoAnswerError) -> Record:
+        """Return the record of a file that processes end over; what ends them may do so only now."""
+        with self._lock:
+            self._crashes += 1
+            if self._crashes >= _MAX_CRASHES:
+                raise _ended(error) from error
+        reason = f"the process that looked for its words ended ({error.ended_by})"
+        return Failed(replace(file.file, mtime_ns=NEVER), reason)
+
+    def _start(self) -> WorkerProcess:
+        """Start a process, and have it load the networks."""
+        threads = str(self._settings.cores)
+        try:
+            process = WorkerProcess(_MODULE, {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads})
+        except OSError as error:
+            raise DeviceError(f"no process can be started that looks for words: {error}") from error
+        except NoAnswerError as error:
+            raise _ended(error) from error
+        try:
+            loaded, _ = _ask(process, pack_settings(self._settings))
+        except NoAnswerError as error:
+            process.kill()
+            raise _ended(error) from error
+        except BaseException:
+            process.kill()
+            raise
+        with self._lock:
+            if not self._is_loaded:
+                self._is_loaded = True
+                self._loaded(Loaded(str(loaded["device"]), str(loaded["precision"])))
+        return process
+
+
+def _ask(process: WorkerProcess, request: Message, payload: bytes = b"") -> tuple[Message, bytes]:
+    """Return what ``process`` answers, or raise the error that it met."""
+    answer, found = process.ask(request, math.inf, payload)
+    raise_error(answer)
+    return answer, found
+
+
+def _ended(error: NoAnswerError) -> DeviceError:
+    return DeviceError(
+        f"the process that looks for words ends again and again ({error.ended_by}), as with too little"
+        " memory: stop what else uses it, or take fewer --workers"
+    )
