@@ -30,8 +30,10 @@ FILES_FAILED = 3
 _FAILURES_SHOWN = 20
 
 Option = typer.Option
-Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of photos.")]
-Index = Annotated[Path | None, Option(help="Folder for the gallery; default: FOLDER/.stsearch.")]
+Folder = Annotated[Path, typer.Argument(readable=False, help="Folder of photos.")]
+Index = Annotated[
+    Path | None, Option(readable=False, help="Folder for the gallery; default: FOLDER/.stsearch.")
+]
 Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
 Engine = Annotated[
     str,

@@ -67,7 +67,11 @@ Since = Annotated[
 Until = Annotated[str | None, Option(metavar="DATE", help="Taken then or before, that day or year included.")]
 IndexPath = Annotated[
     list[Path] | None,
-    Option(envvar="STSEARCH_INDEX", help="Photos or gallery to search; repeatable; default: see above."),
+    Option(
+        readable=False,
+        envvar="STSEARCH_INDEX",
+        help="Photos or gallery to search; repeatable; default: see above.",
+    ),
 ]
 Model = Annotated[
     str | None,

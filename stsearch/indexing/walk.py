@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from stsearch.errors import ImageError, UsageError
+from stsearch.errors import GalleryUnreadableError, ImageError, UsageError
 from stsearch.gallery.catalog import Failed, PhotoFile
 from stsearch.gallery.paths import relative_to_root, resolve
 from stsearch.images import is_picture
@@ -107,7 +107,8 @@ def walk_photos(root: Path, rules: WalkRules = WalkRules()) -> Walk:
     Listed paths are treated as the walk treats them, except that a missing file fails.
 
     Raises:
-        UsageError: ``root`` itself cannot be listed.
+        UsageError: ``root`` itself is no folder, or its ignore file makes no sense.
+        GalleryUnreadableError: it cannot be listed: no permission, a share that does not answer.
     """
     with RemoteImages(processes=1) as remote:
         walker = _Walker(root, rules, remote)
@@ -277,7 +278,9 @@ class _Walker:
     def _fail(self, path: str, error: OSError | ValueError) -> None:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         if not path:
-            raise UsageError(f"cannot list {self._root}: {reason}") from error
+            is_wrong = isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError))
+            kind = UsageError if is_wrong else GalleryUnreadableError
+            raise kind(f"cannot list {self._root}: {reason}") from error
         self.walk.failed.append(Failed(PhotoFile(path, 0, NEVER), reason))
 
     def _patterns_in(self, folder: str) -> tuple[Patterns, ...]:
