@@ -46,7 +46,7 @@ class IndexPlan:
             GalleryUnreadableError, GalleryUntrustedError: as :func:`stsearch.open`.
         """
         photos = Path(folder)
-        if not photos.is_dir():
+        if not registry.is_folder(photos):
             raise UsageError(f"{folder} is no folder of photographs")
         if registry.is_gallery(photos):
             raise UsageError(f"{folder} is a gallery: index the folder of its photographs")
@@ -63,7 +63,7 @@ class IndexPlan:
 
         Raises:
             PhotosMissingError: nothing is there, and a gallery was.
-            UsageError: the folder cannot be listed.
+            UsageError, GalleryUnreadableError: as ``walk_photos``.
         """
         if registry.is_gallery(self.place):
             return None
@@ -84,7 +84,7 @@ class IndexPlan:
         """Return the changes that a run would make.
 
         Raises:
-            UsageError: the folder cannot be listed.
+            UsageError, GalleryUnreadableError: as ``walk_photos``.
             GalleryDamagedError: the gallery is damaged, or of a newer format.
         """
         has_gallery = registry.is_gallery(self.place)

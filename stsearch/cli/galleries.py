@@ -78,13 +78,15 @@ def list_galleries(context: typer.Context, as_json: AsJson = False, quiet: outpu
 
 @galleries.command("find", epilog="Example: stsearch galleries find /mnt/photos")
 def find(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Where to look, and below.")],
+    folder: Annotated[Path, typer.Argument(readable=False, help="Where to look, and below.")],
     quiet: output.Quiet = False,
 ) -> None:
     """Look for galleries in a folder and below, and list those that are not yet: moved or copied ones."""
     from stsearch.gallery import registry
 
     home = registry.data_home(os.environ)
+    if not registry.is_folder(folder):
+        raise UsageError(f"{folder} is no folder")
     known, found = set(registry.listed(home)), list(_galleries_below(folder))
     for place in found:
         if place not in known:
@@ -97,7 +99,7 @@ def find(
 @galleries.command("forget", epilog="Example: stsearch galleries forget --missing")
 def forget(
     folders: Annotated[
-        list[Path] | None, typer.Argument(help="Galleries, or the folders of their photos.")
+        list[Path] | None, typer.Argument(readable=False, help="Galleries, or the folders of their photos.")
     ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="All that are not there any more.")] = False,
     quiet: output.Quiet = False,
@@ -111,7 +113,7 @@ def forget(
     known = registry.listed(home)
     chosen = [_choose(folder, known) for folder in folders or ()]
     if missing:
-        chosen += [place for place in known if not registry.is_gallery(place)]
+        chosen += [place for place in known if _look_at(place).state == _MISSING]
     for place in dict.fromkeys(chosen):
         registry.unregister(place, home)
         print(f"forgot {output.shown_path(place)}")
@@ -120,7 +122,7 @@ def forget(
 
 @galleries.command(epilog="Example: stsearch galleries trust /srv/photos")
 def trust(
-    path: Annotated[Path, typer.Argument(help="Photo folder or gallery of another user.")],
+    path: Annotated[Path, typer.Argument(readable=False, help="Photo folder or gallery of another user.")],
     quiet: output.Quiet = False,
 ) -> None:
     """Use a gallery that another user made, for as long as its files belong to that user.
@@ -150,9 +152,10 @@ def _look_at(place: Path) -> _Listed:
         if not registry.is_gallery(place):
             return _Listed(place, folder, _MISSING, None)
         with Gallery.open(place) as gallery:
-            state = _HERE if gallery.photos.is_dir() else f"its photographs are missing: {gallery.photos}"
+            is_here = registry.is_folder(gallery.photos)
+            state = _HERE if is_here else f"its photographs are missing: {gallery.photos}"
             return _Listed(place, gallery.photos, state, gallery.catalog.counts().photos)
-    except (StsearchError, OSError) as error:  # one that cannot be opened does not hide the others
+    except StsearchError as error:  # one that cannot be opened does not hide the others
         return _Listed(place, folder, str(error), None)
 
 

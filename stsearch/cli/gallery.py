@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 DAMAGED = 1
 
 Option = typer.Option
+# Whether a folder can be read is said by what reads it, with the exit code for that, and not by typer.
 IndexPath = Annotated[
     Path | None,
-    Option(envvar="STSEARCH_INDEX", help="Photo folder or gallery; default: the nearest, or the only one."),
+    Option(
+        readable=False,
+        envvar="STSEARCH_INDEX",
+        help="Photo folder or gallery; default: the nearest, or the only one.",
+    ),
 ]
 Folder = Annotated[
-    Path | None, typer.Argument(help="Photo folder or gallery; default: that of --index, or the nearest.")
+    Path | None,
+    typer.Argument(readable=False, help="Photo folder or gallery; default: that of --index, or the nearest."),
 ]
 AsJson = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 
@@ -113,7 +119,9 @@ def rebuild(folder: Folder = None, index: IndexPath = None, quiet: output.Quiet 
 
 
 def forget(
-    paths: Annotated[list[Path], typer.Argument(help="Photos or folders, relative to this folder.")],
+    paths: Annotated[
+        list[Path], typer.Argument(readable=False, help="Photos or folders, relative to this folder.")
+    ],
     index: IndexPath = None,
     quiet: output.Quiet = False,
 ) -> None:

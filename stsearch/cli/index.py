@@ -31,8 +31,10 @@ FILES_FAILED = 3
 _FAILURES_SHOWN = 20
 
 Option = typer.Option
-Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of photos.")]
-Index = Annotated[Path | None, Option(help="Folder for the gallery; default: FOLDER/.stsearch.")]
+Folder = Annotated[Path, typer.Argument(readable=False, help="Folder of photos.")]
+Index = Annotated[
+    Path | None, Option(readable=False, help="Folder for the gallery; default: FOLDER/.stsearch.")
+]
 Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
 Engine = Annotated[
     str,
@@ -75,7 +77,6 @@ Workers = Annotated[
     ),
 ]
 AsJson = Annotated[bool, Option("--json", help="Print the summary as a JSON line.")]
-Quiet = Annotated[bool, Option("--quiet", "-q", help="Show errors only.")]
 
 
 def index(
@@ -100,7 +101,7 @@ def index(
     photo_timeout: PhotoTimeout = 60.0,
     first_page: FirstPage = False,
     as_json: AsJson = False,
-    quiet: Quiet = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Read the words in the photos of a folder, so that they can be searched.
 
@@ -114,13 +115,12 @@ def index(
     if dry_run:
         _print_preview(plan.preview(output.note, not no_read, prune), as_json, quiet)
         return
-    tell = (lambda _: None) if quiet else output.note
-    tell(f"Indexing {output.shown_path(folder.resolve())} → {output.shown_path(plan.place)} …")
+    output.note(f"Indexing {output.shown_path(folder.resolve())} → {output.shown_path(plan.place)} …")
     from stsearch.api.jobs import index as index_photos
 
     def tell_loaded(info: ModelInfo, loaded: Loaded) -> None:
         weights = f"{info.name} (sha256 {info.sha256[:8]}…)"
-        tell(f"Device: {loaded.device}, {loaded.precision} · weights: {weights}")
+        output.note(f"Device: {loaded.device}, {loaded.precision} · weights: {weights}")
 
     warnings.filterwarnings("ignore", module="PIL")  # what is odd about a photo that can be read anyway
     try:
@@ -142,7 +142,7 @@ def index(
                 prune=prune,
                 progress=progress,
                 loaded=tell_loaded,
-                notify=output.note,
+                notify=output.complain,
             )
     except KeyboardInterrupt:
         _print_interrupted(plan.place)
@@ -234,7 +234,7 @@ def _print_preview(found: Preview, as_json: bool, quiet: bool) -> None:
             print(kind, output.printable(path), sep="\t")
         _print_counts(counts, found.passed_over)
     if found.vanished:
-        output.note(str(found.vanished))
+        output.complain(str(found.vanished))
     _print_failures([(each.file.path, each.reason) for each in found.failed], "cannot be looked at")
 
 
@@ -279,8 +279,8 @@ def _tell_missing_packages(passed_over: Mapping[str, int]) -> None:
 def _print_failures(failures: Sequence[tuple[str, str]], what: str) -> None:
     """Say on stderr that something happened to files, given by path and reason."""
     if failures:
-        output.note(f"{output.counted(len(failures), 'file')} {what}:")
+        output.complain(f"{output.counted(len(failures), 'file')} {what}:")
     for path, reason in failures[:_FAILURES_SHOWN]:
-        output.note(f"  {output.printable(path)}: {output.printable(reason)}")
+        output.complain(f"  {output.printable(path)}: {output.printable(reason)}")
     if len(failures) > _FAILURES_SHOWN:
-        output.note(f"  and {len(failures) - _FAILURES_SHOWN} more")
+        output.complain(f"  and {len(failures) - _FAILURES_SHOWN} more")

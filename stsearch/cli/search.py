@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -66,7 +67,11 @@ Since = Annotated[
 Until = Annotated[str | None, Option(metavar="DATE", help="Taken then or before, that day or year included.")]
 IndexPath = Annotated[
     list[Path] | None,
-    Option(envvar="STSEARCH_INDEX", help="Photos or gallery to search; repeatable; default: see above."),
+    Option(
+        readable=False,
+        envvar="STSEARCH_INDEX",
+        help="Photos or gallery to search; repeatable; default: see above.",
+    ),
 ]
 Model = Annotated[
     str | None,
@@ -341,25 +346,26 @@ def _read_queries(file: Path | None, as_json: bool) -> list[Query]:
     """Return the queries in ``file``, one a line; a line that is none is named, and left out."""
     from stsearch.search.query import Query
 
-    lines = [(number, line.strip()) for number, line in enumerate(_lines(file), start=1) if line.strip()]
     queries, wrong = [], []
-    for number, line in lines:
+    for number, line in enumerate(_lines(file), start=1):
+        shown = line.decode("utf-8", "replace").strip()
         try:
-            queries.append(Query(line))
+            if shown:
+                queries.append(Query(line.decode("utf-8").strip()))
+        except UnicodeDecodeError:
+            wrong.append((shown, f"{file}, line {number}: {shown!r} is not UTF-8: convert the file"))
         except UsageError as error:
-            wrong.append((line, f"{file}, line {number}: {error}"))
+            wrong.append((shown, f"{file}, line {number}: {error}"))
     if not queries:
         raise UsageError(wrong[-1][1] if wrong else f"{file} holds no query: write one on each line")
-    for line, message in wrong:
-        report_wrong_query(line, message, as_json)
+    for text, message in wrong:
+        report_wrong_query(text, message, as_json)
     return queries
 
 
-def _lines(file: Path | None) -> list[str]:
+def _lines(file: Path | None) -> list[bytes]:
     try:
         content = sys.stdin.buffer.read() if file == Path("-") else Path(file or "").read_bytes()
-        return content.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise UsageError(f"cannot read the queries in {file}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"the queries in {file} are not UTF-8 ({error}): convert the file") from error
+    return content.removeprefix(BOM_UTF8).splitlines()

@@ -23,7 +23,8 @@ NO_WORDS = 1
 
 def words(
     path: Annotated[
-        Path | None, typer.Argument(help="A photo or a folder; default: all photos of the gallery.")
+        Path | None,
+        typer.Argument(readable=False, help="A photo or a folder; default: all photos of the gallery."),
     ] = None,
     top: Annotated[int | None, typer.Option("--top", "-n", min=1, help="Show at most so many.")] = None,
     index: IndexPath = None,

@@ -61,9 +61,10 @@ def locate(path: Path, home: Path) -> Path:
         GalleryNotFoundError: there is none.
         GalleryUnreadableError: it cannot be looked into.
     """
-    for folder in (path.resolve(), place_for(path, home)):
-        if is_gallery(folder):
-            return folder
+    if is_gallery(path.resolve()):
+        return path.resolve()
+    if is_gallery(folder := place_for(path, home)):
+        return folder
     if (elsewhere := _listed_by_photos(home).get(path.resolve())) is not None:
         return elsewhere
     raise GalleryNotFoundError(f"no gallery in {path}; make one with: stsearch index {path}")
@@ -100,10 +101,17 @@ def nearest(start: Path, home: Path, notify: Notify) -> Path | None:
 
 
 def of_path(path: Path, home: Path, notify: Notify) -> Path | None:
-    """Return the gallery folder that ``path`` is, or that of the folder it lies in; None without one."""
-    if is_gallery(path.resolve()):
-        return path.resolve()
+    """Return the gallery folder that ``path`` is, or that of the folder it lies in; None without one.
+
+    Raises:
+        GalleryUnreadableError: the gallery that ``path`` names cannot be looked into.
+        GalleryUntrustedError: it belongs to another user.
+    """
     start = path.parent if path.is_symlink() else path  # a link is a file of the folder that it lies in
+    for folder in (path.resolve(), start.resolve() / FOLDER_NAME):
+        if is_gallery(folder):
+            trust.check_owner(folder, home)
+            return folder
     return nearest(start, home, notify)
 
 
@@ -217,6 +225,18 @@ def is_gallery(folder: Path) -> bool:
         return any((folder / name).is_file() for name in (manifest.FILE_NAME, CATALOG_NAME))
     except OSError as error:
         raise GalleryUnreadableError(f"cannot look into {folder}: {error.strerror or error}") from error
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder is at ``path``.
+
+    Raises:
+        GalleryUnreadableError: that cannot be looked at: no permission, a share that does not answer.
+    """
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise GalleryUnreadableError(f"cannot look into {path}: {error.strerror or error}") from error
 
 
 def listed(home: Path) -> list[Path]:

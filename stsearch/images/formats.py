@@ -60,7 +60,7 @@ _BRANDS = {
 }
 _MAX_BRANDS_BYTES = 256  # of a header that names its brands; real ones take 24 to 48
 _BMP_HEADERS = frozenset((12, 16, 40, 52, 56, 64, 108, 124))  # bytes; "BM" alone begins many a text
-_PPM = re.compile(rb"P(?:[1-6f]|F)\s(?:\s|#[^\n]*\n)*\d+\s")  # "P6", comments, and the width
+_PPM = re.compile(rb"P(?:[1-6f]|F)\s(?:\s|#[^\n]*\n)*\d+(?:\s|#[^\n]*\n)+\d+\s")  # "P6", comments, the size
 
 
 def sniff(header: bytes) -> str | None:

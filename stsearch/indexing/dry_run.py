@@ -56,7 +56,7 @@ def preview(
         prune: as in ``IndexOptions``.
 
     Raises:
-        UsageError: the folder cannot be listed.
+        UsageError, GalleryUnreadableError: as ``walk_photos``.
     """
     walk = walk_photos(photos.resolve(), rules)
     if gallery is None:

@@ -29,8 +29,9 @@ class Vanished:
     def __str__(self) -> str:
         """Return what was seen, and what to do."""
         device = ", and the folder is on another device than before" if self.other_device else ""
+        are = "photo is" if self.known == 1 else "photos is" if self.missing == 1 else "photos are"
         return (
-            f"{self.missing} of {self.known} known photos are missing{device}, as if a share were not"
+            f"{self.missing} of {self.known} known {are} missing{device}, as if a share were not"
             " mounted: nothing was removed. Make them available and run the same command again; if they are"
             " gone for good, add --prune (in Python: prune=True)"
         )

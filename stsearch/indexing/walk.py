@@ -1,7 +1,7 @@
 """Find the photographs of a folder, except those that rules or ignore files exclude.
 
-What is not named as a photograph is looked into, the first bytes of it, and else only ``.stsearchignore``
-files; whatever is not a regular file is never opened at all.
+Of a file that is not named as a photograph the first bytes are read, and else only ``.stsearchignore`` files;
+whatever is not a regular file is never opened at all.
 """
 
 from __future__ import annotations
@@ -14,21 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from stsearch.errors import UsageError
+from stsearch.errors import GalleryUnreadableError, ImageError, UsageError
 from stsearch.gallery.catalog import Failed, PhotoFile
 from stsearch.gallery.paths import relative_to_root, resolve
 from stsearch.images import is_picture
+from stsearch.images.remote import RemoteImages
 from stsearch.indexing.ignore_patterns import Patterns, ignore_lines
+from stsearch.mounts import Mounts
 
 SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .heic .heif .avif".split())
 """Files with these endings are photographs; one that cannot be read, whatever the reason, is reported."""
-
-OTHER_SUFFIXES = frozenset(
-    ".aae .avi .csv .db .doc .docx .exe .gpx .htm .html .ini .json .jsonl .log .m4a .m4v .md .mkv .mov"
-    " .mp3 .mp4 .mpg .ods .odt .py .sqlite .svg .tar .thm .txt .url .wav .webm .xls .xlsx .xml .xmp .yaml"
-    " .zip".split()
-)
-"""Files with these endings are no photographs; there may be one beside each, so none is opened."""
 
 IGNORE_FILE = ".stsearchignore"
 """Files of this name hold patterns, in the syntax of .gitignore, for what lies beside and below them."""
@@ -44,6 +39,7 @@ _SYSTEM_FOLDERS = frozenset(
 LINK, SPECIAL = "symbolic link", "special file"
 """How links that are not followed, and pipes, sockets and devices, are counted among what is passed over."""
 
+_PATIENCE_S = 10.0  # for the first bytes of a file on a mount whose other end may be gone
 _MAX_ENDING = 16  # characters; what is longer after the last dot of a name is no ending
 
 
@@ -111,15 +107,17 @@ def walk_photos(root: Path, rules: WalkRules = WalkRules()) -> Walk:
     Listed paths are treated as the walk treats them, except that a missing file fails.
 
     Raises:
-        UsageError: ``root`` itself cannot be listed.
+        UsageError: ``root`` itself is no folder, or its ignore file makes no sense.
+        GalleryUnreadableError: it cannot be listed: no permission, a share that does not answer.
     """
-    walker = _Walker(root, rules)
-    if rules.only is None:
-        walker.walk_all()
-    else:
-        for path in sorted(set(rules.only)):
-            walker.add_listed(path)
-    return walker.walk
+    with RemoteImages(processes=1) as remote:
+        walker = _Walker(root, rules, remote)
+        if rules.only is None:
+            walker.walk_all()
+        else:
+            for path in sorted(set(rules.only)):
+                walker.add_listed(path)
+        return walker.walk
 
 
 def listed_photos(names: Iterable[str], photos: Path) -> tuple[str, ...]:
@@ -180,9 +178,11 @@ class _Folder(NamedTuple):
 class _Walker:
     """One walk: the rules, and the result so far."""
 
-    def __init__(self, root: Path, rules: WalkRules) -> None:
+    def __init__(self, root: Path, rules: WalkRules, remote: RemoteImages) -> None:
         self.walk = Walk(is_complete=rules.only is None)
         self._root = root
+        self._remote = remote
+        self._mounts = Mounts()
         self._follow = rules.follow
         self._exclude = Patterns("", rules.exclude)
         self._patterns: dict[str, tuple[Patterns, ...]] = {}  # of the ignore file in a folder, if it has one
@@ -226,10 +226,10 @@ class _Walker:
             return
         if (self._root / path).is_dir():
             return
-        if self._may_be_photo(name) and not self._is_excluded(path, patterns):
-            self._add(path)
-        else:
+        if self._is_hidden(name) or self._is_excluded(path, patterns):
             self.walk.passed_over[_ending(name)] += 1
+        else:
+            self._add(path)
 
     def _add_photos(
         self, entries: Iterable[os.DirEntry[str]], folder: str, patterns: tuple[Patterns, ...]
@@ -244,10 +244,7 @@ class _Walker:
                 if not self._is_excluded(f"{path}/", patterns):
                     folders.append(f"{path}/")
             elif not self._is_excluded(path, patterns):
-                if self._may_be_photo(entry.name):
-                    self._add(path)
-                else:
-                    self.walk.passed_over[self._kind(entry)] += 1
+                self._add(path)
         return folders
 
     def _add(self, path: str) -> None:
@@ -264,15 +261,26 @@ class _Walker:
             return
         if not stat.S_ISREG(status.st_mode):
             self.walk.passed_over[LINK if stat.S_ISLNK(status.st_mode) else SPECIAL] += 1
-        elif is_named_so or is_picture(self._root / path):
+        elif is_named_so or self._is_picture(path):
             self.walk.files.append(PhotoFile.from_stat(path, status))
         else:
             self.walk.passed_over[_ending(path)] += 1
 
+    def _is_picture(self, path: str) -> bool:
+        place = self._root / path
+        if not self._mounts.is_distant(place):
+            return is_picture(place)
+        try:
+            return self._remote.is_picture(place, _PATIENCE_S)
+        except ImageError:
+            return False
+
     def _fail(self, path: str, error: OSError | ValueError) -> None:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         if not path:
-            raise UsageError(f"cannot list {self._root}: {reason}") from error
+            is_wrong = isinstance(error, (ValueError, FileNotFoundError, NotADirectoryError))
+            kind = UsageError if is_wrong else GalleryUnreadableError
+            raise kind(f"cannot list {self._root}: {reason}") from error
         self.walk.failed.append(Failed(PhotoFile(path, 0, NEVER), reason))
 
     def _patterns_in(self, folder: str) -> tuple[Patterns, ...]:
@@ -294,15 +302,6 @@ class _Walker:
     def _is_excluded(self, path: str, patterns: Iterable[Patterns]) -> bool:
         verdicts = (each.verdict(path) for each in (self._exclude, *patterns))
         return next((verdict for verdict in verdicts if verdict is not None), False)
-
-    def _kind(self, entry: os.DirEntry[str]) -> str:
-        """Return what a file that is no photograph is counted as."""
-        try:
-            if entry.is_file(follow_symlinks=self._follow):
-                return _ending(entry.name)
-        except OSError:  # links in a circle
-            return LINK
-        return LINK if entry.is_symlink() else SPECIAL
 
     def _is_folder(self, entry: os.DirEntry[str]) -> bool:
         try:
@@ -326,7 +325,3 @@ class _Walker:
     @staticmethod
     def _is_hidden(name: str) -> bool:
         return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
-
-    @staticmethod
-    def _may_be_photo(name: str) -> bool:
-        return not name.startswith(".") and Path(name).suffix.lower() not in OTHER_SUFFIXES

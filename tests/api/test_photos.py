@@ -338,6 +338,6 @@ def test_photos_that_vanished_are_told_and_stay_until_they_are_pruned(tmp_path: 
     told: list[str] = []
     with stsearch.index(tmp_path, notify=told.append) as photos:
         assert len(photos) == 1
-    assert "1 of 1 known photos are missing" in told[0]
+    assert "1 of 1 known photo is missing" in told[0]
     with stsearch.index(tmp_path, prune=True) as photos:
         assert len(photos) == 0

@@ -43,6 +43,18 @@ def test_a_share_that_is_not_mounted_ends_with_3_and_empties_nothing(
     assert "3 removed" in run("index", photos, "--index", tmp_path / "gal", "--prune").out
 
 
+def test_a_quiet_index_still_says_what_is_missing_and_what_cannot_be_read(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    run("index", photos, "--index", tmp_path / "gal")
+    empty(photos)
+    (photos / "bad.jpg").touch()
+    done = run("index", photos, "--index", tmp_path / "gal", "-q")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("3 of 3 known photos are missing")
+    assert "  bad.jpg: the file is empty\n" in done.err
+
+
 def test_no_gallery_is_made_on_an_empty_mount_point_over_a_registered_one(run: Run, photos: Path) -> None:
     run("index", photos)
     empty(photos)

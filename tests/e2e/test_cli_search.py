@@ -301,6 +301,13 @@ def test_a_wrong_line_fails_that_line_alone(run: Run, tmp_path: Path) -> None:
     ]
 
 
+def test_a_line_in_another_encoding_fails_that_line_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbfcoffee\r\ncaf\xe9\n\nfresh\n")
+    done = run("--queries", "list", "-l")
+    assert (done.code, names(done.out)) == (0, ["cafe.jpg", "shop.jpg"])
+    assert "list, line 2: 'caf\ufffd' is not UTF-8" in done.err
+
+
 def test_each_photo_of_many_queries_is_printed_once(run: Run, tmp_path: Path) -> None:
     (tmp_path / "list").write_text("coffee\nfresh\n", encoding="utf-8")
     assert names(run("--queries", "list", "-l").out) == ["cafe.jpg", "shop.jpg"]
@@ -316,7 +323,7 @@ def test_many_queries_of_which_none_matches_end_with_1(run: Run, tmp_path: Path)
     [
         pytest.param(b"-milk\n\n??\n", "list, line 3: '??' would match every word", id="no right line"),
         pytest.param(b"\n \n", "list holds no query", id="nothing but blank lines"),
-        pytest.param(b"caf\xe9\n", "the queries in list are not UTF-8", id="another encoding"),
+        pytest.param(b"caf\xe9\n", "list, line 1: 'caf\ufffd' is not UTF-8: convert", id="another encoding"),
     ],
 )
 def test_a_file_without_a_query_ends_with_2(run: Run, tmp_path: Path, content: bytes, message: str) -> None:

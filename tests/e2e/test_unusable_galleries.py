@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from gallery_fixtures import Run, make_gallery
+from gallery_fixtures import MODEL, Run, make_gallery
 
 from stsearch.gallery import registry, trust
+from stsearch.gallery.gallery import Gallery
 
 
 @pytest.fixture
@@ -67,3 +71,54 @@ def test_damage_is_told_with_a_copy_and_rebuild_before_deleting(run: Run, listed
     (listed / "a" / ".stsearch" / "vectors-1.hnsw").write_bytes(b"")
     told = run("verify", "--index", listed / "a").err
     assert told.index("Keep a copy") < told.index("stsearch rebuild") < told.index("delete")
+
+
+@pytest.fixture
+def out_of_reach(listed: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, int], None]:
+    """Return a function that makes a folder, and what is in it, answer with an error of the system."""
+    stat = os.stat
+
+    def answer_so(folder: Path, number: int) -> None:
+        def look(path: Any, *arguments: Any, **options: Any) -> os.stat_result:  # Any: as os.stat takes
+            if isinstance(path, str | os.PathLike) and Path(path).is_relative_to(folder):
+                raise OSError(number, os.strerror(number), os.fspath(path))
+            return stat(path, *arguments, **options)
+
+        monkeypatch.setattr("os.stat", look)
+
+    return answer_so
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["search coffee --index", "status", "status --index", "words", "verify", "index", "galleries find"],
+)
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOTCONN, errno.ESTALE, errno.EIO])
+def test_a_named_folder_out_of_reach_ends_with_12_and_a_sentence(
+    run: Run, listed: Path, out_of_reach: Callable[[Path, int], None], command: str, number: int
+) -> None:
+    out_of_reach(listed / "a", number)
+    done = run(*command.split(), listed / "a")
+    assert (done.code, done.out) == (12, "")
+    assert done.err.startswith(f"error: cannot look into {listed / 'a'}")
+    assert done.err.endswith(f": {os.strerror(number)}\n")
+
+
+def test_whether_a_folder_can_be_read_is_said_by_what_reads_it(
+    run: Run, listed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode, **options: mode != os.R_OK)
+    for command in ("search coffee --index", "status", "status --index", "words", "verify"):
+        assert run(*command.split(), listed / "a").code == 0
+
+
+def test_the_list_says_in_words_that_photographs_are_out_of_reach(
+    run: Run, listed: Path, out_of_reach: Callable[[Path, int], None]
+) -> None:
+    (listed / "c").mkdir()
+    Gallery.create(listed / "elsewhere", listed / "c", MODEL).close()
+    registry.register(listed / "elsewhere", registry.data_home(os.environ))
+    out_of_reach(listed / "c", errno.ENOTCONN)
+    done = run("galleries")
+    assert f"cannot look into {listed / 'c'}: Transport endpoint is not connected" in done.out
+    assert run("galleries", "forget", "--missing").code == 0

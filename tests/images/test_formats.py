@@ -32,6 +32,7 @@ def test_a_picture_is_one_whatever_its_name(tmp_path: Path, kind: str, name: str
         b"",
         b"BMW is a car, and BM begins its name",
         b"P3 is a picture format, and this is text about it",
+        b"P1 3 bananas, P2 4 apples",
         b"RIFF\0\0\0\0AVI LIST",
         b"\0\0\0\x18ftypisom\0\0\0\0isommp42",
         b"\x89PNG",

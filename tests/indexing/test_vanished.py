@@ -168,5 +168,17 @@ def test_the_message_says_what_was_seen_and_what_to_do() -> None:
     assert "--prune" in text
 
 
+@pytest.mark.parametrize(
+    ("missing", "known", "said"),
+    [
+        (1, 1, "1 of 1 known photo is missing"),
+        (1, 4, "1 of 4 known photos is missing"),
+        (2, 4, "2 of 4 known photos are missing"),
+    ],
+)
+def test_the_message_counts_as_people_do(missing: int, known: int, said: str) -> None:
+    assert str(Vanished(missing, known, other_device=False)).startswith(f"{said}, as if")
+
+
 def test_without_known_photos_nothing_has_vanished(tmp_path: Path) -> None:
     assert find_vanished(tmp_path, [], 0, {"": 1}, {}) == (set(), None)
