@@ -101,6 +101,6 @@ def gallery_folder(photos: Path | str, gallery: Path | str | None = None) -> Pat
     photos, home = Path(photos), registry.data_home(os.environ)
     inside = gallery is None or Path(gallery).resolve() == photos.resolve()
     place = registry.place_for(photos, home) if inside else Path(gallery or photos).resolve()
-    if registry.is_gallery(place):
+    if place.is_symlink() or registry.is_gallery(place):
         trust.check_owner(place, home)
     return place

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import sys
 import tempfile
 import threading
@@ -33,13 +32,9 @@ from stsearch.cli.typed_query import SearchCommand
 from stsearch.cli.words import words
 from stsearch.device_errors import device_error
 from stsearch.errors import DeviceError, GalleryUnreadableError, StsearchError, UsageError, WriteError
+from stsearch.memory import is_out_of_memory
 
 BUG = StsearchError.exit_code
-
-_OUT_OF_MEMORY = re.compile(
-    r"bad.?alloc|(out of|not enough|insufficient|can('|no)t allocate) memory|failed to map segment",
-    re.IGNORECASE,
-)
 
 _OUT_OF_REACH = (errno.ENOTCONN, errno.EACCES, errno.EIO, errno.ESTALE, errno.EHOSTDOWN, errno.ETIMEDOUT)
 
@@ -119,7 +114,7 @@ def _answer_unexpected(error: Exception) -> int:
     """Return the exit code for an error that no command answers: of the machine, else a bug."""
     if (known := device_error(error, "the GPU")) is not None:
         return _fail(str(known), known.exit_code)
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         message = "out of memory: close other programs, or take smaller photographs or a smaller --batch"
         return _fail(message, DeviceError.exit_code)
     if isinstance(error, OSError) and error.filename is not None and error.errno in _OUT_OF_REACH:
@@ -135,13 +130,6 @@ def _package_of(module: str | None) -> str | None:
     """Return the package that brings ``module``, of those that some installations do without."""
     packages = {"open_clip": "open_clip_torch", "torch": "torch", "hnswlib": "hnswlib", "onnx": "onnx"}
     return packages.get((module or "").partition(".")[0])
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Return whether the machine has too little memory; libraries in C++ say so in the text of an error."""
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)) is not None
 
 
 def _fail(message: str, code: int) -> int:

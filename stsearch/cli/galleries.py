@@ -170,7 +170,7 @@ def _galleries_below(folder: Path) -> Iterator[Path]:
             names.remove(registry.FOLDER_NAME)
             place = Path(parent, registry.FOLDER_NAME)
             with suppress(OSError):
-                if registry.is_gallery(place):
+                if not place.is_symlink() and registry.is_gallery(place):
                     yield place
         names.sort()
 

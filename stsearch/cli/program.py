@@ -10,7 +10,13 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from stsearch.memory import check_address_space
+from stsearch.worker_pool import usable_cores
+
 _IN_COLUMNS = re.compile(r"\S  +\S")
+_ADDRESSES, _ADDRESSES_PER_CORE = 500_000_000, 50_000_000
+"""Bytes that numpy takes to start, with a thread a core; it ends the process where it gets fewer."""
+
 _MARKUP = re.compile(r"\[(?=[a-z#/@])")  # what rich takes for the beginning of a tag
 
 
@@ -23,6 +29,11 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:  # Any: Typer's types are private
         """Return the parameters, flags without a type."""
         return _without_types_of_flags(super().get_params(ctx))
+
+    def invoke(self, ctx: Any) -> Any:  # Any: Typer's types are private
+        """Run the command, unless this process may use too little memory for any."""
+        check_address_space(_ADDRESSES + _ADDRESSES_PER_CORE * usable_cores())
+        return super().invoke(ctx)
 
 
 class _Group(TyperGroup):

@@ -1,7 +1,8 @@
 """Whose galleries are used: the user's own, those of root, and those that the user said to trust.
 
 A gallery is picked up in any parent of the current folder, and what it says reaches other programs: a folder
-that somebody else laid out must not choose it.
+that somebody else laid out must not choose it. Nor may it lead elsewhere: through a link in the place of a
+gallery, commands would read and write in a folder that nobody named.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def check_owner(folder: Path, home: Path) -> None:
     """Refuse the gallery in ``folder`` when it is of another user, unless the list in ``home`` trusts it.
 
     Raises:
-        GalleryUntrustedError: it is; the message says how to trust it.
+        GalleryUntrustedError: it is, and the message says how to trust it; or ``folder`` is a link.
         GalleryUnreadableError: the folder cannot be looked into.
         GalleryDamagedError: the list is damaged.
     """
@@ -37,6 +38,7 @@ def trust(folder: Path, home: Path) -> None:
     """Let the gallery in ``folder`` be used while it belongs to whom it belongs now.
 
     Raises:
+        GalleryUntrustedError: ``folder`` is a link.
         GalleryUnreadableError: the folder cannot be looked into.
         GalleryDamagedError: the list is damaged.
         WriteError: the list cannot be written.
@@ -62,6 +64,11 @@ def _entry(folder: Path, owners: list[int]) -> dict[str, object]:
 def _other_owners(folder: Path) -> list[int]:
     """Return the numbers of the users, but this one and root, who own ``folder`` or a file in it."""
     try:
+        if folder.is_symlink():
+            target = folder.readlink()
+            raise GalleryUntrustedError(
+                f"{folder} is a link to {target}: none is followed; name the gallery with --index {target}"
+            )
         owners = {folder.stat().st_uid} | {file.lstat().st_uid for file in folder.iterdir()}
     except OSError as error:
         raise GalleryUnreadableError(f"cannot look into {folder}: {error.strerror or error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -79,7 +80,7 @@ def read_content(
         OSError: it cannot be read.
     """
     digest, size = hashlib.sha256(), 0
-    chunks: list[bytes] | None = []
+    kept: io.BytesIO | None = io.BytesIO()  # grows in place: parts to be joined would be there twice
     with open_regular(path) as file:
         _check_size(os.fstat(file.fileno()).st_size, max_bytes)
         while chunk := file.read(_CHUNK):
@@ -88,11 +89,11 @@ def read_content(
             size += len(chunk)
             _check_size(size, max_bytes)  # it may grow, and some have no size: those of /proc
             digest.update(chunk)
-            if chunks is not None:
-                chunks.append(chunk)
+            if kept is not None:
+                kept.write(chunk)
                 if max_kept is not None and size > max_kept:
-                    chunks = None
-    return Content(digest.hexdigest(), None if chunks is None else b"".join(chunks))
+                    kept = None
+    return Content(digest.hexdigest(), None if kept is None else kept.getvalue())
 
 
 def _check_size(size: int, max_bytes: int) -> None:

@@ -73,6 +73,8 @@ def _strip_png(encoded: bytes) -> bytes:
             raise ImageError(f"damaged: more than {_MAX_PARTS} chunks")
         size, kind = int.from_bytes(encoded[start : start + 4], "big"), encoded[start + 4 : start + 8]
         end = start + 12 + size
+        if kind == b"IEND":  # what follows is no part of the picture
+            break
         if kind in _PNG_DROPPED or (kind == b"eXIf" and size > _SMALL):
             kept.append(encoded[kept_from:start])
             kept_from = end

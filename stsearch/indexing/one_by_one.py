@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from stsearch.errors import GalleryLockedError, StsearchError, WriteError
+from stsearch.errors import DeviceError, GalleryLockedError, StsearchError, WriteError
 from stsearch.gallery.catalog import Failed, PhotoFile, Record
 from stsearch.gallery.gallery import Gallery
 from stsearch.indexing.walk import NEVER
+from stsearch.memory import is_out_of_memory
 
 
 class HasFile(Protocol):
@@ -34,12 +35,15 @@ def spot(
 
     Raises:
         StsearchError: what ``together`` raises on purpose, such as that a device has no memory left.
+        DeviceError: there is too little memory, whatever the photograph: each is scaled to the same size.
     """
     try:
         return together(photos)
     except StsearchError:
         raise
-    except Exception as error:  # noqa: BLE001  # libraries raise anything where a size or a value is odd
+    except Exception as error:  # libraries raise anything where a size or a value is odd
+        if is_out_of_memory(error):
+            raise _too_little_memory(f"look for words in {photos[0].file.path!a}") from error
         if len(photos) > 1:
             return [each for photo in photos for each in spot(together, [photo])]
         [photo] = photos
@@ -52,12 +56,15 @@ def store(gallery: Gallery, records: Sequence[Record]) -> Sequence[Record]:
     Raises:
         WriteError: the gallery cannot be written to.
         GalleryLockedError: another process holds it.
+        DeviceError: there is too little memory.
     """
     try:
         gallery.add(records)
-    except (WriteError, GalleryLockedError):
+    except (WriteError, GalleryLockedError, DeviceError):
         raise
     except Exception as error:  # no record is in the gallery now
+        if is_out_of_memory(error):
+            raise _too_little_memory("keep the words that were found") from error
         if len(records) > 1:
             return [each for record in records for each in store(gallery, [record])]
         [record] = records
@@ -66,3 +73,10 @@ def store(gallery: Gallery, records: Sequence[Record]) -> Sequence[Record]:
             raise
         return store(gallery, [failed])
     return records
+
+
+def _too_little_memory(to_do: str) -> DeviceError:
+    return DeviceError(
+        f"there is too little memory to {to_do}; what was finished is kept: close other programs, or lift the"
+        " limit (ulimit -v), and run the command again"
+    )

@@ -8,6 +8,7 @@ from stsearch.engines.contract import CropEngine, SceneEngine
 from stsearch.engines.graph_engine import GraphCropEngine, GraphSceneEngine
 from stsearch.engines.graphs import Graph, Open, find_runtime
 from stsearch.errors import UsageError, WeightsError
+from stsearch.memory import check_address_space, check_free_memory
 from stsearch.spotting.recognition import RecognizerRunner
 from stsearch.spotting.spotter import Spotter
 from stsearch.weights.card import Card, checked, find_weights, read_card
@@ -15,6 +16,10 @@ from stsearch.weights.devices import find_device
 from stsearch.worker_pool import usable_cores
 
 ENGINES = ("auto", "openvino", "onnx", "torch")
+
+# Bytes with which one photograph was read, on one core and for each. What is read with less ends in a crash.
+_ADDRESSES, _ADDRESSES_PER_CORE = 2_000_000_000, 250_000_000
+_MEMORY, _MEMORY_PER_CORE = 350_000_000, 50_000_000
 
 
 def load_spotter(
@@ -35,9 +40,10 @@ def load_spotter(
 
     Raises:
         WeightsError: the weights are missing, damaged, not of this architecture, or have no graphs.
-        DeviceError: ``device`` does not exist here.
+        DeviceError: ``device`` does not exist here, or there is too little memory.
         UsageError: the engine is unknown, not installed, or not for this device.
     """
+    _check_memory(cores or usable_cores())
     folder = find_weights(name_or_path)
     card = read_card(folder)
     return Spotter(_scene_engine(folder, card, device, engine, cores), card.info, reads)
@@ -47,9 +53,15 @@ def load_recognizer_runner(
     name_or_path: str = "tiny", device: str = "auto", engine: str = "auto"
 ) -> RecognizerRunner:
     """Load the recognizer alone, ready to read crops; raises as :func:`load_spotter` does."""
+    _check_memory(cores or usable_cores())
     folder = find_weights(name_or_path)
     card = read_card(folder)
     return RecognizerRunner(_crop_engine(folder, card, device, engine))
+
+
+def _check_memory(cores: int) -> None:
+    check_address_space(_ADDRESSES + _ADDRESSES_PER_CORE * cores)
+    check_free_memory(_MEMORY + _MEMORY_PER_CORE * cores)
 
 
 def _scene_engine(folder: Path, card: Card, device: str, engine: str, cores: int) -> SceneEngine:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gallery_fixtures import OTHER_MODEL, LetterEncoder, make_gallery
+from long_runs import times
 
 from stsearch.errors import StsearchError
 from stsearch.gallery import gallery as gallery_module
@@ -162,10 +163,10 @@ def test_no_damage_stays_hidden_or_changes_an_answer(whole: Whole, name: str) ->
 
 @pytest.mark.long
 @pytest.mark.parametrize(("whole", "name"), FILES, indirect=["whole"])
-def test_none_of_2000_damages_stays_hidden_or_changes_an_answer(
+def test_none_of_thousands_of_damages_stays_hidden_or_changes_an_answer(
     whole: Whole, name: str, pytestconfig: pytest.Config
 ) -> None:
-    tally = endure(whole, name, 2000)
+    tally = endure(whole, name, times(2000))
     pytestconfig.get_terminal_writer().line(f"{name}: {tally}")
 
 

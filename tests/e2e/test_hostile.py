@@ -11,7 +11,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from gallery_fixtures import MODEL, ColourSpotter, Done
-from hostile_files import EITHER, FAILED, READ, Hostile, hostile_files
+from hostile_files import EITHER, FAILED, READ, Hostile, corrupted, hostile_files
+from long_runs import times
 
 from stsearch.cli import app
 from stsearch.gallery.gallery import Gallery
@@ -29,14 +30,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """Index the folder once, in this process and without weights."""
+    return index(folder, tmp_path_factory.mktemp("data"))
+
+
+def index(folder: Path, data: Path) -> Done:
+    """Index ``folder`` in this process and without weights."""
     weights = ModuleType("stsearch.spotting.load")
     weights.load_spotter = lambda *_: ColourSpotter()  # type: ignore[attr-defined]  # a stand-in
     out, err = StringIO(), StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setitem(sys.modules, "stsearch.spotting.load", weights)
         patch.setattr("stsearch.weights.card.check_weights", lambda name: SimpleNamespace(info=MODEL))
-        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        patch.setenv("XDG_DATA_HOME", str(data))
         code = app.run(app.app, ["index", str(folder)])
     return Done(code, out.getvalue(), err.getvalue())
 
@@ -74,3 +79,16 @@ def test_what_can_be_read_is_and_what_cannot_says_why(file: Hostile, outcomes: d
 
 def test_nothing_that_a_terminal_acts_on_is_printed(done: Done) -> None:
     assert (done.out + done.err).replace("\n", "").isprintable()
+
+
+@pytest.mark.long
+def test_hundreds_of_corrupted_files_fail_alone_or_are_read(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    files = list(corrupted(times(40)))
+    for file in files:
+        (tmp_path / "photos" / file.name).write_bytes(file.content)
+    assert index(tmp_path / "photos", tmp_path / "data").code in (0, 3)
+    with Gallery.open(tmp_path / "photos") as gallery:
+        seen = [*(path for path, _ in gallery.catalog.photos())]
+        seen += [failed.file.path for failed in gallery.catalog.failures()]
+    assert sorted(seen) == sorted(file.name for file in files)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
+from long_runs import times
 from program import ROOT
 
 from stsearch.gallery import gallery as gallery_module
@@ -169,11 +170,12 @@ def test_a_run_killed_at_any_moment_and_restarted_ends_as_an_undisturbed_one(
 
 
 @pytest.mark.long
-def test_200_kills_change_nothing(
+def test_hundreds_of_kills_change_nothing(
     tmp_path: Path, photos: Path, undisturbed: dict[str, tuple[object, ...]], pytestconfig: pytest.Config
 ) -> None:
-    copies = be_killed(tmp_path, photos, undisturbed, 200)
-    pytestconfig.get_terminal_writer().line(f"200 kills over {copies} galleries")
+    kills = times(200)
+    copies = be_killed(tmp_path, photos, undisturbed, kills)
+    pytestconfig.get_terminal_writer().line(f"{kills} kills over {copies} galleries")
 
 
 def fill_the_disk(photos: Path, expected: dict[str, tuple[object, ...]], limit: int) -> None:
@@ -199,12 +201,12 @@ def test_a_disk_that_fills_up_anywhere_ends_with_15_and_a_later_run_completes_th
 ) -> None:
     folder = tmp_path / "undisturbed" / "photos" / ".stsearch"
     largest = max(path.stat().st_size for path in folder.iterdir())
-    limits = [int(limit) for limit in np.linspace(1, largest - 1, 40)]
+    limits = [1000 * number for number in range(1, times(60) + 1) if 1000 * number < largest]
     for number, limit in enumerate(limits):
         copy = tmp_path / f"full-{number}" / "photos"
         shutil.copytree(photos, copy)
         fill_the_disk(copy, undisturbed, limit)
-    pytestconfig.get_terminal_writer().line(f"{len(limits)} limits up to {largest} bytes")
+    pytestconfig.get_terminal_writer().line(f"{len(limits)} limits up to {limits[-1]} bytes of {largest}")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gallery_fixtures import MODEL, Run, make_gallery
+from gallery_fixtures import MODEL, Run, make_gallery, photo_bytes
 
 from stsearch.gallery import registry, trust
 from stsearch.gallery.gallery import Gallery
@@ -46,6 +46,22 @@ def test_a_gallery_of_another_user_is_used_after_trust(
     done = run("galleries", "trust", listed / "b")
     assert (done.code, done.err) == (0, f"Trusted: {listed / 'b' / '.stsearch'}.\n")
     assert "b.jpg" in run("search", "coffee").out
+
+
+@pytest.mark.parametrize("target", ["a/.stsearch", "victim", "nowhere"])
+def test_nothing_is_read_or_written_through_a_link_in_the_place_of_a_gallery(
+    run: Run, listed: Path, target: str
+) -> None:
+    (listed / "victim").mkdir()
+    photos = listed / "photos"
+    photos.mkdir()
+    (photos / "coffee.png").write_bytes(photo_bytes("coffee"))
+    (photos / ".stsearch").symlink_to(listed / target)
+    done = run("index", photos)
+    assert (done.code, "is a link to" in done.err) == (10, True)
+    assert list((listed / "victim").iterdir()) == []
+    assert run("rebuild", "--index", photos).code == 10
+    assert run("galleries", "find", photos).out == ""
 
 
 def test_a_damaged_list_ends_a_search_with_12_and_rebuild_begins_a_new_one(run: Run, listed: Path) -> None:

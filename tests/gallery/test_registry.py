@@ -109,6 +109,17 @@ def test_trust_ends_when_a_gallery_changes_hands(
         trust.check_owner(folder, home)
 
 
+def test_a_link_in_the_place_of_a_gallery_is_not_followed(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "bait").mkdir()
+    link, told = tmp_path / "bait" / ".stsearch", list[str]()
+    link.symlink_to(tmp_path / "a" / ".stsearch")
+    for attempt in (lambda: registry.find(tmp_path / "bait", home), lambda: trust.trust(link, home)):
+        with pytest.raises(GalleryUntrustedError, match=f"{link} is a link to {tmp_path}/a/.stsearch"):
+            attempt()
+    assert registry.nearest(tmp_path / "bait", home, told.append) is None
+    assert "is a link" in told[0]
+
+
 def test_galleries_of_root_need_no_trust(
     tmp_path: Path, home: Path, stranger: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import tracemalloc
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def test_a_file_is_hashed_whole_though_only_a_small_one_is_kept(tmp_path: Path) 
     hashed = read_content(tmp_path / "a.png", check_header, max_kept=1000)
     assert kept.sha256 == hashed.sha256 == hashlib.sha256(content).hexdigest()
     assert (kept.encoded, hashed.encoded) == (content, None)
+
+
+def test_the_bytes_of_a_large_file_are_in_memory_once(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encode(noise((8, 8))) + bytes(30_000_000))
+    tracemalloc.start()
+    try:
+        read_content(tmp_path / "a.png", check_header)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 40_000_000
 
 
 def test_threads_hold_no_more_memory_than_the_budget_together() -> None:

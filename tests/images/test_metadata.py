@@ -62,6 +62,11 @@ def test_hundreds_of_thousands_of_segments_are_no_picture(kind: str, part: bytes
         decode_image(encoded[:place] + 200_000 * part + encoded[place:])
 
 
+def test_what_follows_a_png_is_not_taken_for_chunks_of_it() -> None:
+    padded = encode(PHOTO) + bytes(2_000_000)
+    assert (decode_image(padded).image == decode_image(encode(PHOTO)).image).all()
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("length", [0, 1, 3, 9, 30, 200])
 def test_what_is_cut_off_is_left_to_the_decoder(kind: str, length: int) -> None:

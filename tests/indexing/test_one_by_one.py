@@ -101,6 +101,29 @@ def test_what_the_device_cannot_do_ends_the_run(gallery: Gallery) -> None:
         index_photos(gallery, OddSpotter(0, DeviceError("no memory")))
 
 
+@pytest.mark.parametrize("threads", [0, 2])
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("[CPU] Transpose node can't alloc")], ids=["Python", "OpenVINO"]
+)
+def test_too_little_memory_ends_the_run_and_is_no_fault_of_a_photo(
+    gallery: Gallery, threads: int, error: Exception
+) -> None:
+    with pytest.raises(DeviceError, match=r"too little memory to look for words in '.*\.png'"):
+        index_photos(gallery, OddSpotter(threads, error))
+    assert list(gallery.catalog.failures()) == []
+
+
+def test_too_little_memory_for_the_gallery_ends_the_run(
+    gallery: Gallery, spotter: ColourSpotter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_records: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(gallery, "add", refuse)
+    with pytest.raises(DeviceError, match="too little memory to keep the words"):
+        index_photos(gallery, spotter)
+
+
 def test_a_word_with_a_score_that_is_no_number_fails_its_photo(photos: Path, gallery: Gallery) -> None:
     class NoNumber(ColourSpotter):
         def spot(self, images: Sequence[Image]) -> list[list[TextInstance]]:

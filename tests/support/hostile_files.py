@@ -82,10 +82,11 @@ def truncated() -> Iterator[Hostile]:
         yield Hostile(f"last-byte-missing{ending}", whole[:-1], EITHER)
 
 
-def corrupted() -> Iterator[Hostile]:
+def corrupted(of_each: int = 3) -> Iterator[Hostile]:
+    """Yield so many files of each kind, in which some bytes are others."""
     generator = random.Random(0)
     for kind, ending in ENDINGS.items():
-        for number in range(3):
+        for number in range(of_each):
             content = bytearray(encode(noise(), kind))
             for position in generator.sample(range(8, len(content)), 20):
                 content[position] = generator.randrange(256)
