@@ -22,9 +22,17 @@ from stsearch.indexing.documents import spot_pages, to_original
 from stsearch.indexing.progress import Progress, ProgressCounter
 from stsearch.indexing.reader import PhotoReader, ReadLimits
 from stsearch.indexing.removal import remove_missing
-from stsearch.indexing.stages import Copy, DecodedPhoto, Document, ReadFile, failed_record
+from stsearch.indexing.sources import PhotoSource, source_of
+from stsearch.indexing.stages import (
+    Copy,
+    DecodedPhoto,
+    Document,
+    ReadFile,
+    failed_record,
+    is_as_recorded,
+)
 from stsearch.indexing.vanished import Vanished
-from stsearch.indexing.walk import NEVER, Walk, WalkRules, walk_photos
+from stsearch.indexing.walk import NEVER, Walk, WalkRules
 from stsearch.types import PHOTO_BATCH, PhotoSpotter
 from stsearch.worker_pool import OrderedPool, Step
 
@@ -75,14 +83,18 @@ def index_photos(
         spotter: finds the words; of the weights the gallery was created with.
         options: batch size, threads and limits.
         progress: is called with every file that is finished.
-        walk: what ``walk_photos`` found by the rules of ``options`` just now; None: it is called.
+        walk: what was found by the rules of ``options`` just now; None: it is looked for.
 
     Raises:
         WriteError: the gallery cannot be written to, for example because the disk is full.
+        PhotosUnreachableError: the bucket that holds the photographs cannot be reached any more.
     """
     started = time.monotonic()
-    walk = walk_photos(gallery.photos, options.rules) if walk is None else walk
-    run = _Run(gallery, spotter, options, ProgressCounter(len(walk.files) + len(walk.failed), progress), walk)
+    source, catalog = source_of(gallery.photos), gallery.catalog
+    if walk is None:
+        walk = source.walk(options.rules, lambda file: is_as_recorded(file, catalog.record_at(file.path)))
+    counter = ProgressCounter(len(walk.files) + len(walk.failed), progress)
+    run = _Run(gallery, source, spotter, options, counter, walk)
     run.commit(walk.failed)
     run.progress.pass_over(len(walk.failed))
     run.read_all()
@@ -97,6 +109,7 @@ class _Run:
     def __init__(
         self,
         gallery: Gallery,
+        source: PhotoSource,
         spotter: PhotoSpotter,
         options: IndexOptions,
         progress: ProgressCounter,
@@ -107,7 +120,7 @@ class _Run:
         self._options = options
         self.progress = progress
         self._walk = walk
-        self._reader = PhotoReader(gallery.photos, options.limits, options.threads)
+        self._reader = PhotoReader(source, options.limits, options.threads)
         self._resize = Resize(spotter.info.longer_side)
         self._changes = Changes()
         self._known: dict[str, Record | None] = {}  # records of the files in work before this run
@@ -237,7 +250,7 @@ class _Run:
         catalog, is_first = self._gallery.catalog, self._walk.is_complete
         for file in self._walk.files:
             known = catalog.record_at(file.path)
-            if known is None or known.file != file or self._waits(known):
+            if not is_as_recorded(file, known) or self._waits(known):
                 if is_first:  # from now on there is something to complete
                     found = self.progress.now.total
                     catalog.state.set_folder(replace(catalog.state.folder(), unfinished=found))
@@ -256,7 +269,7 @@ class _Run:
 
     def _read(self, file: PhotoFile) -> ReadFile | Failed:
         try:
-            return ReadFile(file, self._reader.read(file.path))
+            return ReadFile(file, self._reader.read(file))
         except OSError as error:
             return Failed(replace(file, mtime_ns=NEVER), error.strerror or str(error))
         except ImageError as error:
@@ -278,7 +291,7 @@ class _Run:
         if not isinstance(read, ReadFile):
             return read
         try:
-            photo = self._reader.open(read.file.path, read.content)
+            photo = self._reader.open(read.file, read.content)
             if len(photo.pages) > 1:
                 return Document(read.file, photo)
             return DecodedPhoto(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from stsearch.indexing.walk import device_of
 
@@ -37,29 +36,25 @@ class Vanished:
 
 
 def find_vanished(
-    root: Path, missing: Sequence[str], known: int, devices: Mapping[str, int], before: Mapping[str, int]
+    exists: Callable[[str], bool],
+    missing: Sequence[str],
+    known: int,
+    devices: Mapping[str, int],
+    before: Mapping[str, int],
 ) -> tuple[set[str], Vanished | None]:
     """Return those of the ``missing`` photographs that are not to be removed, and why.
 
     A file that still exists is missing because the rules exclude it now, which somebody wanted.
 
     Args:
-        root: the folder of the photographs.
+        exists: as ``Walk.exists``.
         missing: paths of photographs that were read, and are neither found nor moved.
         known: how many photographs the gallery had before the run.
         devices: as ``Walk.devices``.
         before: the same at the last run; empty where that is not known.
     """
-    gone = [path for path in missing if not _exists(root / path)]
+    gone = [path for path in missing if not exists(path)]
     elsewhere = {path for path in gone if device_of(path, before) not in (None, device_of(path, devices))}
     is_unlikely = gone and (len(gone) == known or (known >= _MANY and 2 * len(gone) > known))
     kept = set(gone) if is_unlikely else elsewhere
     return kept, Vanished(len(kept), known, bool(elsewhere)) if kept else None
-
-
-def _exists(path: Path) -> bool:
-    try:
-        path.lstat()
-    except OSError:
-        return False
-    return True

@@ -117,7 +117,7 @@ def on_devices(monkeypatch: pytest.MonkeyPatch, devices: Mapping[str, int]) -> N
         found.devices.update(devices)
         return found
 
-    monkeypatch.setattr("stsearch.indexing.indexer.walk_photos", walk)
+    monkeypatch.setattr("stsearch.indexing.sources.walk_photos", walk)
 
 
 def test_nothing_is_removed_from_a_folder_that_is_on_another_device_now(
@@ -169,4 +169,4 @@ def test_the_message_says_what_was_seen_and_what_to_do() -> None:
 
 
 def test_without_known_photos_nothing_has_vanished(tmp_path: Path) -> None:
-    assert find_vanished(tmp_path, [], 0, {"": 1}, {}) == (set(), None)
+    assert find_vanished(lambda _: False, [], 0, {"": 1}, {}) == (set(), None)
