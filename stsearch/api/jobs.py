@@ -21,6 +21,7 @@ from stsearch.indexing.changes import IndexReport
 from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.indexing.progress import Progress
 from stsearch.indexing.reader import PHOTO_TIMEOUT_S, ReadLimits
+from stsearch.objects.url import Location
 from stsearch.search import query_encoder
 from stsearch.spotting.lazy import LazySpotter
 from stsearch.types import PhotoSpotter
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def index(
-    folder: Path | str | IndexPlan,
+    folder: Location | str | IndexPlan,
     *,
     gallery: Path | str | None = None,
     model: str | Model = "tiny",
@@ -70,9 +71,10 @@ def index(
     network is loaded. Whatever ends it, what was finished is kept, and the same call goes on from there.
 
     Args:
-        folder: of photographs; or a plan for it, made of the same ``gallery``, ``exclude``, ``follow`` and
-            ``only``, which are not looked at then.
-        gallery: folder for the gallery; None: ``folder``/.stsearch, or in the user's data if read-only.
+        folder: of photographs, or the URL of a bucket or a prefix; or a plan for it, made of the same
+            ``gallery``, ``exclude``, ``follow`` and ``only``, which are not looked at then.
+        gallery: folder for the gallery; None: ``folder``/.stsearch, or in the user's data for a URL, or if
+            read-only.
         model: an installed name, a folder of weights, or what :func:`load` returned.
         device: auto, cpu or cuda[:N].
         engine: what computes: auto (on a CPU exported graphs, else torch), openvino, onnx or torch.
@@ -98,6 +100,7 @@ def index(
 
     Raises:
         PhotosMissingError: the folder is empty now, and its gallery is gone.
+        PhotosUnreachableError: the bucket cannot be reached, or not any more; what was done is kept.
         GalleryLockedError: another process is writing to the gallery.
         GalleryDamagedError, GalleryUnreadableError, GalleryUntrustedError: as :func:`open`.
         WeightsError, DeviceError: as :func:`load`; WeightsError also where other weights made the gallery.

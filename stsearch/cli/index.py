@@ -19,6 +19,7 @@ from stsearch.cli import output, signals
 from stsearch.cli.completion import weights
 from stsearch.cli.progress import indexing_progress
 from stsearch.errors import UsageError
+from stsearch.objects.url import Location, resolved
 
 if TYPE_CHECKING:
     from stsearch.api.model import Model as Networks
@@ -30,8 +31,14 @@ FILES_FAILED = 3
 _FAILURES_SHOWN = 20
 
 Option = typer.Option
-Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of photos.")]
-Index = Annotated[Path | None, Option(help="Folder for the gallery; default: FOLDER/.stsearch.")]
+Folder = Annotated[
+    str,
+    typer.Argument(help="Folder of photos, or their URL: s3://BUCKET/PREFIX, gs://..., az://..."),
+]
+Index = Annotated[
+    Path | None,
+    Option(help="Folder for the gallery; default: FOLDER/.stsearch, of a URL in your data folder."),
+]
 Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
 Engine = Annotated[
     str,
@@ -105,7 +112,7 @@ def index(
         _print_preview(plan.preview(output.note, not no_read, prune), as_json, quiet)
         return
     tell = (lambda _: None) if quiet else output.note
-    tell(f"Indexing {output.shown_path(folder.resolve())} → {output.shown_path(plan.place)} …")
+    tell(f"Indexing {output.shown_path(resolved(folder))} → {output.shown_path(plan.place)} …")
     from stsearch.api.jobs import index as index_photos
 
     def tell_loaded(networks: Networks) -> None:
@@ -137,7 +144,7 @@ def index(
     except KeyboardInterrupt:
         _print_interrupted(plan.place)
         raise
-    if not _print_report(photos, folder, as_json, quiet):
+    if not _print_report(photos, resolved(folder), as_json, quiet):
         raise typer.Exit(FILES_FAILED)
 
 
@@ -174,7 +181,7 @@ def _print_interrupted(place: Path) -> None:
         output.note(f"Stopped: {len(photos)}{of} photos can be searched. Run the same command to go on.")
 
 
-def _print_report(photos: Photos, folder: Path, as_json: bool, quiet: bool) -> bool:
+def _print_report(photos: Photos, folder: Location, as_json: bool, quiet: bool) -> bool:
     """Print what the run over ``folder`` did, and return whether it could do everything."""
     from stsearch.gallery import registry
 
@@ -228,11 +235,11 @@ def _print_preview(found: Preview, as_json: bool, quiet: bool) -> None:
     _print_failures([(each.file.path, each.reason) for each in found.failed], "cannot be looked at")
 
 
-def _print_summary(photos: Photos, folder: Path, report: IndexReport) -> None:
+def _print_summary(photos: Photos, folder: Location, report: IndexReport) -> None:
     from stsearch.api.words import count_words
 
     if not photos.galleries:
-        output.note(f"No photos found in {output.shown_path(folder.resolve())}.")
+        output.note(f"No photos found in {output.shown_path(folder)}.")
     kinds = ("new", "changed", "moved", "removed", "unchanged", "reread")
     _print_counts({name: getattr(report, name) for name in kinds}, report.passed_over)
     for gallery in photos.galleries:

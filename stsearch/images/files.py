@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,23 +79,42 @@ def read_content(
         ImageError: it is no regular file.
         OSError: it cannot be read.
     """
-    digest, size = hashlib.sha256(), 0
-    chunks: list[bytes] | None = []
     with open_regular(path) as file:
-        _check_size(os.fstat(file.fileno()).st_size, max_bytes)
-        while chunk := file.read(_CHUNK):
-            if not size:
-                check_header(chunk)
-            size += len(chunk)
-            _check_size(size, max_bytes)  # it may grow, and some have no size: those of /proc
-            digest.update(chunk)
-            if chunks is not None:
-                chunks.append(chunk)
-                if max_kept is not None and size > max_kept:
-                    chunks = None
-    return Content(digest.hexdigest(), None if chunks is None else b"".join(chunks))
+        check_size(os.fstat(file.fileno()).st_size, max_bytes)
+        return take_in(iter(partial(file.read, _CHUNK), b""), check_header, max_bytes, max_kept)
 
 
-def _check_size(size: int, max_bytes: int) -> None:
+def take_in(
+    chunks: Iterable[bytes],
+    check_header: Callable[[bytes], object],
+    max_bytes: int = MAX_BYTES,
+    max_kept: int | None = None,
+) -> Content:
+    """Hash what comes in ``chunks``, as ``read_content`` does with a file.
+
+    Raises:
+        ImageRefusedError: it is larger than ``max_bytes``.
+    """
+    digest, size = hashlib.sha256(), 0
+    kept: list[bytes] | None = []
+    for chunk in chunks:
+        if not size:
+            check_header(chunk)
+        size += len(chunk)
+        check_size(size, max_bytes)  # it may grow, and some have no size: those of /proc
+        digest.update(chunk)
+        if kept is not None:
+            kept.append(chunk)
+            if max_kept is not None and size > max_kept:
+                kept = None
+    return Content(digest.hexdigest(), None if kept is None else b"".join(kept))
+
+
+def check_size(size: int, max_bytes: int) -> None:
+    """Refuse a file of ``size`` bytes where that is more than ``max_bytes``.
+
+    Raises:
+        ImageRefusedError: it is.
+    """
     if size > max_bytes:
         raise ImageRefusedError(f"{size / 1e6:,.0f} MB; the limit is {max_bytes / 1e6:,.0f}")

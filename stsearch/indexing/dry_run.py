@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from stsearch.errors import ImageError
 from stsearch.gallery.catalog import Failed, Linked
@@ -14,6 +13,7 @@ from stsearch.indexing.sources import PhotoSource, source_of
 from stsearch.indexing.stages import is_as_recorded
 from stsearch.indexing.vanished import Vanished, find_vanished
 from stsearch.indexing.walk import NEVER, WalkRules
+from stsearch.objects.url import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class Preview:
 
 
 def preview(
-    photos: Path, gallery: Gallery | None, rules: WalkRules, recognize: bool = True, prune: bool = False
+    photos: Location, gallery: Gallery | None, rules: WalkRules, recognize: bool = True, prune: bool = False
 ) -> Preview:
     """Return the changes ``index_photos`` would make for the folder ``photos``.
 
     Args:
-        photos: the folder.
+        photos: the folder, or the URL of a bucket.
         gallery: of its photographs; None when there is none yet.
         rules: which files of the folder are indexed.
         recognize: as in ``IndexOptions``.

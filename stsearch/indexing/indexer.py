@@ -120,6 +120,7 @@ class _Run:
         self._options = options
         self.progress = progress
         self._walk = walk
+        self._source = source
         self._reader = PhotoReader(source, options.limits, options.threads)
         self._resize = Resize(spotter.info.longer_side)
         self._changes = Changes()
@@ -154,7 +155,7 @@ class _Run:
         The spotter is asked for nothing before a photograph needs it: without new content it is never loaded.
         """
         readers: OrderedPool[PhotoFile, ReadFile | Failed] = OrderedPool(
-            Step(self._options.threads, self._read)
+            Step(max(self._options.threads, self._source.readers), self._read)
         )
         try:
             with self._reader, readers:
@@ -224,9 +225,7 @@ class _Run:
             self._waiting_copies.setdefault(copy.sha256, []).append(copy)
 
     def _keep(self, record: Record) -> None:
-        known = self._known.get(record.file.path)
-        is_same = known is not None and known.file.size == record.file.size
-        if isinstance(record, Failed) and is_same and self._waits(known):  # better than nothing
+        if isinstance(record, Failed) and self._has_better(record):
             self._not_reread.append(record)
             self.progress.finish(record)
             return
@@ -237,6 +236,14 @@ class _Run:
         wanted = self._batch if self._holds_words else 1
         if photos >= wanted or len(self._finished) >= _MAX_RECORDS:
             self._commit_finished()
+
+    def _has_better(self, failed: Failed) -> bool:
+        """Return whether the words that are known of a file are better than that it failed just now."""
+        known = self._known.get(failed.file.path)
+        if not isinstance(known, Linked):
+            return False
+        is_refused_object = failed.file.stamp is not None and failed.file.mtime_ns == NEVER
+        return is_refused_object or (self._waits(known) and known.file.size == failed.file.size)
 
     def _commit_finished(self) -> None:
         batch, self._finished = self._finished, []

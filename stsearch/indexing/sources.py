@@ -16,6 +16,7 @@ from stsearch.images.formats import check_header
 from stsearch.images.remote import RemoteImages
 from stsearch.indexing.walk import Walk, WalkRules, walk_photos
 from stsearch.mounts import Mounts
+from stsearch.objects.url import Location
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,12 @@ class PhotoSource(Protocol):
 
     Reading raises ``ImageError`` where a photograph is none, and ``ImageRefusedError`` where that may be
     otherwise at another time; messages do not name it.
+
+    Attributes:
+        readers: photographs that should be read at the same time, at least.
     """
+
+    readers: int
 
     def walk(self, rules: WalkRules, knows: Callable[[PhotoFile], bool]) -> Walk:
         """List the photographs that ``rules`` choose.
@@ -91,6 +97,8 @@ class FolderSource:
         root: the folder, resolved.
     """
 
+    readers = 1
+
     def __init__(self, root: Path) -> None:
         self._root = root
         self._mounts = Mounts()
@@ -120,6 +128,14 @@ class FolderSource:
         return file_sha256(self._root / file.path)
 
 
-def source_of(location: Path) -> PhotoSource:
-    """Return what lists and reads the photographs in ``location``."""
-    return FolderSource(location.resolve())
+def source_of(location: Location) -> PhotoSource:
+    """Return what lists and reads the photographs in ``location``.
+
+    Raises:
+        UsageError: it is a URL, and the package for it is not installed, or it cannot be opened.
+    """
+    if isinstance(location, Path):
+        return FolderSource(location.resolve())
+    from stsearch.indexing.bucket import BucketSource
+
+    return BucketSource(location)
