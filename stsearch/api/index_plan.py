@@ -79,8 +79,9 @@ class IndexPlan:
             for other in overlapping(photos, self.place, home):
                 notify(f"{other} is indexed too: what both folders hold is found twice")
         elif not prune and had_gallery(photos, home):
+            cause = "a share were not mounted" if isinstance(photos, Path) else "this were another bucket"
             raise PhotosMissingError(
-                f"{self.photos} holds no photos, and did when it was indexed, as if a share were not mounted:"
+                f"{self.photos} holds no photos, and did when it was indexed, as if {cause}:"
                 " nothing was made. Make it available and run the same command again; if it is gone for good,"
                 " add --prune (in Python: prune=True)"
             )

@@ -47,6 +47,13 @@ def _place_elsewhere(name: str, photos: str, home: Path) -> Path:
     return home / "galleries" / f"{name}-{hashlib.sha256(os.fsencode(photos)).hexdigest()[:12]}"
 
 
+def is_default_place(folder: Path, photos: Location) -> bool:
+    """Return whether the gallery in ``folder`` lies where that of ``photos`` does when nobody says where."""
+    if isinstance(photos, ObjectUrl):
+        return folder == place_for(photos, folder.parent.parent)
+    return folder.parent == photos
+
+
 def find(path: Location, home: Path) -> Path:
     """Return the gallery folder that ``path`` names: the gallery itself, or where its photographs lie.
 

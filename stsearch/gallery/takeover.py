@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stsearch.errors import UsageError, WeightsError
+from stsearch.gallery import registry
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.manifest import Manifest
 from stsearch.objects.url import Location
@@ -15,7 +16,7 @@ from stsearch.types import ModelInfo
 
 def index_command(folder: Path, photos: Location) -> str:
     """Return the command that brings the gallery in ``folder`` up to date with its ``photos``."""
-    place = "" if folder.parent == photos else f" --index {shlex.quote(str(folder))}"
+    place = "" if registry.is_default_place(folder, photos) else f" --index {shlex.quote(str(folder))}"
     return f"stsearch index {shlex.quote(str(photos))}{place}"
 
 

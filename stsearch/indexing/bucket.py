@@ -21,7 +21,7 @@ from stsearch.objects.faults import StorageBusyError
 from stsearch.objects.store import bucket_of
 from stsearch.objects.url import ObjectUrl, located
 
-_READERS = 8  # requests at the same time; each waits for the network most of its time
+_READERS = 4  # requests at the same time; each waits for the network, and holds a photograph
 _MOST_BUSY = 10  # objects in a row that the storage does not give, after which it is not asked for more
 
 

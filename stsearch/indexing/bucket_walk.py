@@ -39,6 +39,11 @@ _DATA_SUFFIXES = frozenset(
 )
 """Endings of what fills buckets beside photographs; one request for each would be too much."""
 
+_ODD_KEY = (
+    "a key there has an empty part, . or .., as a//b has, and cannot be listed: rename it, or index the"
+    " prefixes below one by one"
+)
+
 
 class BucketWalker:
     """One walk over the objects below a prefix.
@@ -116,10 +121,7 @@ class BucketWalker:
                 objects, prefixes = self._bucket.list_folder(prefix)
             except InvalidKeyError:
                 folder = prefix[len(self._root.key) :].strip("/")
-                self._fail(
-                    f"{folder}/" if folder else "",
-                    "a key there has an empty part, . or .., and cannot be listed",
-                )
+                self._fail(f"{folder}/" if folder else "", _ODD_KEY)
                 continue
             yield from objects
             pending += prefixes

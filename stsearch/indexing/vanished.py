@@ -19,18 +19,21 @@ class Vanished:
         missing: how many.
         known: how many photographs the gallery had.
         other_device: whether the place they were in lies on another device now.
+        in_bucket: whether they are objects.
     """
 
     missing: int
     known: int
     other_device: bool
+    in_bucket: bool = False
 
     def __str__(self) -> str:
         """Return what was seen, and what to do."""
         device = ", and the folder is on another device than before" if self.other_device else ""
+        cause = "this were another bucket" if self.in_bucket else "a share were not mounted"
         return (
-            f"{self.missing} of {self.known} known photos are missing{device}, as if a share were not"
-            " mounted: nothing was removed. Make them available and run the same command again; if they are"
+            f"{self.missing} of {self.known} known photos are missing{device}, as if {cause}:"
+            " nothing was removed. Make them available and run the same command again; if they are"
             " gone for good, add --prune (in Python: prune=True)"
         )
 
@@ -50,11 +53,11 @@ def find_vanished(
         exists: as ``Walk.exists``.
         missing: paths of photographs that were read, and are neither found nor moved.
         known: how many photographs the gallery had before the run.
-        devices: as ``Walk.devices``.
+        devices: as ``Walk.devices``; there are none of a bucket.
         before: the same at the last run; empty where that is not known.
     """
     gone = [path for path in missing if not exists(path)]
     elsewhere = {path for path in gone if device_of(path, before) not in (None, device_of(path, devices))}
     is_unlikely = gone and (len(gone) == known or (known >= _MANY and 2 * len(gone) > known))
     kept = set(gone) if is_unlikely else elsewhere
-    return kept, Vanished(len(kept), known, bool(elsewhere)) if kept else None
+    return kept, Vanished(len(kept), known, bool(elsewhere), not devices) if kept else None

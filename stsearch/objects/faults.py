@@ -15,7 +15,7 @@ from stsearch.errors import (
     UsageError,
 )
 from stsearch.objects.access import Access
-from stsearch.objects.url import SCHEMES, ObjectUrl
+from stsearch.objects.url import ObjectUrl
 
 _CODE, _STATUS = re.compile(r"<Code>(\w{1,60})</Code>"), re.compile(r"status code: (\d{3})")
 
@@ -63,7 +63,7 @@ def fault_of(error: Exception, url: ObjectUrl, access: Access, of_object: bool) 
         return PhotosUnreachableError(
             f"{bucket} cannot be read: its storage answers {status[1]} {code}".rstrip()
         )
-    return PhotosUnreachableError(f"{bucket} cannot be reached: {_of_connection(text, url)}")
+    return PhotosUnreachableError(f"{bucket} cannot be reached: {_of_connection(text)}")
 
 
 def _is_missing(error: Exception, status: re.Match[str] | None) -> bool:
@@ -101,9 +101,9 @@ def _without_keys(access: Access) -> str:
     return f", and no credentials were found: {access.hint}" if access.is_anonymous else ""
 
 
-def _of_connection(text: str, url: ObjectUrl) -> str:
+def _of_connection(text: str) -> str:
     if "token request" in text or "api/token" in text:
         return "no credentials could be fetched"
     if "Timeout" in text or "timed out" in text:
-        return f"{SCHEMES[url.scheme]} does not answer in time"
+        return "its storage does not answer in time"
     return "there is no connection; check the network, and the endpoint if there is one"

@@ -236,3 +236,21 @@ def test_an_object_that_takes_too_long_costs_itself(
     monkeypatch.setattr("stsearch.indexing.bucket.time.monotonic", lambda: next(times))
     assert counts(index(tmp_path)) == {"failed": 2}
     assert reasons(tmp_path)["a.png"] == "took longer than 60 s to read"
+
+
+def test_a_run_asks_once_for_each_new_photograph_and_for_the_listing_alone_after_that(
+    bucket: LocalBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = {f"{i}.png": Answer(200, photo_bytes("exit", blue=i), {"ETag": '"e"'}) for i in range(5)}
+    answer, asked = storage_of(objects), list[str]()
+
+    def count(request: Request) -> Answer:
+        asked.append(request.path)
+        return answer(request)
+
+    with scripted_storage(count) as endpoint:
+        lead_to(endpoint, monkeypatch)
+        assert counts(index(tmp_path)) == {"new": 5}
+        assert len(asked) == 6
+        assert counts(index(tmp_path)) == {"unchanged": 5}
+        assert len(asked) == 7
