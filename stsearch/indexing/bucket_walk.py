@@ -22,7 +22,6 @@ from stsearch.indexing.walk import (
     ending_of,
     is_excluded,
     is_hidden,
-    may_be_photo,
 )
 from stsearch.objects.store import Bucket, InvalidKeyError, StoredObject
 from stsearch.objects.url import ObjectUrl
@@ -33,11 +32,14 @@ R = TypeVar("R")
 
 _REQUESTS = 16  # at the same time, for what a listing does not tell
 
-_DATA_SUFFIXES = frozenset(
-    ".7z .avro .bak .bin .bz2 .css .flac .gz .h5 .iso .js .m3u8 .map .md5 .mpd .npy .npz .ogg .opus .orc"
-    " .parquet .pb .pt .pth .rar .sha256 .sql .tfrecord .tgz .ts .ttf .woff .woff2 .xz .yml .zst".split()
+_OTHER_SUFFIXES = frozenset(
+    ".7z .aae .avi .avro .bak .bin .bz2 .css .csv .db .doc .docx .exe .flac .gpx .gz .h5 .htm .html"
+    " .ini .iso .js .json .jsonl .log .m3u8 .m4a .m4v .map .md .md5 .mkv .mov .mp3 .mp4 .mpd .mpg .npy"
+    " .npz .ods .odt .ogg .opus .orc .parquet .pb .pt .pth .py .rar .sha256 .sql .sqlite .svg .tar"
+    " .tfrecord .tgz .thm .ts .ttf .txt .url .wav .webm .woff .woff2 .xls .xlsx .xml .xmp .xz .yaml .yml"
+    " .zip .zst".split()
 )
-"""Endings of what fills buckets beside photographs; one request for each would be too much."""
+"""Objects with these endings are no photographs: there may be many, and a request for each is too much."""
 
 _ODD_KEY = (
     "a key there has an empty part, . or .., as a//b has, and cannot be listed: rename it, or index the"
@@ -183,7 +185,7 @@ class BucketWalker:
         ending = PurePosixPath(name).suffix.lower()
         if ending in SUFFIXES:
             self._walk.files.append(file)
-        elif may_be_photo(PurePosixPath(name).name) and ending not in _DATA_SUFFIXES and stored.size:
+        elif ending not in _OTHER_SUFFIXES and stored.size:
             return [file]
         else:
             self._walk.passed_over[ending_of(name)] += 1

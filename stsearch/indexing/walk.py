@@ -179,11 +179,6 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
-def may_be_photo(name: str) -> bool:
-    """Return whether a file of this name is a photograph, or worth looking into."""
-    return not name.startswith(".") and Path(name).suffix.lower() not in OTHER_SUFFIXES
-
-
 def is_excluded(path: str, patterns: Iterable[Patterns]) -> bool:
     """Return whether the first of ``patterns`` that says anything of ``path`` excludes it."""
     verdicts = (each.verdict(path) for each in patterns)
@@ -244,7 +239,7 @@ class _Walker:
             return
         if (self._root / path).is_dir():
             return
-        if may_be_photo(name) and not self._is_excluded(path, patterns):
+        if self._may_be_photo(name) and not self._is_excluded(path, patterns):
             self._add(path)
         else:
             self.walk.passed_over[ending_of(name)] += 1
@@ -262,7 +257,7 @@ class _Walker:
                 if not self._is_excluded(f"{path}/", patterns):
                     folders.append(f"{path}/")
             elif not self._is_excluded(path, patterns):
-                if may_be_photo(entry.name):
+                if self._may_be_photo(entry.name):
                     self._add(path)
                 else:
                     self.walk.passed_over[self._kind(entry)] += 1
@@ -346,3 +341,7 @@ class _Walker:
         except OSError:
             return False
         return True
+
+    @staticmethod
+    def _may_be_photo(name: str) -> bool:
+        return not name.startswith(".") and Path(name).suffix.lower() not in OTHER_SUFFIXES
