@@ -40,6 +40,12 @@ class PhotosMissingError(StsearchError):
     exit_code = 3
 
 
+class PhotosUnreachableError(StsearchError):
+    """A bucket of photographs cannot be reached: no network, no permission, credentials that expired."""
+
+    exit_code = 3
+
+
 class GalleryNotFoundError(StsearchError):
     """There is no gallery where one was expected."""
 

@@ -24,6 +24,9 @@ from stsearch.config import (
 from stsearch.types import ModelInfo, Scene, WordLabel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bucket_fixtures import LocalBucket
     from gallery_fixtures import ColourSpotter, Run
 
     from stsearch.models.recognizer import Recognizer
@@ -172,6 +175,27 @@ def run(
         return Done(code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="session")
+def storage_server() -> Iterator[str]:
+    """Return the URL of a server that speaks like Amazon's storage."""
+    pytest.importorskip("obstore", reason="obstore is missing: pip install 'stsearch[objects]'")
+    moto = pytest.importorskip("moto.server", reason="moto is missing: pip install 'moto[s3,server]'")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(storage_server: str, monkeypatch: pytest.MonkeyPatch) -> LocalBucket:
+    """Return an empty bucket, which the program finds as it finds Amazon's."""
+    from bucket_fixtures import LocalBucket, lead_to
+
+    lead_to(storage_server, monkeypatch)
+    return LocalBucket.on(storage_server)
 
 
 @pytest.fixture(scope="session")

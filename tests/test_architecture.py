@@ -24,6 +24,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 LIBRARY_HOMES = {
     "hnswlib": ["stsearch.gallery.vector_store"],
     "jinja2": ["stsearch.pages"],
+    "obstore": ["stsearch.objects"],
     "pathspec": ["stsearch.indexing.ignore_patterns"],
     "pickle": [],
     "rich": ["stsearch.cli"],

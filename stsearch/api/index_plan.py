@@ -12,28 +12,31 @@ from stsearch.errors import PhotosMissingError, UsageError
 from stsearch.gallery import registry, trust
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.gallery.nested import had_gallery, overlapping
+from stsearch.indexing.bucket import listed_objects
 from stsearch.indexing.dry_run import Preview, preview
-from stsearch.indexing.walk import Walk, WalkRules, listed_photos, walk_photos
+from stsearch.indexing.sources import source_of
+from stsearch.indexing.walk import Walk, WalkRules, listed_photos
+from stsearch.objects.url import Location, ObjectUrl, located, resolved
 
 
 @dataclass(frozen=True, slots=True)
 class IndexPlan:
-    """A folder of photographs, the folder of its gallery, and the rules that choose its files.
+    """Photographs, the folder of their gallery, and the rules that choose them.
 
     Attributes:
-        photos: as it was given.
+        photos: their folder as it was given, or their URL.
         place: where the gallery lies, or shall lie.
         rules: built once, for the run or its forecast.
     """
 
-    photos: Path
+    photos: Location
     place: Path
     rules: WalkRules
 
     @classmethod
     def of(
         cls,
-        folder: Path | str,
+        folder: Location | str,
         gallery: Path | str | None,
         exclude: Sequence[str],
         follow: bool,
@@ -42,15 +45,17 @@ class IndexPlan:
         """Return the plan for the options of :func:`stsearch.index`.
 
         Raises:
-            UsageError: the folder is none of photographs, a pattern is invalid, a listed path lies elsewhere.
+            UsageError: the folder is none of photographs, the URL none of object storage, a pattern is
+                invalid, a listed path lies elsewhere.
             GalleryUnreadableError, GalleryUntrustedError: as :func:`stsearch.open`.
         """
-        photos = Path(folder)
-        if not registry.is_folder(photos):
-            raise UsageError(f"{folder} is no folder of photographs")
-        if registry.is_gallery(photos):
-            raise UsageError(f"{folder} is a gallery: index the folder of its photographs")
-        listed = None if only is None else listed_photos([os.fspath(path) for path in only], photos)
+        photos = located(folder)
+        if isinstance(photos, Path):
+            if not registry.is_folder(photos):
+                raise UsageError(f"{folder} is no folder of photographs")
+            if registry.is_gallery(photos):
+                raise UsageError(f"{folder} is a gallery: index the folder of its photographs")
+        listed = None if only is None else _listed([os.fspath(path) for path in only], photos)
         rules = WalkRules(tuple(exclude), follow, listed)
         return cls(photos, gallery_folder(photos, gallery), rules)
 
@@ -63,21 +68,26 @@ class IndexPlan:
 
         Raises:
             PhotosMissingError: nothing is there, and a gallery was.
-            UsageError, GalleryUnreadableError: as ``walk_photos``.
+            UsageError: the folder cannot be listed, or there is nothing below the URL.
+            GalleryUnreadableError: as ``walk_photos``.
+            PhotosUnreachableError: the bucket cannot be listed to its end now.
         """
         if registry.is_gallery(self.place):
             return None
-        home, photos = registry.data_home(os.environ), self.photos.resolve()
-        walk = walk_photos(photos, self.rules)
+        home, photos = registry.data_home(os.environ), resolved(self.photos)
+        walk = source_of(photos).walk(self.rules, lambda _: False)
         if walk.files or walk.failed:
             for other in overlapping(photos, self.place, home):
                 notify(f"{other} is indexed too: what both folders hold is found twice")
         elif not prune and had_gallery(photos, home):
+            cause = "a share were not mounted" if isinstance(photos, Path) else "this were another bucket"
             raise PhotosMissingError(
-                f"{self.photos} holds no photos, and did when it was indexed, as if a share were not mounted:"
+                f"{self.photos} holds no photos, and did when it was indexed, as if {cause}:"
                 " nothing was made. Make it available and run the same command again; if it is gone for good,"
                 " add --prune (in Python: prune=True)"
             )
+        elif isinstance(photos, ObjectUrl) and not walk.passed_over and self.rules.only is None:
+            raise UsageError(f"there is no object below {photos}: check its spelling")
         return walk
 
     def preview(self, notify: Notify, recognize: bool = True, prune: bool = False) -> Preview:
@@ -92,15 +102,21 @@ class IndexPlan:
             return preview(self.photos, gallery, self.rules, recognize, prune)
 
 
-def gallery_folder(photos: Path | str, gallery: Path | str | None = None) -> Path:
-    """Return the folder in which :func:`stsearch.index` keeps the gallery of the folder ``photos``.
+def _listed(names: Sequence[str], photos: Location) -> tuple[str, ...]:
+    return listed_photos(names, photos) if isinstance(photos, Path) else listed_objects(names, photos)
+
+
+def gallery_folder(photos: Location | str, gallery: Path | str | None = None) -> Path:
+    """Return the folder in which :func:`stsearch.index` keeps the gallery of ``photos``.
 
     Raises:
         GalleryUnreadableError, GalleryUntrustedError: as :func:`stsearch.open`.
     """
-    photos, home = Path(photos), registry.data_home(os.environ)
-    inside = gallery is None or Path(gallery).resolve() == photos.resolve()
-    place = registry.place_for(photos, home) if inside else Path(gallery or photos).resolve()
+    photos, home = located(photos), registry.data_home(os.environ)
+    if gallery is None or Path(gallery).resolve() == resolved(photos):
+        place = registry.place_for(photos, home)
+    else:
+        place = Path(gallery).resolve()
     if place.is_symlink() or registry.is_gallery(place):
         trust.check_owner(place, home)
     return place

@@ -24,6 +24,7 @@ from stsearch.indexing.reader import PHOTO_TIMEOUT_S, ReadLimits
 from stsearch.indexing.worker_count import worker_count
 from stsearch.indexing.worker_messages import Networks
 from stsearch.indexing.worker_processes import Loaded, WorkerProcesses
+from stsearch.objects.url import Location
 from stsearch.search import query_encoder
 from stsearch.spotting.lazy import LazySpotter
 from stsearch.types import ModelInfo, PhotoSpotter
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def index(
-    folder: Path | str | IndexPlan,
+    folder: Location | str | IndexPlan,
     *,
     gallery: Path | str | None = None,
     model: str | Model = "tiny",
@@ -75,9 +76,10 @@ def index(
     network is loaded. Whatever ends it, what was finished is kept, and the same call goes on from there.
 
     Args:
-        folder: of photographs; or a plan for it, made of the same ``gallery``, ``exclude``, ``follow`` and
-            ``only``, which are not looked at then.
-        gallery: folder for the gallery; None: ``folder``/.stsearch, or in the user's data if read-only.
+        folder: of photographs, or the URL of a bucket or a prefix; or a plan for it, made of the same
+            ``gallery``, ``exclude``, ``follow`` and ``only``, which are not looked at then.
+        gallery: folder for the gallery; None: ``folder``/.stsearch, or in the user's data for a URL, or if
+            read-only.
         model: an installed name, a folder of weights, or what :func:`load` returned.
         device: auto, cpu or cuda[:N].
         engine: what computes: auto (on a CPU exported graphs, else torch), openvino, onnx or torch.
@@ -105,6 +107,7 @@ def index(
 
     Raises:
         PhotosMissingError: the folder is empty now, and its gallery is gone.
+        PhotosUnreachableError: the bucket cannot be reached, or not any more; what was done is kept.
         GalleryLockedError: another process is writing to the gallery.
         GalleryDamagedError, GalleryUnreadableError, GalleryUntrustedError: as :func:`open`.
         WeightsError, DeviceError: as :func:`load`; WeightsError also where other weights made the gallery.

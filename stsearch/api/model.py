@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from stsearch.errors import UsageError
 from stsearch.images import Decoded, decode_image
+from stsearch.objects.url import Location, ObjectUrl
 from stsearch.search import query_encoder
 from stsearch.search.query import Query
 from stsearch.search.query_by_image import PictureEncoder, query_by_image
@@ -21,8 +22,8 @@ from stsearch.weights.card import available
 if TYPE_CHECKING:
     from stsearch.spotting.spotter import Spotter
 
-Picture = Path | str | bytes | Image
-"""A photograph: a path, the bytes of a file, or HWC uint8 RGB."""
+Picture = Location | str | bytes | Image
+"""A photograph: a path or URL, the bytes of a file, or HWC uint8 RGB."""
 
 
 def available_models() -> list[str]:
@@ -131,7 +132,7 @@ def decode(picture: Picture, longer_side: int | None) -> Decoded:
                 f" this one is {picture.dtype} of shape {picture.shape}"
             )
         return Decoded(picture, *picture.shape[:2])
-    if not isinstance(picture, Path | str | bytes):
+    if not isinstance(picture, Path | ObjectUrl | str | bytes):
         raise UsageError(
             f"a picture is a path, the bytes of a file, or an array, not {type(picture).__name__};"
             " numpy.asarray(image) makes an array of a PIL image"

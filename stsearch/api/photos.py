@@ -27,6 +27,7 @@ from stsearch.gallery import registry
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.gallery.takeover import index_command
 from stsearch.indexing.changes import IndexReport
+from stsearch.objects.url import Location, located
 from stsearch.search import query_encoder
 from stsearch.search.calibration import default_min_score
 from stsearch.search.engine import Encoder, Found, SearchOptions, find, merge_found
@@ -278,8 +279,14 @@ def photo_filter(
         return None
     first = span(str(since))[0] if since else datetime.min
     globs = (paths,) if isinstance(paths, str) else tuple(paths)
-    places = tuple(os.fspath(Path(glob).parent.resolve() / Path(glob).name) for glob in globs)
-    return PhotoFilter(globs, first, span(str(until))[1] if until else datetime.max, places)
+    return PhotoFilter(
+        globs, first, span(str(until))[1] if until else datetime.max, tuple(map(_place, globs))
+    )
+
+
+def _place(glob: str) -> str:
+    """Return a glob as it would be printed: an absolute path, or a URL."""
+    return glob if "://" in glob else os.fspath(Path(glob).parent.resolve() / Path(glob).name)
 
 
 def _weights_of(gallery: Gallery) -> str:
@@ -297,12 +304,13 @@ def _weights_of(gallery: Gallery) -> str:
         ) from error
 
 
-def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) -> Photos:
+def open(*folders: Location | str, model: str | None = None, notify: Notify = warn) -> Photos:
     """Open indexed photographs for searching.
 
     Args:
-        folders: of photographs, or their galleries; several are searched together. Without any: the gallery
-            of the current folder or the nearest above it, else all that were indexed and are still there.
+        folders: of photographs or their URLs, or galleries; several are searched together. Without any: the
+            gallery of the current folder or the nearest above it, else all that were indexed and are still
+            there.
         model: weights that made the galleries; None: the installed ones that the galleries name.
         notify: is told in one sentence when something is slower or less than it could be.
 
@@ -314,7 +322,7 @@ def open(*folders: Path | str, model: str | None = None, notify: Notify = warn) 
     """
     home = registry.data_home(os.environ)
     if folders:
-        places = [registry.find(Path(folder), home) for folder in folders]
+        places = [registry.find(located(folder), home) for folder in folders]
     else:
         places = registry.usable(Path.cwd(), home, notify)
     if not places:

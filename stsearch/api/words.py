@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 from stsearch.batching import batched
 from stsearch.gallery.gallery import Gallery
+from stsearch.objects.url import Location
 from stsearch.spotting.proposals import suppress_overlaps
 from stsearch.types import Polygon, TextInstance
 
@@ -21,14 +21,14 @@ class Word:
     """One word of one photograph.
 
     Attributes:
-        path: of the photograph.
+        path: of the photograph; in a bucket its URL.
         transcript: as read.
         confidence: of the transcript, in [0, 1].
         polygon: (P, 2) float32, in original pixels.
         page: of the photograph, from 1, that the polygon is in; None where it has one.
     """
 
-    path: Path
+    path: Location
     transcript: str
     confidence: float
     polygon: Polygon

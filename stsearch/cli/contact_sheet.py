@@ -18,6 +18,7 @@ from stsearch.pages.drawing import close_up, cut_word, outline_words, shrink
 from stsearch.pages.picture import Picture
 
 if TYPE_CHECKING:
+    from stsearch.objects.url import Location
     from stsearch.search.hits import Hit
     from stsearch.types import Image
 
@@ -71,7 +72,7 @@ class ContactSheet:
         self._cards: dict[str, list[_Card]] = {}  # by query
         self._hits: list[Hit] = []
 
-    def add(self, path: Path, page: int | None, hits: Sequence[Hit], image: Image | None) -> None:
+    def add(self, path: Location, page: int | None, hits: Sequence[Hit], image: Image | None) -> None:
         """Add a page with all its hits; ``image`` is (H, W, 3) RGB, None when it cannot be read.
 
         Args:
@@ -112,7 +113,7 @@ class ContactSheet:
 
 
 def _card(
-    name: str, link: str, path: Path, page: int | None, hits: Sequence[Hit], image: Image | None
+    name: str, link: str, path: Location, page: int | None, hits: Sequence[Hit], image: Image | None
 ) -> _Card:
     title = path.name if page is None else f"{path.name}, page {page}"
     photo = None
@@ -134,11 +135,13 @@ def _word(name: str, hit: Hit, image: Image | None) -> _Word:
     return _Word(name, hit.rank, hit.transcript, score, grade, crop, surroundings)
 
 
-def _link(path: Path, page: int | None, start: Path) -> str:
+def _link(path: Location, page: int | None, start: Path) -> str:
     """Return the URL of a page of ``path``, or of all of it, as seen from the folder ``start``."""
+    place = "" if page is None else f"#page={page}"
+    if not isinstance(path, Path):
+        return path.as_uri() + place
     target, here = path.resolve(), start.resolve()
     common = next(parent for parent in (here, *here.parents) if target.is_relative_to(parent))
     up = len(here.relative_to(common).parts)
     relative = "/".join([*[".."] * up, *target.relative_to(common).parts])
-    place = "" if page is None else f"#page={page}"
     return "./" + urllib.parse.quote(os.fsencode(relative)) + place

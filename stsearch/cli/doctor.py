@@ -20,7 +20,7 @@ from stsearch.cli.completion import weights
 from stsearch.errors import StsearchError, WriteError
 
 PACKAGES = ("numpy", "opencv-python-headless", "openvino", "pillow", "safetensors", "shapely", "typer")
-OPTIONAL = ("torch", "hnswlib", "onnxruntime", "pillow-heif")
+OPTIONAL = ("torch", "hnswlib", "onnxruntime", "pillow-heif", "obstore")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from stsearch.cli.gallery import AsJson
 from stsearch.cli.program import Program
 from stsearch.cli.table import Cell
 from stsearch.errors import StsearchError, UsageError
+from stsearch.objects.url import Location, located, resolved
 
 galleries = Program(help="List the galleries there are, find those that moved, take some off the list.")
 
@@ -28,7 +29,7 @@ class _Listed:
     """One line of the list; ``photographs`` is None where the gallery cannot be opened."""
 
     gallery: Path
-    folder: Path
+    folder: Location
     state: str
     photographs: int | None
 
@@ -36,7 +37,7 @@ class _Listed:
         """Return it for programs."""
         return {
             "gallery": os.fspath(self.gallery),
-            "folder": os.fspath(self.folder),
+            "folder": str(self.folder),
             "photos": self.photographs,
             "state": self.state,
         }
@@ -99,7 +100,7 @@ def find(
 @galleries.command("forget", epilog="Example: stsearch galleries forget --missing")
 def forget(
     folders: Annotated[
-        list[Path] | None, typer.Argument(readable=False, help="Galleries, or the folders of their photos.")
+        list[str] | None, typer.Argument(help="Galleries, or the folders or URLs of their photos.")
     ] = None,
     missing: Annotated[bool, typer.Option("--missing", help="All that are not there any more.")] = False,
     quiet: output.Quiet = False,
@@ -122,7 +123,7 @@ def forget(
 
 @galleries.command(epilog="Example: stsearch galleries trust /srv/photos")
 def trust(
-    path: Annotated[Path, typer.Argument(readable=False, help="Photo folder or gallery of another user.")],
+    path: Annotated[str, typer.Argument(help="Photo folder, its URL, or gallery of another user.")],
     quiet: output.Quiet = False,
 ) -> None:
     """Use a gallery that another user made, for as long as its files belong to that user.
@@ -133,7 +134,7 @@ def trust(
     from stsearch.gallery import trust as trust_module
 
     home = registry.data_home(os.environ)
-    folder = registry.locate(path, home)
+    folder = registry.locate(located(path), home)
     trust_module.trust(folder, home)
     output.note(f"Trusted: {output.shown_path(folder)}.")
 
@@ -152,9 +153,10 @@ def _look_at(place: Path) -> _Listed:
         if not registry.is_gallery(place):
             return _Listed(place, folder, _MISSING, None)
         with Gallery.open(place) as gallery:
-            is_here = registry.is_folder(gallery.photos)
-            state = _HERE if is_here else f"its photographs are missing: {gallery.photos}"
-            return _Listed(place, gallery.photos, state, gallery.catalog.counts().photos)
+            photos = gallery.photos
+            is_here = not isinstance(photos, Path) or registry.is_folder(photos)
+            state = _HERE if is_here else f"its photographs are missing: {photos}"
+            return _Listed(place, photos, state, gallery.catalog.counts().photos)
     except StsearchError as error:  # one that cannot be opened does not hide the others
         return _Listed(place, folder, str(error), None)
 
@@ -175,13 +177,13 @@ def _galleries_below(folder: Path) -> Iterator[Path]:
         names.sort()
 
 
-def _choose(folder: Path, known: Sequence[Path]) -> Path:
+def _choose(folder: str, known: Sequence[Path]) -> Path:
     """Return the listed gallery that ``folder`` names: its own folder, or that of its photographs.
 
     Raises:
         UsageError: it is not on the list.
     """
-    named = folder.resolve()
+    named = resolved(folder)
     for place in known:
         if named in (place, _look_at(place).folder):
             return place

@@ -15,6 +15,7 @@ import typer
 
 from stsearch.cli import output
 from stsearch.errors import UsageError
+from stsearch.objects.url import Location, located
 
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
@@ -27,16 +28,16 @@ DAMAGED = 1
 Option = typer.Option
 # Whether a folder can be read is said by what reads it, with the exit code for that, and not by typer.
 IndexPath = Annotated[
-    Path | None,
+    str | None,
     Option(
-        readable=False,
         envvar="STSEARCH_INDEX",
-        help="Photo folder or gallery; default: the nearest, or the only one.",
+        metavar="PATH",
+        help="Photo folder, its URL, or gallery; default: the nearest, or the only one.",
     ),
 ]
 Folder = Annotated[
-    Path | None,
-    typer.Argument(readable=False, help="Photo folder or gallery; default: that of --index, or the nearest."),
+    str | None,
+    typer.Argument(help="Photo folder, its URL, or gallery; default: that of --index, or the nearest."),
 ]
 AsJson = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 
@@ -120,7 +121,7 @@ def rebuild(folder: Folder = None, index: IndexPath = None, quiet: output.Quiet 
 
 def forget(
     paths: Annotated[
-        list[Path], typer.Argument(readable=False, help="Photos or folders, relative to this folder.")
+        list[str], typer.Argument(help="Photos or folders, relative to this folder, or their URLs.")
     ],
     index: IndexPath = None,
     quiet: output.Quiet = False,
@@ -131,23 +132,25 @@ def forget(
     """
     from stsearch.gallery.gallery import Gallery
 
-    places = dict.fromkeys(gallery_of(index, path) for path in paths)
+    photos = [located(path) for path in paths]
+    places = dict.fromkeys(gallery_of(index, photo) for photo in photos)
     if len(places) > 1:
         names = ", ".join(map(output.shown_path, places))
         raise UsageError(f"these lie in several galleries ({names}): forget those of one after the other")
     [place] = places
     with Gallery.edit(place, output.note) as gallery:
-        count = gallery.forget(paths)
+        count = gallery.forget(photos)
         output.note(f"Forgot {output.counted(count, 'file')} in {output.shown_path(gallery.folder)}.")
 
 
-def gallery_of(index: Path | None, path: Path | None = None) -> Path:
+def gallery_of(index: str | None, path: Location | None = None) -> Path:
     """Return the folder of the gallery that is meant: the one that ``index`` names, else that of ``path``."""
     from stsearch.gallery import registry
 
     home = registry.data_home(os.environ)
     found = registry.of_path(path, home, output.note) if path is not None and index is None else None
-    return found or registry.choose(index, Path.cwd(), home, output.note)
+    named = None if index is None else located(index)
+    return found or registry.choose(named, Path.cwd(), home, output.note)
 
 
 def _failures(gallery: Gallery) -> list[tuple[str, str, str]]:
@@ -156,15 +159,16 @@ def _failures(gallery: Gallery) -> list[tuple[str, str, str]]:
     return failed + [("incomplete", each.file.path, each.note) for each in gallery.catalog.incomplete()]
 
 
-def _named(folder: Path | None, index: Path | None) -> Path:
+def _named(folder: str | None, index: str | None) -> Path:
     """Return the gallery that ``folder`` names or lies in; without it, the one that is meant."""
     from stsearch.gallery import registry
 
     if folder is None:
         return gallery_of(index)
     home = registry.data_home(os.environ)
-    found = registry.of_path(folder, home, output.note) if folder.exists() else None
-    return found or registry.find(folder, home)
+    path = located(folder)
+    is_there = not isinstance(path, Path) or path.exists()
+    return (is_there and registry.of_path(path, home, output.note)) or registry.find(path, home)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +208,7 @@ class _State:
         manifest = self.gallery.manifest
         return {
             "gallery": os.fspath(self.gallery.folder),
-            "folder": os.fspath(self.gallery.photos),
+            "folder": str(self.gallery.photos),
             **asdict(self.counts),
             "words": self.words.words,
             "words_are_estimated": self.words.is_estimate,
@@ -235,7 +239,7 @@ class _State:
         if self.counts.incomplete:
             parts.append(f"{output.counted(self.counts.incomplete, 'file')} in part")
         if parts:
-            command = f"stsearch status {shlex.quote(os.fspath(gallery.photos))} --failed"
+            command = f"stsearch status {shlex.quote(str(gallery.photos))} --failed"
             yield "not read", f"{', '.join(parts)}: {command}"
         if self.passed_over:
             yield "passed over", output.passed_over(self.passed_over)

@@ -19,6 +19,7 @@ from stsearch.cli import output, signals
 from stsearch.cli.completion import weights
 from stsearch.cli.progress import indexing_progress
 from stsearch.errors import UsageError
+from stsearch.objects.url import Location, resolved
 
 if TYPE_CHECKING:
     from stsearch.api.photos import Photos
@@ -31,9 +32,16 @@ FILES_FAILED = 3
 _FAILURES_SHOWN = 20
 
 Option = typer.Option
-Folder = Annotated[Path, typer.Argument(readable=False, help="Folder of photos.")]
+Folder = Annotated[
+    str,
+    typer.Argument(help="Folder of photos, or their URL: s3://BUCKET/PREFIX, gs://..., az://..."),
+]
 Index = Annotated[
-    Path | None, Option(readable=False, help="Folder for the gallery; default: FOLDER/.stsearch.")
+    Path | None,
+    Option(
+        readable=False,
+        help="Folder for the gallery; default: FOLDER/.stsearch, of a URL in your data folder.",
+    ),
 ]
 Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
 Engine = Annotated[
@@ -115,7 +123,7 @@ def index(
     if dry_run:
         _print_preview(plan.preview(output.note, not no_read, prune), as_json, quiet)
         return
-    output.note(f"Indexing {output.shown_path(folder.resolve())} → {output.shown_path(plan.place)} …")
+    output.note(f"Indexing {output.shown_path(resolved(folder))} → {output.shown_path(plan.place)} …")
     from stsearch.api.jobs import index as index_photos
 
     def tell_loaded(info: ModelInfo, loaded: Loaded) -> None:
@@ -147,7 +155,7 @@ def index(
     except KeyboardInterrupt:
         _print_interrupted(plan.place)
         raise
-    if not _print_report(photos, folder, as_json, quiet):
+    if not _print_report(photos, resolved(folder), as_json, quiet):
         raise typer.Exit(FILES_FAILED)
 
 
@@ -184,7 +192,7 @@ def _print_interrupted(place: Path) -> None:
         output.note(f"Stopped: {len(photos)}{of} photos can be searched. Run the same command to go on.")
 
 
-def _print_report(photos: Photos, folder: Path, as_json: bool, quiet: bool) -> bool:
+def _print_report(photos: Photos, folder: Location, as_json: bool, quiet: bool) -> bool:
     """Print what the run over ``folder`` did, and return whether it could do everything."""
     from stsearch.gallery import registry
 
@@ -238,11 +246,11 @@ def _print_preview(found: Preview, as_json: bool, quiet: bool) -> None:
     _print_failures([(each.file.path, each.reason) for each in found.failed], "cannot be looked at")
 
 
-def _print_summary(photos: Photos, folder: Path, report: IndexReport) -> None:
+def _print_summary(photos: Photos, folder: Location, report: IndexReport) -> None:
     from stsearch.api.words import count_words
 
     if not photos.galleries:
-        output.note(f"No photos found in {output.shown_path(folder.resolve())}.")
+        output.note(f"No photos found in {output.shown_path(folder)}.")
     kinds = ("new", "changed", "moved", "removed", "unchanged", "reread")
     _print_counts({name: getattr(report, name) for name in kinds}, report.passed_over)
     for gallery in photos.galleries:

@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stsearch.cli import output
@@ -28,7 +27,7 @@ class Scope:
         until: of ``--until``.
     """
 
-    galleries: Sequence[Path] = ()
+    galleries: Sequence[str] = ()
     model: str | None = None
     globs: Sequence[str] = ()
     since: str | None = None

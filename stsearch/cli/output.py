@@ -19,6 +19,7 @@ from stsearch.text.printable import printable as printable  # every message goes
 
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
+    from stsearch.objects.url import Location
     from stsearch.search.hits import Hit, Match
     from stsearch.types import Polygon
 
@@ -103,13 +104,15 @@ def passed_over(files: Mapping[str, int]) -> str:
     return ", ".join(shown)
 
 
-def shown_path(path: Path) -> str:
+def shown_path(path: Location) -> str:
     """Return ``path`` relative to the current folder if it lies in it, printable."""
     here = Path.cwd()
-    return printable(str(path.relative_to(here) if path.is_relative_to(here) else path))
+    if isinstance(path, Path) and path.is_relative_to(here):
+        path = path.relative_to(here)
+    return printable(str(path))
 
 
-def quoted_path(path: Path) -> str:
+def quoted_path(path: Location) -> str:
     """Return ``path`` as ``shown_path`` does, quoted for a shell."""
     return shlex.quote(shown_path(path))
 
@@ -145,7 +148,7 @@ class Style:
     boxes: bool = False
 
 
-def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[Path] = ()) -> None:
+def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[Location] = ()) -> None:
     """Print the hits of one query; of paths those that are not ``already`` printed.
 
     On a terminal they are a table, else lines of score, path, word and x,y,w,h between tabs, then the page of
@@ -165,7 +168,12 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[P
 
 
 def is_deleted(hit: Hit) -> bool:
-    """Return whether the photograph of ``hit`` is not there any more; one out of reach may be there."""
+    """Return whether the photograph of ``hit`` is not there any more; one out of reach may be there.
+
+    Of an object that is not known: a search asks nobody on the network.
+    """
+    if not isinstance(hit.path, Path):
+        return False
     try:
         hit.path.lstat()
         return False
@@ -186,13 +194,13 @@ def _print_lines(rows: Iterable[Sequence[str]]) -> None:
         print(*row, sep="\t")
 
 
-def _print_paths(paths: Sequence[Path], end: bytes) -> None:
+def _print_paths(paths: Sequence[Location], end: bytes) -> None:
     """Print each photograph once: on a terminal escaped, else its very bytes, followed by ``end``."""
     for path in dict.fromkeys(paths):
         if sys.stdout.isatty():
             print(printable(str(path)))
         else:
-            sys.stdout.buffer.write(os.fsencode(path) + end)
+            sys.stdout.buffer.write(os.fsencode(str(path)) + end)
 
 
 def as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
@@ -204,7 +212,7 @@ def as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
         "rank": hit.rank,
         "score": round(hit.score, 4),
         "similarity": round(hit.similarity, 4),
-        "path": os.fspath(hit.path),
+        "path": str(hit.path),
         "page": hit.page,
         "box": _points(hit.box),
         "transcript": hit.transcript,

@@ -13,6 +13,7 @@ from stsearch.cli import output
 from stsearch.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
+    from stsearch.objects.url import Location
     from stsearch.search.hits import Hit
     from stsearch.types import Image
 
@@ -37,7 +38,7 @@ class Wanted:
     opens: bool
     max_megapixels: float
 
-    def check(self, photo_folders: Iterable[Path]) -> None:
+    def check(self, photo_folders: Iterable[Location]) -> None:
         """Refuse what could harm photographs, be found as one, or mix two searches, before any is made.
 
         Raises:
@@ -49,7 +50,7 @@ class Wanted:
         if self.copies is None:
             return
         for folder in photo_folders:
-            if self.copies.resolve().is_relative_to(folder):
+            if isinstance(folder, Path) and self.copies.resolve().is_relative_to(folder):
                 raise UsageError(
                     f"--save {self.copies} lies among the photos of {folder}: the copies would be indexed"
                     " as photos; name a folder outside"
@@ -126,8 +127,8 @@ def _open(sheet: Path) -> None:
         output.note(f"--open finds no browser here; open {output.shown_path(sheet.absolute())} in one")
 
 
-def _by_page(hits: Iterable[Hit]) -> dict[tuple[Path, int | None], list[Hit]]:
-    pages: dict[tuple[Path, int | None], list[Hit]] = {}
+def _by_page(hits: Iterable[Hit]) -> dict[tuple[Location, int | None], list[Hit]]:
+    pages: dict[tuple[Location, int | None], list[Hit]] = {}
     for hit in hits:
         pages.setdefault((hit.path, hit.page), []).append(hit)
     return pages
@@ -150,7 +151,7 @@ def _save_copy(folder: Path, stem: str, hits: Sequence[Hit], image: Image) -> No
         PIL.Image.fromarray(drawn).save(beside, "JPEG", quality=_JPEG_QUALITY)
 
 
-def _safe_stem(path: Path, page: int | None) -> str:
+def _safe_stem(path: Location, page: int | None) -> str:
     r"""Return the name of a page, without the ending of its file, as any file system and shell can take it.
 
     >>> _safe_stem(Path("Café 1;rm -rf\n~.jpeg"), None), _safe_stem(Path("scan.tif"), 2)

@@ -22,6 +22,7 @@ from stsearch.cli.pictures import Wanted
 from stsearch.cli.progress import watched
 from stsearch.cli.typed_query import join_words
 from stsearch.errors import GalleryDamagedError, ImageError, UsageError
+from stsearch.objects.url import located
 
 if TYPE_CHECKING:
     from stsearch.api.model import ImageQuery
@@ -53,8 +54,8 @@ QueryFile = Annotated[
     Path | None, Option(metavar="FILE", help="Search for every line of FILE; - is standard input.")
 ]
 Like = Annotated[
-    Path | None,
-    Option(metavar="PICTURE", help="Search for the word that fills this picture: a crop, a logo."),
+    str | None,
+    Option(metavar="PICTURE", help="Search for the word that fills this picture or URL: a crop, a logo."),
 ]
 PathGlob = Annotated[
     list[str] | None,
@@ -66,11 +67,11 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, Option(metavar="DATE", help="Taken then or before, that day or year included.")]
 IndexPath = Annotated[
-    list[Path] | None,
+    list[str] | None,
     Option(
-        readable=False,
         envvar="STSEARCH_INDEX",
-        help="Photos or gallery to search; repeatable; default: see above.",
+        metavar="PATH",
+        help="Photos, their URL, or gallery to search; repeatable; default: see above.",
     ),
 ]
 Model = Annotated[
@@ -219,7 +220,7 @@ class _Options:
         )
 
 
-def _open(index: Sequence[Path], model: str | None, stack: ExitStack) -> Photos:
+def _open(index: Sequence[str], model: str | None, stack: ExitStack) -> Photos:
     """Open the galleries that are named, else the nearest, else every registered one; say which on stderr."""
     from stsearch.api.photos import open as open_photos
     from stsearch.gallery import pending
@@ -317,7 +318,7 @@ def _summary(found: Sequence[Found], style: output.Style, top: int) -> str:
     return " · ".join(parts)
 
 
-def _parse(text: str | None, file: Path | None, picture: Path | None, as_json: bool) -> list[Query]:
+def _parse(text: str | None, file: Path | None, picture: str | None, as_json: bool) -> list[Query]:
     """Return the query that was typed, or those in ``file``; none yet where a ``picture`` is asked for."""
     from stsearch.search.query import Query
 
@@ -331,14 +332,14 @@ def _parse(text: str | None, file: Path | None, picture: Path | None, as_json: b
     return _read_queries(file, as_json) if text is None else [Query(text)]
 
 
-def _image_query(photos: Photos, picture: Path) -> ImageQuery:
+def _image_query(photos: Photos, picture: str) -> ImageQuery:
     try:
-        asked = photos.image_query(picture, os.fspath(picture))
+        asked = photos.image_query(picture, picture)
     except ImageError as error:
         raise UsageError(f"--like needs a picture of a word: {output.printable(str(error))}") from error
     word = asked.query.words[0]
     read = f"read {word!r}" if word else "nothing is read in it; only its similarity counts"
-    output.note(f"Searching for the word in {output.shown_path(picture)}: {read}")
+    output.note(f"Searching for the word in {output.shown_path(located(picture))}: {read}")
     return asked
 
 

@@ -10,12 +10,13 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+    from stsearch.objects.url import Location
 
 _GAP, _INDENT = "  ", "   "
 _SHORTEST_PATH = 16  # columns; a path is not cut further before other cells are
@@ -30,13 +31,13 @@ class Cell:
     Attributes:
         text: printable.
         style: of rich; empty: plain.
-        file: that the text is the path of, absolute; it is cut in the middle, and leads there.
+        file: that the text is the path or URL of, absolute; it is cut in the middle, and leads there.
         is_number: flush right.
     """
 
     text: str
     style: str = ""
-    file: Path | None = None
+    file: Location | None = None
     is_number: bool = False
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ import typer
 from stsearch.cli import output
 from stsearch.cli.gallery import AsJson, IndexPath, gallery_of
 from stsearch.cli.table import Cell
+from stsearch.objects.url import Location, located, resolved
 
 if TYPE_CHECKING:
     from stsearch.api.words import Word
@@ -23,8 +23,8 @@ NO_WORDS = 1
 
 def words(
     path: Annotated[
-        Path | None,
-        typer.Argument(readable=False, help="A photo or a folder; default: all photos of the gallery."),
+        str | None,
+        typer.Argument(help="A photo or a folder, or its URL; default: the whole gallery."),
     ] = None,
     top: Annotated[int | None, typer.Option("--top", "-n", min=1, help="Show at most so many.")] = None,
     index: IndexPath = None,
@@ -39,10 +39,11 @@ def words(
     from stsearch.api.words import words_of
     from stsearch.gallery.gallery import Gallery
 
-    with Gallery.open(gallery_of(index, path), output.note) as gallery:
-        files = None if path is None else _files(gallery, path)
+    place = None if path is None else located(path)
+    with Gallery.open(gallery_of(index, place), output.note) as gallery:
+        files = None if place is None else _files(gallery, place)
         found = list(words_of(gallery, files))
-        is_photo = path is not None and files is not None and len(files) == 1 and not path.is_dir()
+        is_photo = place is not None and files is not None and _is_photo(gallery, place, files)
     groups = [[word] for word in sorted(found, key=_place)] if is_photo else _by_word(found)
     cells = _in_photo if is_photo else _in_photos
     if as_json:
@@ -55,11 +56,18 @@ def words(
         raise typer.Exit(NO_WORDS)
 
 
-def _files(gallery: Gallery, path: Path) -> list[str] | None:
+def _files(gallery: Gallery, path: Location) -> list[str] | None:
     """Return which files of ``gallery`` are meant by ``path``; None: all, since it names the gallery."""
-    if path.resolve() == gallery.folder:
+    if resolved(path) == gallery.folder:
         return None
     return gallery.files_below(path, gallery.catalog.paths())
+
+
+def _is_photo(gallery: Gallery, path: Location, files: Sequence[str]) -> bool:
+    """Return whether ``path`` is the one photograph that ``files`` names, and not a folder of one alone."""
+    if len(files) != 1:
+        return False
+    return not path.is_dir() if isinstance(path, Path) else path == gallery.photos / files[0]
 
 
 def _by_word(found: Iterable[Word]) -> list[list[Word]]:
@@ -109,7 +117,7 @@ def _as_json(group: Sequence[Word]) -> dict[str, object]:
         "confidence": round(group[0].confidence, 4),
         "places": [
             {
-                "path": os.fspath(word.path),
+                "path": str(word.path),
                 "transcript": word.transcript,
                 "confidence": round(word.confidence, 4),
                 "page": word.page,

@@ -215,5 +215,4 @@ def read_gallery(gallery: Gallery, folder: Path) -> dict[Path, list[TextInstance
             detail.ctc_posteriors,
         )
         by_content[content].append(found)
-    photos = ((path.relative_to(gallery.photos), content) for path, content in gallery.all_photos())
-    return {folder / path: by_content[content] for path, content in photos}
+    return {folder / path: by_content[content] for path, content in gallery.catalog.photos()}

@@ -25,12 +25,13 @@ def add_record(database: Database, rereads: Rereads, record: Record) -> None:
         case Spotted():
             content = _add_spotted(database, rereads, record)
     file, status = record.file, "ok" if reason is None else "failed"
-    row = (os.fsencode(file.path), file.size, file.mtime_ns, status, content, reason)
+    row = (os.fsencode(file.path), file.size, file.mtime_ns, status, content, reason, file.stamp)
     database.execute(
-        f"INSERT INTO images ({COLUMNS['images']}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        f"INSERT INTO images ({COLUMNS['images']}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (path) DO UPDATE SET"
         " size = excluded.size, mtime_ns = excluded.mtime_ns, status = excluded.status,"
-        " content_id = excluded.content_id, reason = excluded.reason, checksum = excluded.checksum",
+        " content_id = excluded.content_id, reason = excluded.reason, stamp = excluded.stamp,"
+        " checksum = excluded.checksum",
         (*row, row_checksum(*row)),
     )
 

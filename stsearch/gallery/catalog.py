@@ -80,10 +80,10 @@ class Catalog:
 
     def record_at(self, path: str) -> Linked | Failed | None:
         """Return the record of the file at ``path``, None when it was never indexed."""
-        for _, size, mtime_ns, _, content, reason in self._database.among(
+        for _, size, mtime_ns, _, content, reason, stamp in self._database.among(
             "images", "path", [os.fsencode(path)]
         ):
-            file = PhotoFile(path, size, mtime_ns)
+            file = PhotoFile(path, size, mtime_ns, stamp)
             if content is None:
                 return Failed(file, reason)
             for _, sha256, *_ in self._database.among("contents", "id", [content]):
@@ -110,8 +110,8 @@ class Catalog:
         )
         taken = {row[0]: row[4] and self._database.checked(read_moment, row[4]) for row in contents}
         return [
-            DatedPhoto(PhotoFile(self._path(path), *stat), content, taken.get(content))
-            for path, *stat, _, content, _ in sorted(images)
+            DatedPhoto(PhotoFile(self._path(path), size, mtime_ns, stamp), content, taken.get(content))
+            for path, size, mtime_ns, _, content, _, stamp in sorted(images)
             if content is not None
         ]
 
@@ -134,7 +134,10 @@ class Catalog:
     def failures(self) -> list[Failed]:
         """Return the files that could not be read, by path."""
         rows = sorted(row for row in self._database.all("images") if row[3] == "failed")
-        return [Failed(PhotoFile(self._path(path), *stat), reason) for path, *stat, _, _, reason in rows]
+        return [
+            Failed(PhotoFile(self._path(path), size, mtime_ns, stamp), reason)
+            for path, size, mtime_ns, _, _, reason, stamp in rows
+        ]
 
     def incomplete(self) -> list[Incomplete]:
         """Return the photographs of which only a part could be read, by path."""
@@ -147,8 +150,8 @@ class Catalog:
         contents, images = self._database.consistently(read)
         notes = {row[0]: row[5] for row in contents}
         return [
-            Incomplete(PhotoFile(self._path(path), size, mtime_ns), notes[content])
-            for path, size, mtime_ns, _, content, _ in sorted(images)
+            Incomplete(PhotoFile(self._path(path), size, mtime_ns, stamp), notes[content])
+            for path, size, mtime_ns, _, content, _, stamp in sorted(images)
         ]
 
     def counts(self) -> Counts:
@@ -176,7 +179,7 @@ class Catalog:
                 self._database.rows_among("SELECT id, files FROM contents WHERE id IN ({})", wanted)
             )
             paths: dict[int, list[str]] = {content: [] for content in files}
-            for path, *_, content, _ in sorted(self._database.among("images", "content_id", wanted)):
+            for path, *_, content, _, _ in sorted(self._database.among("images", "content_id", wanted)):
                 paths.setdefault(content, []).append(self._path(path))
             for content, names in paths.items():
                 if len(names) != files.get(content):

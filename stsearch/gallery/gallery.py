@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +24,7 @@ from stsearch.gallery.vector_store import (
     HnswStore,
     MissingHnswlibError,
 )
+from stsearch.objects.url import Location, resolved
 from stsearch.types import ModelInfo
 
 EXACT_LIMIT = 50_000
@@ -83,7 +83,7 @@ class Gallery:
     def create(
         cls,
         folder: Path | str,
-        photos: Path | str,
+        photos: Location | str,
         model: ModelInfo,
         notify: Notify = _ignore,
         reread: bool = False,
@@ -93,7 +93,7 @@ class Gallery:
 
         Args:
             folder: where the files of the gallery lie or shall lie.
-            photos: the folder of the photographs.
+            photos: the folder of the photographs, or their URL.
             model: the weights that will read them.
             notify: takes a sentence when something is slower, or missing, that need not be.
             reread: let every photograph wait for being read again, by ``model`` whatever read it before.
@@ -106,10 +106,10 @@ class Gallery:
             GalleryDamagedError: it is damaged, or of a newer format.
             WriteError: the folder cannot be written to.
         """
-        folder, photos = Path(folder).resolve(), Path(photos).resolve()
+        folder, photos = Path(folder).resolve(), resolved(photos)
         make_private_folder(folder)
         kept = replace(model, likelihood_weight=0.0, calibration=())  # a search takes them from the weights
-        new = Manifest(".." if folder.parent == photos else os.fspath(photos), kept)
+        new = Manifest(".." if folder.parent == photos else str(photos), kept)
         gallery = cls._open_locked(folder, None if (folder / FILE_NAME).exists() else new, notify)
         try:
             if reread:
@@ -163,9 +163,9 @@ class Gallery:
             self._lock = None
 
     @property
-    def photos(self) -> Path:
-        """The folder of the photographs."""
-        return (self.folder / self._manifest.photos).resolve()
+    def photos(self) -> Location:
+        """The folder of the photographs, or their URL."""
+        return self._manifest.location(self.folder)
 
     def note_engine(self, engine: str) -> None:
         """Keep in the manifest, when it is written next, what finds the words that are added."""
@@ -200,7 +200,7 @@ class Gallery:
         self._all_instances = None
         self._details.clear()
 
-    def forget(self, paths: Iterable[Path]) -> int:
+    def forget(self, paths: Iterable[Location]) -> int:
         """Remove files and folders, leave no trace of them in the files of the gallery, and return how many.
 
         What is interrupted is completed by the same call, or by the next ``finish``.
@@ -304,14 +304,14 @@ class Gallery:
         self._expect(len(ids) - len(table.ids) <= gone, "instances are missing")
         return table
 
-    def photos_of(self, contents: Iterable[int]) -> dict[int, list[Path]]:
+    def photos_of(self, contents: Iterable[int]) -> dict[int, list[Location]]:
         """Return the paths of the photographs with each of ``contents``; identical files share one."""
         root, wanted = self.photos, set(contents)
         found = self.catalog.paths_of(wanted)
         self._expect(found.keys() == wanted, "contents are missing")
         return {key: [root / path for path in paths] for key, paths in found.items()}
 
-    def all_photos(self, admits: Callable[[DatedPhoto], bool] = lambda _: True) -> list[tuple[Path, int]]:
+    def all_photos(self, admits: Callable[[DatedPhoto], bool] = lambda _: True) -> list[tuple[Location, int]]:
         """Return every photograph that was read, if ``admits`` says so, with its content."""
         root = self.photos
         photos = filter(admits, self.catalog.dated_photos())
@@ -328,7 +328,7 @@ class Gallery:
         """Return the readings of all instances in each of ``contents``, most confident first."""
         return self.catalog.readings_of(contents)
 
-    def files_below(self, path: Path, known: Iterable[str]) -> list[str]:
+    def files_below(self, path: Location, known: Iterable[str]) -> list[str]:
         """Return those of ``known`` that ``path`` is, or that lie in it; UsageError where none do."""
         # they may be gone already, forgotten by the call that this one completes
         return files_below(path, self.photos, known, may_be_gone=self.catalog.state.is_forgetting)

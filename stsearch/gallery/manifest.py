@@ -15,8 +15,10 @@ from stsearch.errors import (
     GalleryNotFoundError,
     GalleryUnreadableError,
     NewerFormatError,
+    UsageError,
 )
 from stsearch.gallery.atomic_files import replacing
+from stsearch.objects.url import Location, located
 from stsearch.types import ModelInfo
 
 FILE_NAME = "manifest.json"
@@ -71,7 +73,7 @@ class Manifest:
     """The weights of a gallery, the folder of its photographs, and its vector file.
 
     Attributes:
-        photos: the folder of the photographs: absolute, or relative to the gallery folder.
+        photos: the folder of the photographs, absolute or relative to the gallery folder, or their URL.
         model: the weights that filled the gallery.
         generation: how many times the vector file was written or removed.
         store: the vector file; None without words or without hnswlib.
@@ -83,6 +85,11 @@ class Manifest:
     generation: int = 0
     store: StoreRecord | None = None
     engine: str = ""
+
+    def location(self, folder: Path) -> Location:
+        """Return where the photographs lie, given the ``folder`` of the gallery."""
+        photos = located(self.photos)
+        return (folder / photos).resolve() if isinstance(photos, Path) else photos
 
     def copy_for_catalog(self) -> str:
         """Return as JSON the part of the manifest that cannot be found out again if it is lost."""
@@ -141,6 +148,7 @@ class Manifest:
             if body.pop("checksum") != _checksum(body):
                 raise ValueError("its checksum does not match")
             store = StoreRecord(**body["store"]) if body["store"] else None
+            located(body["photos"])
             model, engine = ModelInfo(**body["model"]), body.get("engine", "")
             if store and not _VECTOR_FILE.fullmatch(store.file):
                 raise ValueError(f"{store.file!r} is no name of a vector file")
@@ -151,7 +159,7 @@ class Manifest:
             ) from error
         except OSError as error:
             raise GalleryUnreadableError(f"cannot read {path}: {error.strerror or error}") from error
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UsageError) as error:
             raise GalleryDamagedError(
                 f"{path} is damaged ({error}); remake it with: stsearch rebuild --index {folder}"
             ) from error

@@ -1,4 +1,4 @@
-"""Paths as a gallery names files, relative to the folder of photographs, from paths as people type them."""
+"""Paths as a gallery names photographs, relative to where they lie, from what people type."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from stsearch.errors import UsageError
+from stsearch.objects.url import Location, ObjectUrl
 
 
 def composed(text: str) -> str:
@@ -15,22 +16,22 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def files_below(path: Path, root: Path, known: Iterable[str], may_be_gone: bool = False) -> list[str]:
+def files_below(path: Location, root: Location, known: Iterable[str], may_be_gone: bool = False) -> list[str]:
     """Return the files among ``known`` that ``path`` names: itself, or all in a folder.
 
     A link names itself, not what it points to. A name in the other Unicode spelling counts where no file has
     the very same.
 
     Args:
-        path: absolute, or relative to the current folder.
-        root: the resolved folder of the photographs.
+        path: absolute, or relative to the current folder; or a URL.
+        root: the resolved folder of the photographs, or their URL.
         known: relative to ``root``.
         may_be_gone: return none where it names one of ``root`` that is not known.
 
     Raises:
         UsageError: it names none.
     """
-    name, files = _name_in(path.absolute(), root), list(known)
+    name, files = name_in(path, root), list(known)
     spellings: tuple[Callable[[str], str], ...] = (str, composed)
     if name == "":
         return files
@@ -43,8 +44,13 @@ def files_below(path: Path, root: Path, known: Iterable[str], may_be_gone: bool 
     raise UsageError(f"{path} is not in the gallery of {root}")
 
 
-def _name_in(path: Path, root: Path) -> str | None:
+def name_in(path: Location, root: Location) -> str | None:
     """Return the name of ``path`` in ``root``, "" for that itself; None when it lies outside."""
+    if isinstance(path, ObjectUrl):
+        return path.name_below(root)
+    if isinstance(root, ObjectUrl):
+        return None
+    path = path.absolute()
     folder = None if path.name == ".." else relative_to_root(path.parent, root)
     if folder is not None:
         return f"{folder}{path.name}"

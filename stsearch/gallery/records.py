@@ -29,18 +29,20 @@ _MAX_SIDE = 2**31 - 1  # pixels
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """A file, as listed by the file system.
+    """A file, as listed by the file system, or an object, as listed by its storage.
 
     Attributes:
         path: relative to the folder of photographs; undecodable bytes as surrogates (``os.fsdecode``).
         size: in bytes.
         mtime_ns: when it was last changed; a date that 64 bits do not hold (before 1677, after 2262) as the
             nearest that they do.
+        stamp: the ETag of an object, another one for other bytes; None of a file.
     """
 
     path: str
     size: int
     mtime_ns: int
+    stamp: str | None = None
 
     @classmethod
     def from_stat(cls, path: str, status: os.stat_result) -> PhotoFile:

@@ -18,6 +18,7 @@ from stsearch.errors import (
 )
 from stsearch.gallery import manifest, trust
 from stsearch.gallery.user_lists import change_list, read_list
+from stsearch.objects.url import Location, ObjectUrl, resolved
 
 Notify = Callable[[str], None]
 FOLDER_NAME = ".stsearch"
@@ -32,17 +33,29 @@ def data_home(environment: Mapping[str, str]) -> Path:
     return Path(base).expanduser() / "stsearch"
 
 
-def place_for(photos: Path, home: Path) -> Path:
-    """Return the gallery folder of the folder ``photos``: inside it, or in ``home`` when it is read-only."""
+def place_for(photos: Location, home: Path) -> Path:
+    """Return the gallery folder of ``photos``: inside that folder, or in ``home`` for a URL, or read-only."""
+    if isinstance(photos, ObjectUrl):
+        return _place_elsewhere(photos.name, str(photos), home)
     inside = photos.resolve() / FOLDER_NAME
     if is_gallery(inside) or os.access(photos, os.W_OK):
         return inside
-    digest = hashlib.sha256(os.fsencode(photos.resolve())).hexdigest()[:12]
-    return home / "galleries" / f"{photos.resolve().name}-{digest}"
+    return _place_elsewhere(photos.resolve().name, os.fspath(photos.resolve()), home)
 
 
-def find(path: Path, home: Path) -> Path:
-    """Return the gallery folder that ``path`` names: the gallery itself, or the folder of its photographs.
+def _place_elsewhere(name: str, photos: str, home: Path) -> Path:
+    return home / "galleries" / f"{name}-{hashlib.sha256(os.fsencode(photos)).hexdigest()[:12]}"
+
+
+def is_default_place(folder: Path, photos: Location) -> bool:
+    """Return whether the gallery in ``folder`` lies where that of ``photos`` does when nobody says where."""
+    if isinstance(photos, ObjectUrl):
+        return folder == place_for(photos, folder.parent.parent)
+    return folder.parent == photos
+
+
+def find(path: Location, home: Path) -> Path:
+    """Return the gallery folder that ``path`` names: the gallery itself, or where its photographs lie.
 
     Raises:
         GalleryNotFoundError: neither is there.
@@ -54,18 +67,18 @@ def find(path: Path, home: Path) -> Path:
     return folder
 
 
-def locate(path: Path, home: Path) -> Path:
+def locate(path: Location, home: Path) -> Path:
     """Return the gallery folder that ``path`` names, whoever it belongs to.
 
     Raises:
         GalleryNotFoundError: there is none.
         GalleryUnreadableError: it cannot be looked into.
     """
-    if is_gallery(path.resolve()):
-        return path.resolve()
-    if is_gallery(folder := place_for(path, home)):
-        return folder
-    if (elsewhere := _listed_by_photos(home).get(path.resolve())) is not None:
+    itself = [path.resolve()] if isinstance(path, Path) else []
+    for folder in (*itself, place_for(path, home)):
+        if is_gallery(folder):
+            return folder
+    if (elsewhere := _listed_by_photos(home).get(resolved(path))) is not None:
         return elsewhere
     raise GalleryNotFoundError(f"no gallery in {path}; make one with: stsearch index {path}")
 
@@ -100,13 +113,16 @@ def nearest(start: Path, home: Path, notify: Notify) -> Path | None:
     return None
 
 
-def of_path(path: Path, home: Path, notify: Notify) -> Path | None:
+def of_path(path: Location, home: Path, notify: Notify) -> Path | None:
     """Return the gallery folder that ``path`` is, or that of the folder it lies in; None without one.
 
     Raises:
         GalleryUnreadableError: the gallery that ``path`` names cannot be looked into.
         GalleryUntrustedError: it belongs to another user.
     """
+    if isinstance(path, ObjectUrl):
+        listed = _listed_by_photos(home)
+        return next((listed[each] for each in (path, *path.parents) if each in listed), None)
     start = path.parent if path.is_symlink() else path  # a link is a file of the folder that it lies in
     for folder in (path.resolve(), start.resolve() / FOLDER_NAME):
         if is_gallery(folder):
@@ -115,7 +131,7 @@ def of_path(path: Path, home: Path, notify: Notify) -> Path | None:
     return nearest(start, home, notify)
 
 
-def choose(index: Path | None, here: Path, home: Path, notify: Notify) -> Path:
+def choose(index: Location | None, here: Path, home: Path, notify: Notify) -> Path:
     """Return the one gallery folder a command is about: ``index``, the nearest to ``here``, or the only one.
 
     Raises:
@@ -249,17 +265,17 @@ def listed(home: Path) -> list[Path]:
     return [Path(name) for name in read_list(home / _LIST_NAME, str)]
 
 
-def photos_of(folder: Path) -> Path | None:
-    """Return the folder of photographs of the gallery in ``folder``; None where nothing can be said of it."""
+def photos_of(folder: Path) -> Location | None:
+    """Return where the photographs of the gallery in ``folder`` lie; None where nothing can be said of it."""
     try:
-        return (folder / manifest.Manifest.read(folder).photos).resolve()
+        return manifest.Manifest.read(folder).location(folder)
     except (StsearchError, OSError):
         return None
 
 
-def _listed_by_photos(home: Path) -> dict[Path, Path]:
-    """Return the listed galleries that are there and whole, by the folder of their photographs."""
-    found = {}
+def _listed_by_photos(home: Path) -> dict[Location, Path]:
+    """Return the listed galleries that are there and whole, by where their photographs lie."""
+    found: dict[Location, Path] = {}
     with suppress(*_UNUSABLE):  # where all galleries are meant, it is an error
         for folder in registered(home, lambda _: None):
             if photos := photos_of(folder):

@@ -95,12 +95,17 @@ MIGRATIONS = (
             ctc_posteriors, page);
     """
     + "".join(_TOTALS.format(table) for table in ("state", "rereads")),
+    """
+    ALTER TABLE images ADD COLUMN stamp TEXT;      -- ETag of an object; NULL: it is a file
+    UPDATE images SET checksum = checksum - row_checksum(path, size, mtime_ns, status, content_id, reason)
+        + row_checksum(path, size, mtime_ns, status, content_id, reason, stamp);
+    """,
 )
 """One script a format; a catalog of format n has run the first n of them."""
 
 COLUMNS = {
     "contents": "id, sha256, height, width, taken, note, checksum",
-    "images": "path, size, mtime_ns, status, content_id, reason, checksum",
+    "images": "path, size, mtime_ns, status, content_id, reason, stamp, checksum",
     "instances": (
         "id, content_id, polygon, score, transcript, folded, confidence, vector, characters, ctc_posteriors,"
         " page, checksum"

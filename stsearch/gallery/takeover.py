@@ -7,14 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from stsearch.errors import UsageError, WeightsError
+from stsearch.gallery import registry
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.manifest import Manifest
+from stsearch.objects.url import Location
 from stsearch.types import ModelInfo
 
 
-def index_command(folder: Path, photos: Path) -> str:
-    """Return the command that brings the gallery in ``folder`` up to date with the folder ``photos``."""
-    place = "" if folder.parent == photos else f" --index {shlex.quote(str(folder))}"
+def index_command(folder: Path, photos: Location) -> str:
+    """Return the command that brings the gallery in ``folder`` up to date with its ``photos``."""
+    place = "" if registry.is_default_place(folder, photos) else f" --index {shlex.quote(str(folder))}"
     return f"stsearch index {shlex.quote(str(photos))}{place}"
 
 
@@ -26,20 +28,20 @@ def check_model(folder: Path, manifest: Manifest, model: ModelInfo) -> None:
     """
     if model.sha256 != manifest.model.sha256:
         made, given = (f"{each.name} (sha256 {each.sha256[:12]})" for each in (manifest.model, model))
-        command = index_command(folder, (folder / manifest.photos).resolve())
+        command = index_command(folder, manifest.location(folder))
         raise WeightsError(
             f"{folder} was made with the weights {made}, these are {given}: give those with --model,"
             f" or read its photos anew with: {command} --reread"
         )
 
 
-def check_photos(folder: Path, manifest: Manifest, photos: Path) -> None:
+def check_photos(folder: Path, manifest: Manifest, photos: Location) -> None:
     """Refuse to read another folder of photographs into the gallery.
 
     Raises:
         UsageError: it holds those of another; the message names the two ways out.
     """
-    known = (folder / manifest.photos).resolve()
+    known = manifest.location(folder)
     if photos != known:
         raise UsageError(
             f"{folder} holds the photographs of {known}, not of {photos}: if these are the same in another"

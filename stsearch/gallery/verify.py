@@ -61,8 +61,11 @@ def verify(folder: Path, deep: bool = False, notify: Notify = lambda _: None) ->
                 yield from _catalog_findings(catalog, manifest, place)
                 if manifest is not None:
                     yield from _store_findings(catalog, manifest, folder, deep, notify)
-                    if deep:
-                        yield from _photo_findings(catalog, (folder / manifest.photos).resolve())
+                    photos = manifest.location(folder)
+                    if deep and isinstance(photos, Path):
+                        yield from _photo_findings(catalog, photos)
+                    elif deep:
+                        notify(f"the photographs of {photos} were not read again: a checksum is of all bytes")
         except (GalleryDamagedError, GalleryUnreadableError) as error:
             yield Finding(place, str(error))
     finally:

@@ -18,10 +18,10 @@ import numpy as np
 import PIL.Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from stsearch.errors import ImageError, ImageRefusedError
+from stsearch.errors import ImageError, ImageRefusedError, PhotosUnreachableError, UsageError
 from stsearch.images import camera_raw, deep_tiff, pdf
 from stsearch.images.colour import to_rgb
-from stsearch.images.files import read_content
+from stsearch.images.files import read_content, take_in
 from stsearch.images.formats import PILLOW_DECODERS, check_header, recognize
 from stsearch.images.frames import MAX_PAGES, pages_of
 from stsearch.images.jpeg import missing_part, with_end
@@ -29,6 +29,7 @@ from stsearch.images.memory import DECODING, memory_of
 from stsearch.images.metadata import without_ballast
 from stsearch.images.orientation import SIDES_SWAPPED, orientation_of, time_taken, turn
 from stsearch.images.resizing import Resize, window_side
+from stsearch.objects.url import Location, located
 from stsearch.types import Image, Polygon
 
 MAX_MEGAPIXELS = 178.0
@@ -67,12 +68,12 @@ class Decoded:
 
 
 def read_image(
-    source: Path | str | bytes, max_megapixels: float = MAX_MEGAPIXELS, page: int | None = None
+    source: Location | str | bytes, max_megapixels: float = MAX_MEGAPIXELS, page: int | None = None
 ) -> Image:
-    """Return the photograph at a path, or in the bytes of a file, as displayed: HWC uint8 RGB, full size.
+    """Return the photograph at a path or URL, or in bytes, as displayed: HWC uint8 RGB, full size.
 
     Args:
-        source: a path, or the bytes of a file.
+        source: a path, the URL of an object, or the bytes of a file.
         max_megapixels: larger photographs are refused before decoding.
         page: of a file with several, or the frame of an animation, from 1; None: the first.
 
@@ -83,7 +84,7 @@ def read_image(
 
 
 def decode_image(
-    source: Path | str | bytes,
+    source: Location | str | bytes,
     longer_side: int | None = None,
     max_megapixels: float = MAX_MEGAPIXELS,
     page: int | None = None,
@@ -91,7 +92,7 @@ def decode_image(
     """Decode a photograph: EXIF orientation applied, any colour mode, transparency over what shows it.
 
     Args:
-        source: a path, or the bytes of a file.
+        source: a path, the URL of an object, or the bytes of a file.
         longer_side: a longer photograph is shrunk to it, as ``Resize`` does, an elongated one until its
             windows have that side; a JPEG at least twice as long is also decoded at a half, a quarter or an
             eighth of its size, which is several times faster.
@@ -102,7 +103,7 @@ def decode_image(
         ImageError: it cannot be read; the message holds the reason, after the path where one is known.
     """
     decode = _Decoder(longer_side, max_megapixels, page or 1)
-    return decode(source) if isinstance(source, bytes) else _naming(Path(source), decode)
+    return decode(source) if isinstance(source, bytes) else _naming(source, decode)
 
 
 def list_pages(encoded: bytes) -> tuple[int, ...]:
@@ -125,14 +126,24 @@ def list_pages(encoded: bytes) -> tuple[int, ...]:
         return (1,)
 
 
-def _naming(path: Path, decode: Callable[[bytes], T]) -> T:
-    """Return what ``decode`` makes of the bytes of a file; its errors name the file."""
+def _naming(source: Location | str, decode: Callable[[bytes], T]) -> T:
+    """Return what ``decode`` makes of the bytes of a file or an object; its errors name it."""
     try:
-        return decode(read_content(path, check_header).encoded or b"")
+        return decode(_read(located(source)))
     except OSError as error:
-        raise ImageError(f"{path}: {error.strerror or error}") from error
+        raise ImageError(f"{source}: {error.strerror or error}") from error
     except ImageError as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{source}: {error}") from error
+    except (PhotosUnreachableError, UsageError) as error:
+        raise ImageRefusedError(f"{source}: {error}") from error
+
+
+def _read(location: Location) -> bytes:
+    if isinstance(location, Path):
+        return read_content(location, check_header).encoded or b""
+    from stsearch.objects.store import bucket_of
+
+    return take_in(bucket_of(location).read(location.key), check_header).encoded or b""
 
 
 class _UnknownToPillowError(ImageError):

@@ -6,9 +6,10 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,23 +80,42 @@ def read_content(
         ImageError: it is no regular file.
         OSError: it cannot be read.
     """
+    with open_regular(path) as file:
+        check_size(os.fstat(file.fileno()).st_size, max_bytes)
+        return take_in(iter(partial(file.read, _CHUNK), b""), check_header, max_bytes, max_kept)
+
+
+def take_in(
+    chunks: Iterable[bytes],
+    check_header: Callable[[bytes], object],
+    max_bytes: int = MAX_BYTES,
+    max_kept: int | None = None,
+) -> Content:
+    """Hash what comes in ``chunks``, as ``read_content`` does with a file.
+
+    Raises:
+        ImageRefusedError: it is larger than ``max_bytes``.
+    """
     digest, size = hashlib.sha256(), 0
     kept: io.BytesIO | None = io.BytesIO()  # grows in place: parts to be joined would be there twice
-    with open_regular(path) as file:
-        _check_size(os.fstat(file.fileno()).st_size, max_bytes)
-        while chunk := file.read(_CHUNK):
-            if not size:
-                check_header(chunk)
-            size += len(chunk)
-            _check_size(size, max_bytes)  # it may grow, and some have no size: those of /proc
-            digest.update(chunk)
-            if kept is not None:
-                kept.write(chunk)
-                if max_kept is not None and size > max_kept:
-                    kept = None
+    for chunk in chunks:
+        if not size:
+            check_header(chunk)
+        size += len(chunk)
+        check_size(size, max_bytes)  # it may grow, and some have no size: those of /proc
+        digest.update(chunk)
+        if kept is not None:
+            kept.write(chunk)
+            if max_kept is not None and size > max_kept:
+                kept = None
     return Content(digest.hexdigest(), None if kept is None else kept.getvalue())
 
 
-def _check_size(size: int, max_bytes: int) -> None:
+def check_size(size: int, max_bytes: int) -> None:
+    """Refuse a file of ``size`` bytes where that is more than ``max_bytes``.
+
+    Raises:
+        ImageRefusedError: it is.
+    """
     if size > max_bytes:
         raise ImageRefusedError(f"{size / 1e6:,.0f} MB; the limit is {max_bytes / 1e6:,.0f}")

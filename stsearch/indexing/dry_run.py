@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from stsearch.checksums import file_sha256
+from stsearch.errors import ImageError
 from stsearch.gallery.catalog import Failed, Linked
 from stsearch.gallery.gallery import Gallery
 from stsearch.indexing.changes import Changes
+from stsearch.indexing.sources import PhotoSource, source_of
+from stsearch.indexing.stages import is_as_recorded
 from stsearch.indexing.vanished import Vanished, find_vanished
-from stsearch.indexing.walk import NEVER, Walk, WalkRules, walk_photos
+from stsearch.indexing.walk import NEVER, WalkRules
+from stsearch.objects.url import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +46,39 @@ class Preview:
 
 
 def preview(
-    photos: Path, gallery: Gallery | None, rules: WalkRules, recognize: bool = True, prune: bool = False
+    photos: Location, gallery: Gallery | None, rules: WalkRules, recognize: bool = True, prune: bool = False
 ) -> Preview:
     """Return the changes ``index_photos`` would make for the folder ``photos``.
 
     Args:
-        photos: the folder.
+        photos: the folder, or the URL of a bucket.
         gallery: of its photographs; None when there is none yet.
         rules: which files of the folder are indexed.
         recognize: as in ``IndexOptions``.
         prune: as in ``IndexOptions``.
 
     Raises:
-        UsageError, GalleryUnreadableError: as ``walk_photos``.
+        UsageError: the folder cannot be listed.
+        GalleryUnreadableError: as ``walk_photos``.
+        PhotosUnreachableError: the bucket cannot be listed to its end now.
     """
-    walk = walk_photos(photos.resolve(), rules)
+    source = source_of(photos)
     if gallery is None:
+        walk = source.walk(rules, lambda _: False)
         new = tuple(file.path for file in walk.files)
         return Preview(new, failed=tuple(walk.failed), passed_over=dict(walk.passed_over))
-    return _Forecast(gallery, walk, recognize).preview(prune)
+    return _Forecast(gallery, source, rules, recognize).preview(prune)
 
 
 class _Forecast:
     """A run that only counts."""
 
-    def __init__(self, gallery: Gallery, walk: Walk, recognize: bool) -> None:
+    def __init__(self, gallery: Gallery, source: PhotoSource, rules: WalkRules, recognize: bool) -> None:
         self._gallery = gallery
-        self._walk = walk
+        self._source = source
         self._known = {path: gallery.catalog.record_at(path) for path in gallery.catalog.paths()}
         self._waiting = gallery.catalog.rereads.checksums(recognize)
+        self._walk = walk = source.walk(rules, lambda file: is_as_recorded(file, self._known.get(file.path)))
         self._failed = list(walk.failed)
         self._changes = Changes()
         self._missing = [
@@ -86,7 +92,7 @@ class _Forecast:
         kept, vanished = set[str](), None
         if not prune:
             known, before = catalog.counts().photos, catalog.state.folder().devices
-            kept, vanished = find_vanished(self._gallery.photos, photos, known, walk.devices, before)
+            kept, vanished = find_vanished(walk.exists, photos, known, walk.devices, before)
         return Preview(
             tuple(changes.new),
             tuple(changes.changed),
@@ -104,14 +110,14 @@ class _Forecast:
         for file in self._walk.files:
             record = self._known.get(file.path)
             before = record if isinstance(record, Linked) else None
-            if record is not None and record.file == file:
+            if is_as_recorded(file, record):
                 if before is not None:
                     self._add(file.path, before, before.sha256)
             elif file.size in ({before.file.size} if before else sizes_missing):
                 try:
-                    self._add(file.path, before, file_sha256(self._gallery.photos / file.path))
-                except OSError as error:
-                    reason = error.strerror or str(error)
+                    self._add(file.path, before, self._source.sha256(file))
+                except (OSError, ImageError) as error:
+                    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
                     self._failed.append(Failed(replace(file, mtime_ns=NEVER), reason))
             else:
                 self._add(file.path, before, "")  # no content that matters has this size

@@ -22,9 +22,10 @@ from stsearch.indexing.photo_worker import PhotoWorker
 from stsearch.indexing.progress import Progress, ProgressCounter
 from stsearch.indexing.reader import PhotoReader, ReadLimits
 from stsearch.indexing.removal import remove_missing
-from stsearch.indexing.stages import Copy, ReadFile, failed_record
+from stsearch.indexing.sources import PhotoSource, source_of
+from stsearch.indexing.stages import Copy, ReadFile, failed_record, is_as_recorded
 from stsearch.indexing.vanished import Vanished
-from stsearch.indexing.walk import NEVER, Walk, WalkRules, walk_photos
+from stsearch.indexing.walk import NEVER, Walk, WalkRules
 from stsearch.indexing.worker_processes import WorkerProcesses
 from stsearch.indexing.workers import ThisProcess, Workers
 from stsearch.types import PHOTO_BATCH, PhotoSpotter
@@ -74,14 +75,18 @@ def index_photos(
             created with.
         options: batch size, threads and limits.
         progress: is called with every file that is finished.
-        walk: what ``walk_photos`` found by the rules of ``options`` just now; None: it is called.
+        walk: what was found by the rules of ``options`` just now; None: it is looked for.
 
     Raises:
         WriteError: the gallery cannot be written to, for example because the disk is full.
+        PhotosUnreachableError: the bucket that holds the photographs cannot be reached any more.
     """
     started = time.monotonic()
-    walk = walk_photos(gallery.photos, options.rules) if walk is None else walk
-    run = _Run(gallery, spotter, options, ProgressCounter(len(walk.files) + len(walk.failed), progress), walk)
+    source, catalog = source_of(gallery.photos), gallery.catalog
+    if walk is None:
+        walk = source.walk(options.rules, lambda file: is_as_recorded(file, catalog.record_at(file.path)))
+    counter = ProgressCounter(len(walk.files) + len(walk.failed), progress)
+    run = _Run(gallery, source, spotter, options, counter, walk)
     run.commit(walk.failed)
     run.progress.pass_over(len(walk.failed))
     run.read_all()
@@ -96,6 +101,7 @@ class _Run:
     def __init__(
         self,
         gallery: Gallery,
+        source: PhotoSource,
         spotter: PhotoSpotter | WorkerProcesses,
         options: IndexOptions,
         progress: ProgressCounter,
@@ -106,7 +112,8 @@ class _Run:
         self._options = options
         self.progress = progress
         self._walk = walk
-        self._reader = PhotoReader(gallery.photos, options.limits, options.threads)
+        self._source = source
+        self._reader = PhotoReader(source, options.limits, options.threads)
         self._changes = Changes()
         self._known: dict[str, Record | None] = {}  # records of the files in work before this run
         self._photos_before = gallery.catalog.counts().photos
@@ -139,7 +146,7 @@ class _Run:
         The spotter is asked for nothing before a photograph needs it: without new content it is never loaded.
         """
         readers: OrderedPool[PhotoFile, ReadFile | Failed] = OrderedPool(
-            Step(self._options.threads, self._read)
+            Step(max(self._options.threads, self._source.readers), self._read)
         )
         try:
             with self._reader, readers:
@@ -223,9 +230,7 @@ class _Run:
             self._waiting_copies.setdefault(copy.sha256, []).append(copy)
 
     def _keep(self, record: Record) -> None:
-        known = self._known.get(record.file.path)
-        is_same = known is not None and known.file.size == record.file.size
-        if isinstance(record, Failed) and is_same and self._waits(known):  # better than nothing
+        if isinstance(record, Failed) and self._has_better(record):
             self._not_reread.append(record)
             self.progress.finish(record)
             return
@@ -236,6 +241,14 @@ class _Run:
         wanted = self._batch if self._holds_words else 1
         if photos >= wanted or len(self._finished) >= _MAX_RECORDS:
             self._commit_finished()
+
+    def _has_better(self, failed: Failed) -> bool:
+        """Return whether the words that are known of a file are better than that it failed just now."""
+        known = self._known.get(failed.file.path)
+        if not isinstance(known, Linked):
+            return False
+        is_refused_object = failed.file.stamp is not None and failed.file.mtime_ns == NEVER
+        return is_refused_object or (self._waits(known) and known.file.size == failed.file.size)
 
     def _commit_finished(self) -> None:
         batch, self._finished = self._finished, []
@@ -249,7 +262,7 @@ class _Run:
         catalog, is_first = self._gallery.catalog, self._walk.is_complete
         for file in self._walk.files:
             known = catalog.record_at(file.path)
-            if known is None or known.file != file or self._waits(known):
+            if not is_as_recorded(file, known) or self._waits(known):
                 if is_first:  # from now on there is something to complete
                     found = self.progress.now.total
                     catalog.state.set_folder(replace(catalog.state.folder(), unfinished=found))
@@ -268,7 +281,7 @@ class _Run:
 
     def _read(self, file: PhotoFile) -> ReadFile | Failed:
         try:
-            return ReadFile(file, self._reader.read(file.path))
+            return ReadFile(file, self._reader.read(file))
         except OSError as error:
             return Failed(replace(file, mtime_ns=NEVER), error.strerror or str(error))
         except ImageError as error:

@@ -82,7 +82,7 @@ class PhotoWorker:
 
     def _decode(self, read: ReadFile) -> DecodedPhoto | Document | Failed:
         try:
-            photo = self._reader.open(read.file.path, read.content)
+            photo = self._reader.open(read.file, read.content)
             if len(photo.pages) > 1:
                 return Document(read.file, photo)
             return DecodedPhoto(

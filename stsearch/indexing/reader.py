@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stsearch.errors import ImageRefusedError
+from stsearch.gallery.records import PhotoFile
 from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS, Decoded, decode_image
 from stsearch.images.effort import Effort, effort_of
-from stsearch.images.files import Content, read_content
-from stsearch.images.formats import check_header
+from stsearch.images.files import Content
 from stsearch.images.memory import DECODING, MEMORY_BUDGET
 from stsearch.images.remote import RemoteImages
-from stsearch.mounts import Mounts
+from stsearch.indexing.sources import DiskFile, PhotoSource
 
 PHOTO_TIMEOUT_S = 60.0
 """A JPEG of 177 megapixels of noise took 14 s on a busy core; only malicious files take a minute."""
@@ -47,36 +45,33 @@ class OpenPhoto:
     """A file that was read, and what decoding it will take.
 
     Attributes:
-        path: relative to the folder.
-        content: with its bytes if it ``is_soon_done``.
+        content: with its bytes if this process decodes it.
         memory_bytes: that decoding a page takes.
-        is_soon_done: whether it is decoded in this process.
         pages: to look at, numbered from 1; of an animation the frames that differ.
+        on_disk: what another process decodes; None where this one does.
     """
 
-    path: str
     content: Content
     memory_bytes: int
-    is_soon_done: bool
     pages: Sequence[int] = (1,)
+    on_disk: DiskFile | None = None
 
 
 class PhotoReader:
-    """Reads and decodes the files of a folder, for several threads; a context, at whose end nothing runs on.
+    """Reads and decodes photographs, for several threads; a context, at whose end nothing runs on.
 
     Every method raises ``ImageError`` when the file cannot be read, and ``ImageRefusedError`` when that may
     be otherwise at another time; messages do not name the file.
 
     Args:
-        root: the folder.
+        source: where they come from.
         limits: what a file may take.
         threads: how many files are read and decoded at the same time.
     """
 
-    def __init__(self, root: Path, limits: ReadLimits, threads: int) -> None:
-        self._root = root
+    def __init__(self, source: PhotoSource, limits: ReadLimits, threads: int) -> None:
+        self._source = source
         self._limits = limits
-        self._mounts = Mounts()
         self._remote = RemoteImages(threads)
 
     def __enter__(self) -> Self:
@@ -88,41 +83,37 @@ class PhotoReader:
     ) -> None:
         self._remote.__exit__(kind, error, trace)
 
-    def read(self, path: str) -> Content:
-        """Read and hash the file at ``path``; one that begins as no picture is not read to its end.
+    def read(self, file: PhotoFile) -> Content:
+        """Read and hash ``file``; one that begins as no picture is not read to its end.
 
         Raises:
             OSError: it cannot be opened.
+            PhotosUnreachableError: nothing can be read any more.
         """
-        place, limits = self._root / path, self._limits
-        if self._mounts.is_distant(place):
-            return self._remote.read_content(place, limits.max_bytes, _MAX_KEPT, limits.timeout_s)
-        try:
-            return read_content(place, check_header, limits.max_bytes, _MAX_KEPT)
-        except MemoryError as error:
-            raise ImageRefusedError("there was not enough memory to read it") from error
+        limits = self._limits
+        return self._source.read(file, limits.max_bytes, _MAX_KEPT, limits.timeout_s, self._remote)
 
-    def open(self, path: str, content: Content) -> OpenPhoto:
+    def open(self, file: PhotoFile, content: Content) -> OpenPhoto:
         """Judge a file that was read, and find its pages."""
         effort = _effort(content)
-        is_soon_done = _is_soon_done(effort, self._limits)
-        if is_soon_done:
-            return OpenPhoto(path, content, effort.memory_bytes, is_soon_done)
+        if _is_soon_done(effort, self._limits):
+            return OpenPhoto(content, effort.memory_bytes)
+        on_disk = self._source.on_disk(file, content)
         pages: tuple[int, ...] = (1,)
         if not self._limits.first_page:
             with DECODING.take(effort.memory_bytes):
-                pages = self._remote.list_pages(self._root / path, content.sha256, self._limits.timeout_s)
+                pages = self._remote.list_pages(on_disk.path, content.sha256, self._limits.timeout_s)
         kept = replace(content, encoded=None)
-        return OpenPhoto(path, kept, effort.memory_bytes, is_soon_done, pages)
+        return OpenPhoto(kept, effort.memory_bytes, pages, on_disk)
 
     def decode(self, photo: OpenPhoto, longer_side: int, page: int = 1) -> Decoded:
         """Decode a page of a file, shrunk to ``longer_side`` as ``decode_image`` does."""
         limits, content = self._limits, photo.content
-        if photo.is_soon_done:
+        if photo.on_disk is None:
             return decode_image(content.encoded or b"", longer_side, limits.max_megapixels, page)
         with DECODING.take(photo.memory_bytes):
             return self._remote.decode_image(
-                self._root / photo.path,
+                photo.on_disk.path,
                 content.sha256,
                 longer_side,
                 limits.max_megapixels,

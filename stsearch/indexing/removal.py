@@ -37,7 +37,7 @@ def remove_missing(
         if isinstance(record, Linked) and not changes.take_moved(record.sha256):
             photos.append(path)
     if not prune:
-        kept, vanished = find_vanished(gallery.photos, photos, photos_before, walk.devices, last.devices)
+        kept, vanished = find_vanished(walk.exists, photos, photos_before, walk.devices, last.devices)
     changes.removed += [path for path in photos if path not in kept]
     gallery.remove(path for path in missing if path not in kept)
     passed_over = dict(walk.passed_over.most_common(_MAX_ENDINGS))

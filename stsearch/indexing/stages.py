@@ -12,6 +12,18 @@ from stsearch.indexing.reader import OpenPhoto
 from stsearch.indexing.walk import NEVER
 
 
+def is_as_recorded(file: PhotoFile, known: Record | None) -> bool:
+    """Return whether a file that was listed is the one of the record that the gallery has of its path.
+
+    An object is by its size and stamp, whatever its time: that changes when it is copied or archived.
+    """
+    if known is None:
+        return False
+    if file.stamp is None or known.file.mtime_ns == NEVER:
+        return known.file == file
+    return (known.file.size, known.file.stamp) == (file.size, file.stamp)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadFile:
     """A file that was read."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -84,6 +84,7 @@ class Walk:
             ``LINK`` and ``SPECIAL`` are counted too. Hidden and excluded ones only if they were listed.
         devices: numbers of the devices, by the folder at which each begins; that of the folder itself is "".
         is_complete: whether all files that are not among them are missing or excluded.
+        exists: whether a path that is not among them is there all the same: the rules exclude it.
     """
 
     files: list[PhotoFile] = field(default_factory=list)
@@ -91,6 +92,7 @@ class Walk:
     passed_over: Counter[str] = field(default_factory=Counter)
     devices: dict[str, int] = field(default_factory=dict)
     is_complete: bool = True
+    exists: Callable[[str], bool] = lambda _: False
 
     def missing(self, paths: Iterable[str]) -> list[str]:
         """Return those of ``paths`` that are missing; files in a folder that failed may still exist."""
@@ -160,14 +162,25 @@ def device_of(path: str, devices: Mapping[str, int]) -> int | None:
     return devices.get(path)
 
 
-def _ending(name: str) -> str:
+def ending_of(name: str) -> str:
     """Return the ending of a file name in lower case, "" when it has none.
 
-    >>> _ending("A.JPG"), _ending("notes"), _ending("Mr. Smith")
+    >>> ending_of("A.JPG"), ending_of("notes"), ending_of("Mr. Smith")
     ('.jpg', '', '')
     """
     ending = PurePosixPath(name).suffix.lower()
     return ending if len(ending) <= _MAX_ENDING and not any(map(str.isspace, ending)) else ""
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether files and folders of this name are always passed over."""
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+
+
+def is_excluded(path: str, patterns: Iterable[Patterns]) -> bool:
+    """Return whether the first of ``patterns`` that says anything of ``path`` excludes it."""
+    verdicts = (each.verdict(path) for each in patterns)
+    return next((verdict for verdict in verdicts if verdict is not None), False)
 
 
 class _Folder(NamedTuple):
@@ -179,7 +192,7 @@ class _Walker:
     """One walk: the rules, and the result so far."""
 
     def __init__(self, root: Path, rules: WalkRules, remote: RemoteImages) -> None:
-        self.walk = Walk(is_complete=rules.only is None)
+        self.walk = Walk(is_complete=rules.only is None, exists=self._exists)
         self._root = root
         self._remote = remote
         self._mounts = Mounts()
@@ -217,8 +230,8 @@ class _Walker:
             for parent in parents:
                 folder += f"{parent}/"
                 is_link = self._is_link(folder) and not self._follow
-                if is_link or self._is_hidden(parent) or self._is_excluded(folder, patterns):
-                    self.walk.passed_over[_ending(name)] += 1
+                if is_link or is_hidden(parent) or self._is_excluded(folder, patterns):
+                    self.walk.passed_over[ending_of(name)] += 1
                     return
                 patterns = (*self._patterns_in(folder), *patterns)
         except (OSError, ValueError) as error:
@@ -227,7 +240,7 @@ class _Walker:
         if (self._root / path).is_dir():
             return
         if self._is_hidden(name) or self._is_excluded(path, patterns):
-            self.walk.passed_over[_ending(name)] += 1
+            self.walk.passed_over[ending_of(name)] += 1
         else:
             self._add(path)
 
@@ -238,7 +251,7 @@ class _Walker:
         folders = []
         for entry in entries:
             path = f"{folder}{entry.name}"
-            if self._is_hidden(entry.name):
+            if is_hidden(entry.name):
                 continue
             if self._is_folder(entry):
                 if not self._is_excluded(f"{path}/", patterns):
@@ -257,14 +270,14 @@ class _Walker:
                 if is_named_so:
                     self._fail(path, error)
                 else:
-                    self.walk.passed_over[_ending(path)] += 1
+                    self.walk.passed_over[ending_of(path)] += 1
             return
         if not stat.S_ISREG(status.st_mode):
             self.walk.passed_over[LINK if stat.S_ISLNK(status.st_mode) else SPECIAL] += 1
         elif is_named_so or self._is_picture(path):
             self.walk.files.append(PhotoFile.from_stat(path, status))
         else:
-            self.walk.passed_over[_ending(path)] += 1
+            self.walk.passed_over[ending_of(path)] += 1
 
     def _is_picture(self, path: str) -> bool:
         place = self._root / path
@@ -300,8 +313,7 @@ class _Walker:
         return self._patterns[folder]
 
     def _is_excluded(self, path: str, patterns: Iterable[Patterns]) -> bool:
-        verdicts = (each.verdict(path) for each in (self._exclude, *patterns))
-        return next((verdict for verdict in verdicts if verdict is not None), False)
+        return is_excluded(path, (self._exclude, *patterns))
 
     def _is_folder(self, entry: os.DirEntry[str]) -> bool:
         try:
@@ -321,6 +333,13 @@ class _Walker:
         known = (status.st_dev, status.st_ino) in self._visited
         self._visited.add((status.st_dev, status.st_ino))
         return known
+
+    def _exists(self, path: str) -> bool:
+        try:
+            (self._root / path).lstat()
+        except OSError:
+            return False
+        return True
 
     @staticmethod
     def _is_hidden(name: str) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 
 from stsearch.errors import StsearchError
 from stsearch.indexing.photo_worker import PhotoWorker
 from stsearch.indexing.reader import PhotoReader
+from stsearch.indexing.sources import source_of
 from stsearch.indexing.worker_messages import (
     pack_error,
     pack_records,
     unpack_files,
     unpack_settings,
 )
+from stsearch.objects.url import located
 from stsearch.worker_process import Message, serve
 
 
@@ -43,7 +44,7 @@ class _Worker:
             networks.model, networks.device, networks.reads, networks.engine, settings.cores
         ).for_indexing(1)
         cv2.setNumThreads(settings.cores)
-        reader = PhotoReader(Path(settings.root), settings.limits, settings.cores)
+        reader = PhotoReader(source_of(located(settings.root)), settings.limits, settings.cores)
         contextlib.ExitStack().enter_context(reader)  # until this process ends
         self._worker = PhotoWorker(reader, spotter, settings.batch, settings.cores, networks.reads)
         return {"device": spotter.device, "precision": spotter.precision}

@@ -44,7 +44,7 @@ class WorkerSettings:
 
     Attributes:
         networks: that it loads.
-        root: folder of the files.
+        root: folder of the files, or their URL.
         limits: what a file may take.
         batch: photographs that are spotted at once, on a GPU; 0: as is usual.
         cores: that it may use.

@@ -10,7 +10,6 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +28,7 @@ from stsearch.indexing.worker_messages import (
     raise_error,
     unpack_records,
 )
+from stsearch.objects.url import Location
 from stsearch.types import ModelInfo
 from stsearch.worker_pool import usable_cores
 from stsearch.worker_process import Message, NoAnswerError, ProcessPool, WorkerProcess
@@ -69,7 +69,7 @@ class WorkerProcesses:
     on_cpu: bool
     loaded: Callable[[Loaded], None] = lambda _: None
 
-    def of_run(self, root: Path, limits: ReadLimits, batch: int) -> RunningProcesses:
+    def of_run(self, root: Location, limits: ReadLimits, batch: int) -> RunningProcesses:
         """Return the processes for the files in a folder; arguments as of ``WorkerSettings``."""
         cores = max(1, usable_cores() // self.count)
         settings = WorkerSettings(self.networks, str(root), limits, batch, cores)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from stsearch.batching import batched
 from stsearch.gallery.gallery import Gallery
 from stsearch.geometry.reading_boxes import ReadingBoxes
+from stsearch.objects.url import Location
 from stsearch.search.advice import Advice, advise, near_rows
 from stsearch.search.candidates import Candidates, GalleryCandidates
 from stsearch.search.hits import Hit, hits_of, merge_hits
@@ -215,7 +215,7 @@ def _candidates(
     query: Query,
     embeddings: Mapping[str, Embedding],
     options: SearchOptions,
-    photos: Mapping[Path, int] | None,
+    photos: Mapping[Location, int] | None,
 ) -> GalleryCandidates:
     """Return the text instances, of ``photos``, that may answer ``query``."""
     if photos is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, compress, islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import Detail, Reading
 from stsearch.geometry.reading_boxes import ReadingBoxes
+from stsearch.objects.url import Location, ObjectUrl
 from stsearch.search.candidates import GalleryCandidates
 from stsearch.search.ranking import Ranking, Row
 from stsearch.types import Polygon, Quad
@@ -52,7 +52,7 @@ class Hit:
         rank: from 1.
         score: in [0, 1]; of several words, the mean over their best instances in the photograph.
         similarity: cosine between the query word and the text instance, in [-1, 1]; of a phrase, the mean.
-        path: of the photograph.
+        path: of the photograph; in a bucket its URL.
         polygon: (P, 2) float32, in original pixels; around all words of a phrase; P is 0 in a photograph
             that is ranked though it has no such word.
         transcript: as read; the words of a phrase with spaces between.
@@ -68,7 +68,7 @@ class Hit:
     rank: int
     score: float
     similarity: float
-    path: Path
+    path: Location
     polygon: Polygon
     transcript: str
     confidence: float
@@ -102,8 +102,12 @@ def _rectangle(points: Polygon, chord: NDArray[np.float32]) -> Quad:
 
 def merge_hits(groups: Iterable[Sequence[Hit]], top: int) -> list[Hit]:
     """Rank the hits of several galleries together, best first, equal scores by path, and keep ``top``."""
-    ordered = sorted((hit for group in groups for hit in group), key=lambda hit: (-hit.score, hit.path))
+    ordered = sorted((hit for group in groups for hit in group), key=_order)
     return [replace(hit, rank=rank) for rank, hit in enumerate(ordered[:top], start=1)]
+
+
+def _order(hit: Hit) -> tuple[float, bool, Location]:
+    return -hit.score, isinstance(hit.path, ObjectUrl), hit.path  # a path and a URL do not compare
 
 
 def hits_of(
@@ -143,7 +147,7 @@ def _hit(
     row: Row,
     details: Mapping[int, Detail],
     alternatives: Mapping[int, Sequence[str]],
-    path: Path,
+    path: Location,
 ) -> Hit:
     scorer, table, shown = ranking.scorer, ranking.scorer.table, [at for _, at in row.shown]
     characters = [details[at].characters for at in shown]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePath
 
 from stsearch.errors import UsageError
 from stsearch.gallery.paths import composed
 from stsearch.gallery.records import DatedPhoto
+from stsearch.objects.url import Location
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
@@ -26,7 +25,7 @@ class PhotoFilter:
         since: it was taken then or later, by the clock of the camera, else the file was last changed then or
             later, by that of this machine.
         until: it was taken before.
-        places: the globs as absolute paths, as they may be copied from what a search prints.
+        places: the globs as absolute paths or URLs, as they may be copied from what a search prints.
     """
 
     globs: tuple[str, ...] = ()
@@ -34,11 +33,11 @@ class PhotoFilter:
     until: datetime = datetime.max
     places: tuple[str, ...] = ()
 
-    def of_folder(self, photos: Path) -> PhotoFilter:
+    def of_folder(self, photos: Location) -> PhotoFilter:
         """Return the conditions for the photographs in ``photos``, where paths are relative to it."""
-        inside = [PurePath(place) for place in self.places if PurePath(place).is_relative_to(photos)]
-        relative = (os.fspath(place.relative_to(photos)) for place in inside)
-        return replace(self, globs=(*self.globs, *("*" if each == "." else each for each in relative)))
+        root = str(photos).rstrip("/") + "/"
+        relative = [f"{place}/".removeprefix(root) for place in self.places if f"{place}/".startswith(root)]
+        return replace(self, globs=(*self.globs, *(each.rstrip("/") or "*" for each in relative)))
 
     def admits(self, photo: DatedPhoto) -> bool:
         """Return whether ``photo`` meets the conditions."""

@@ -53,7 +53,7 @@ def load_recognizer_runner(
     name_or_path: str = "tiny", device: str = "auto", engine: str = "auto"
 ) -> RecognizerRunner:
     """Load the recognizer alone, ready to read crops; raises as :func:`load_spotter` does."""
-    _check_memory(cores or usable_cores())
+    _check_memory(usable_cores())
     folder = find_weights(name_or_path)
     card = read_card(folder)
     return RecognizerRunner(_crop_engine(folder, card, device, engine))

@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from stsearch.cli.table import Cell, Row, print_table, shorten_path
+from stsearch.objects.url import ObjectUrl
 
 PHOTO = Path("/home/ada/photos/2019/a journey to rome/IMG_2231.jpg")
 ROW = Row(
@@ -76,6 +77,16 @@ def test_on_a_terminal_a_path_leads_to_its_file(
     out = capsys.readouterr().out
     assert ";file:///home/ada/photos/2019/a%20journey%20to%20rome/IMG_2231.jpg\x1b\\" in out
     assert "IMG_2231.jpg\x1b]8;;\x1b\\" in out
+
+
+def test_on_a_terminal_a_url_leads_to_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    url = ObjectUrl("s3", "bucket", "photos/a journey/IMG_2231.jpg")
+    print_table([Row({"photo": Cell(str(url), file=url)})])
+    assert ";s3://bucket/photos/a%20journey/IMG_2231.jpg\x1b\\" in capsys.readouterr().out
 
 
 def test_a_console_that_cannot_follow_links_gets_none(

@@ -58,7 +58,9 @@ def test_a_gallery_gives_back_what_was_found_in_every_photograph(gallery: Galler
 def test_photographs_rank_as_a_search_ranks_them(gallery: Gallery, query: str) -> None:
     options = SearchOptions(top=100, group="photo")
     hits = search(gallery, Query(query), FakeEncoder(), options)
-    found = read_gallery(gallery, gallery.photos)
+    root = gallery.photos
+    assert isinstance(root, Path)
+    found = read_gallery(gallery, root)
     scores = photo_scores([Query(query)], list(found.values()), FakeEncoder())[0]
     scored = {hit.path: hit.score for hit in hits}
     assert scored  # a photograph without an answer is no hit and scores 0

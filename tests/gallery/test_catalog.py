@@ -190,6 +190,16 @@ def test_identical_files_share_one_content(catalog: Catalog) -> None:
     assert catalog.counts() == Counts(photos=3, failed=0, words=1)
 
 
+def test_the_stamp_of_an_object_is_kept_whatever_became_of_it(catalog: Catalog) -> None:
+    read, refused = PhotoFile("a.jpg", 1, 2, '"etag"'), PhotoFile("b.jpg", 3, -1, '"other"')
+    catalog.add([dataclasses.replace(spotted("a.jpg", "tea"), file=read), Failed(refused, "took too long")])
+    assert [photo.file for photo in catalog.dated_photos()] == [read]
+    assert [failed.file for failed in catalog.failures()] == [refused]
+    records = [catalog.record_at(path) for path in ("a.jpg", "b.jpg")]
+    assert [record and record.file for record in records] == [read, refused]
+    assert list(catalog.faults(DIM)) == []
+
+
 def test_what_is_known_of_a_file_is_a_link_a_failure_or_nothing(catalog: Catalog) -> None:
     photo, failure = spotted("a.jpg"), Failed(PhotoFile("b.jpg", 5, 6), "truncated")
     catalog.add([photo, failure])

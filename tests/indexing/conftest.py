@@ -1,4 +1,4 @@
-"""A folder of two photographs and its gallery."""
+"""A folder of two photographs and its gallery, and a bucket with the same two."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bucket_fixtures import LocalBucket
 from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
 
 from stsearch.gallery.gallery import Gallery
@@ -29,3 +30,10 @@ def spotter() -> ColourSpotter:
 def gallery(photos: Path) -> Iterator[Gallery]:
     with Gallery.create(photos / ".stsearch", photos, MODEL) as opened:
         yield opened
+
+
+@pytest.fixture
+def two(bucket: LocalBucket) -> LocalBucket:
+    """Return a bucket with two photographs."""
+    bucket.put({"photos/a.png": photo_bytes("coffee"), "photos/2024/b.png": photo_bytes("exit")})
+    return bucket

@@ -154,7 +154,7 @@ def test_a_photo_that_could_not_be_opened_is_tried_again(
         raise PermissionError(13, "Permission denied", path)
 
     with monkeypatch.context() as patch:
-        patch.setattr("stsearch.indexing.reader.read_content", refuse)
+        patch.setattr("stsearch.indexing.sources.read_content", refuse)
         assert counts(index_photos(gallery, spotter)) == {"failed": 2}
     assert counts(index_photos(gallery, spotter)) == {"new": 2}
 

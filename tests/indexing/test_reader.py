@@ -15,6 +15,7 @@ from image_fixtures import camera_raw, encode, noise, slow_jpeg
 from indexing_fixtures import counts
 
 from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.records import PhotoFile
 from stsearch.images.files import Content
 from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.indexing.reader import OpenPhoto, PhotoReader, ReadLimits
@@ -135,11 +136,11 @@ def test_a_pipe_swapped_in_for_a_photo_costs_that_photo(
 ) -> None:
     read = PhotoReader.read
 
-    def swap(reader: PhotoReader, path: str) -> Content:
-        if path == "a.png":
-            (photos / path).unlink()
-            os.mkfifo(photos / path)
-        return read(reader, path)
+    def swap(reader: PhotoReader, file: PhotoFile) -> Content:
+        if file.path == "a.png":
+            (photos / file.path).unlink()
+            os.mkfifo(photos / file.path)
+        return read(reader, file)
 
     monkeypatch.setattr(PhotoReader, "read", swap)
     assert counts(index_photos(gallery, spotter)) == {"new": 1, "failed": 1}
@@ -154,7 +155,7 @@ def test_what_lies_on_a_distant_mount_is_read_in_another_process(
 
     (photos / "text.jpg").write_text("text")
     monkeypatch.setattr("stsearch.mounts.Mounts.is_distant", lambda *_: True)
-    monkeypatch.setattr("stsearch.indexing.reader.read_content", unwanted)
+    monkeypatch.setattr("stsearch.indexing.sources.read_content", unwanted)
     assert counts(index_photos(gallery, spotter)) == {"new": 2, "failed": 1}
     assert reasons(gallery)["text.jpg"].startswith("not a picture")
 
@@ -164,9 +165,9 @@ def test_a_photo_that_vanishes_before_it_is_decoded_costs_itself(
 ) -> None:
     open_photo = PhotoReader.open
 
-    def vanish(reader: PhotoReader, path: str, content: Content) -> OpenPhoto:
-        (photos / path).unlink()
-        return open_photo(reader, path, content)
+    def vanish(reader: PhotoReader, file: PhotoFile, content: Content) -> OpenPhoto:
+        (photos / file.path).unlink()
+        return open_photo(reader, file, content)
 
     (photos / "a.png").write_bytes(scan("hotel", "bakery"))
     (photos / "2024" / "b.png").unlink()
@@ -189,7 +190,7 @@ def test_a_file_above_the_limit_is_refused_and_read_when_the_limit_rises(
 
 @pytest.mark.parametrize(
     ("place", "work"),
-    [("stsearch.images.decoder.to_rgb", "decode"), ("stsearch.indexing.reader.read_content", "read")],
+    [("stsearch.images.decoder.to_rgb", "decode"), ("stsearch.indexing.sources.read_content", "read")],
 )
 def test_too_little_memory_is_no_damage_that_is_remembered(
     photos: Path, gallery: Gallery, spotter: ColourSpotter, place: str, work: str

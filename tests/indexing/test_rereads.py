@@ -70,7 +70,7 @@ def test_a_photo_that_cannot_be_read_again_keeps_its_words_and_is_named(
 
     with read_again(indexed) as gallery:
         with monkeypatch.context() as patch:
-            patch.setattr("stsearch.indexing.reader.read_content", refuse)
+            patch.setattr("stsearch.indexing.sources.read_content", refuse)
             report = index_photos(gallery, ColourSpotter(OTHER_MODEL))
         assert [each.file.path for each in report.not_reread] == ["a.png", "copy.png", "2024/b.png"]
         assert sorted(gallery.instances().transcripts) == ["coffee", "exit"]

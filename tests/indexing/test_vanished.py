@@ -117,7 +117,7 @@ def on_devices(monkeypatch: pytest.MonkeyPatch, devices: Mapping[str, int]) -> N
         found.devices.update(devices)
         return found
 
-    monkeypatch.setattr("stsearch.indexing.indexer.walk_photos", walk)
+    monkeypatch.setattr("stsearch.indexing.sources.walk_photos", walk)
 
 
 def test_nothing_is_removed_from_a_folder_that_is_on_another_device_now(
@@ -181,4 +181,4 @@ def test_the_message_counts_as_people_do(missing: int, known: int, said: str) ->
 
 
 def test_without_known_photos_nothing_has_vanished(tmp_path: Path) -> None:
-    assert find_vanished(tmp_path, [], 0, {"": 1}, {}) == (set(), None)
+    assert find_vanished(lambda _: False, [], 0, {"": 1}, {}) == (set(), None)

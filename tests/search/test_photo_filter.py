@@ -11,6 +11,7 @@ from gallery_fixtures import LetterEncoder, make_gallery, spotted
 
 from stsearch.errors import UsageError
 from stsearch.gallery.records import DatedPhoto, Linked, PhotoFile
+from stsearch.objects.url import Location, ObjectUrl
 from stsearch.search.engine import SearchOptions, search
 from stsearch.search.photo_filter import PhotoFilter, span
 from stsearch.search.query import Query
@@ -46,6 +47,26 @@ def test_a_path_is_admitted_by_a_glob_for_it_or_for_a_folder_it_lies_in(
     path: str, globs: tuple[str, ...], is_admitted: bool
 ) -> None:
     assert PhotoFilter(globs).admits(photo(path)) == is_admitted
+
+
+@pytest.mark.parametrize(
+    ("place", "root", "is_admitted"),
+    [
+        ("/mnt/photos/2024", Path("/mnt/photos"), True),
+        ("/mnt/photos", Path("/mnt/photos"), True),
+        ("/mnt/photos/2024/*.jpg", Path("/mnt"), False),
+        ("/2024/a.jpg", Path("/"), True),
+        ("/mnt/photos/2024", Path("/mnt/pho"), False),
+        ("s3://bucket/photos/2024/*", ObjectUrl("s3", "bucket", "photos"), True),
+        ("s3://bucket/photos/", ObjectUrl("s3", "bucket", "photos"), True),
+        ("s3://other/photos/2024/*", ObjectUrl("s3", "bucket", "photos"), False),
+    ],
+)
+def test_a_glob_that_is_an_absolute_path_or_a_url_counts_in_its_own_gallery(
+    place: str, root: Location, is_admitted: bool
+) -> None:
+    chosen = PhotoFilter(("none",), places=(place,)).of_folder(root)
+    assert chosen.admits(photo("2024/a.jpg")) == is_admitted
 
 
 @pytest.mark.parametrize(

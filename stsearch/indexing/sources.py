@@ -1,0 +1,141 @@
+"""Where the photographs of a run come from: one seam, whether they are files or objects."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stsearch.checksums import file_sha256
+from stsearch.errors import ImageRefusedError
+from stsearch.gallery.records import PhotoFile
+from stsearch.images.files import Content, read_content
+from stsearch.images.formats import check_header
+from stsearch.images.remote import RemoteImages
+from stsearch.indexing.walk import Walk, WalkRules, walk_photos
+from stsearch.mounts import Mounts
+from stsearch.objects.url import Location
+
+
+@dataclass(frozen=True, eq=False)
+class DiskFile:
+    """A file that another process can open.
+
+    Attributes:
+        path: absolute.
+    """
+
+    path: Path
+
+    @classmethod
+    def passing(cls, path: Path) -> DiskFile:
+        """Return one that is deleted when nobody holds it any more, or the process ends."""
+        file = cls(path)
+        weakref.finalize(file, path.unlink, missing_ok=True)
+        return file
+
+
+class PhotoSource(Protocol):
+    """Lists and reads photographs, for several threads.
+
+    Reading raises ``ImageError`` where a photograph is none, and ``ImageRefusedError`` where that may be
+    otherwise at another time; messages do not name it.
+
+    Attributes:
+        readers: photographs that should be read at the same time, at least.
+    """
+
+    readers: int
+
+    def walk(self, rules: WalkRules, knows: Callable[[PhotoFile], bool]) -> Walk:
+        """List the photographs that ``rules`` choose.
+
+        Args:
+            rules: which files.
+            knows: whether the gallery holds a file as it is now; such a one need not be looked into.
+
+        Raises:
+            UsageError: there is nothing to be listed.
+            PhotosUnreachableError: it cannot be listed to its end now.
+        """
+
+    def read(
+        self, file: PhotoFile, max_bytes: int, max_kept: int, timeout_s: float, remote: RemoteImages
+    ) -> Content:
+        """Read and hash ``file``; one that begins as no picture is not read to its end.
+
+        Args:
+            file: as it was listed.
+            max_bytes: larger ones are refused.
+            max_kept: the bytes of larger ones are not kept.
+            timeout_s: reading is given up after that.
+            remote: reads where this process might hang.
+
+        Raises:
+            OSError: it cannot be opened.
+            PhotosUnreachableError: nothing can be read any more.
+        """
+
+    def on_disk(self, file: PhotoFile, content: Content) -> DiskFile:
+        """Return a file with the bytes of ``content``, which was read from ``file``."""
+
+    def sha256(self, file: PhotoFile) -> str:
+        """Return the checksum of all bytes of ``file``.
+
+        Raises:
+            OSError: it cannot be read.
+            PhotosUnreachableError: nothing can be read any more.
+        """
+
+
+class FolderSource:
+    """The files of a folder.
+
+    Args:
+        root: the folder, resolved.
+    """
+
+    readers = 1
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._mounts = Mounts()
+
+    def walk(self, rules: WalkRules, knows: Callable[[PhotoFile], bool] = lambda _: False) -> Walk:
+        """List files; all that have no ending of a photograph are looked into, which takes no time here."""
+        return walk_photos(self._root, rules)
+
+    def read(
+        self, file: PhotoFile, max_bytes: int, max_kept: int, timeout_s: float, remote: RemoteImages
+    ) -> Content:
+        """Read a file, in another process where it lies on a mount that may not answer."""
+        place = self._root / file.path
+        if self._mounts.is_distant(place):
+            return remote.read_content(place, max_bytes, max_kept, timeout_s)
+        try:
+            return read_content(place, check_header, max_bytes, max_kept)
+        except MemoryError as error:
+            raise ImageRefusedError("there was not enough memory to read it") from error
+
+    def on_disk(self, file: PhotoFile, content: Content) -> DiskFile:
+        """Return the file itself."""
+        return DiskFile(self._root / file.path)
+
+    def sha256(self, file: PhotoFile) -> str:
+        """Hash a file."""
+        return file_sha256(self._root / file.path)
+
+
+def source_of(location: Location) -> PhotoSource:
+    """Return what lists and reads the photographs in ``location``.
+
+    Raises:
+        UsageError: it is a URL, and the package for it is not installed, or it cannot be opened.
+    """
+    if isinstance(location, Path):
+        return FolderSource(location.resolve())
+    from stsearch.indexing.bucket import BucketSource
+
+    return BucketSource(location)
