@@ -16,7 +16,7 @@ from stsearch.cli.table import Cell
 
 if TYPE_CHECKING:
     from stsearch.api.words import Word
-    from stsearch.gallery.gallery import Gallery
+    from stsearch.gallery.protocol import Gallery
 
 NO_WORDS = 1
 
@@ -36,9 +36,9 @@ def words(
     different word, the most frequent first. Exit code 1: there is none.
     """
     from stsearch.api.words import words_of
-    from stsearch.gallery.gallery import Gallery
+    from stsearch.gallery.gallery import Gallery as LocalGallery
 
-    with Gallery.open(gallery_of(index, path), output.note) as gallery:
+    with LocalGallery.open(gallery_of(index, path), output.note) as gallery:
         files = None if path is None else _files(gallery, path)
         found = list(words_of(gallery, files))
         is_photo = path is not None and files is not None and len(files) == 1 and not path.is_dir()
@@ -54,11 +54,9 @@ def words(
         raise typer.Exit(NO_WORDS)
 
 
-def _files(gallery: Gallery, path: Path) -> list[str] | None:
+def _files(gallery: Gallery, path: Path) -> list[Path] | None:
     """Return which files of ``gallery`` are meant by ``path``; None: all, since it names the gallery."""
-    if path.resolve() == gallery.folder:
-        return None
-    return gallery.files_below(path, gallery.catalog.paths())
+    return None if os.fspath(path.resolve()) == gallery.name else gallery.paths_below(path)
 
 
 def _by_word(found: Iterable[Word]) -> list[list[Word]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stsearch.checksums import file_sha256
 from stsearch.gallery.catalog import Failed, Linked
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.protocol import WritableGallery
 from stsearch.indexing.changes import Changes
 from stsearch.indexing.vanished import Vanished, find_vanished
 from stsearch.indexing.walk import NEVER, Walk, WalkRules, walk_photos
@@ -44,7 +44,11 @@ class Preview:
 
 
 def preview(
-    photos: Path, gallery: Gallery | None, rules: WalkRules, recognize: bool = True, prune: bool = False
+    photos: Path,
+    gallery: WritableGallery | None,
+    rules: WalkRules,
+    recognize: bool = True,
+    prune: bool = False,
 ) -> Preview:
     """Return the changes ``index_photos`` would make for the folder ``photos``.
 
@@ -68,11 +72,12 @@ def preview(
 class _Forecast:
     """A run that only counts."""
 
-    def __init__(self, gallery: Gallery, walk: Walk, recognize: bool) -> None:
+    def __init__(self, gallery: WritableGallery, walk: Walk, recognize: bool) -> None:
         self._gallery = gallery
         self._walk = walk
-        self._known = {path: gallery.catalog.record_at(path) for path in gallery.catalog.paths()}
-        self._waiting = gallery.catalog.rereads.checksums(recognize)
+        paths = gallery.paths()
+        self._known = dict(zip(paths, gallery.records(paths), strict=True))
+        self._waiting = gallery.awaiting_reread(recognize)
         self._failed = list(walk.failed)
         self._changes = Changes()
         self._missing = [
@@ -81,12 +86,12 @@ class _Forecast:
 
     def preview(self, prune: bool) -> Preview:
         self._add_files()
-        walk, changes, catalog = self._walk, self._changes, self._gallery.catalog
+        walk, changes, gallery = self._walk, self._changes, self._gallery
         photos = [each.file.path for each in self._missing if not changes.take_moved(each.sha256)]
         kept, vanished = set[str](), None
         if not prune:
-            known, before = catalog.counts().photos, catalog.state.folder().devices
-            kept, vanished = find_vanished(self._gallery.photos, photos, known, walk.devices, before)
+            known, before = gallery.counts().photos, gallery.folder_state().devices
+            kept, vanished = find_vanished(gallery.photos, photos, known, walk.devices, before)
         return Preview(
             tuple(changes.new),
             tuple(changes.changed),
