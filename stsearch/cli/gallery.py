@@ -84,7 +84,7 @@ def verify(
             line = {"type": "damage", "schema": output.JSON_SCHEMA, "file": os.fspath(finding.file)}
             print(json.dumps({**line, "what": finding.what}))
         else:
-            print(f"{output.shown_path(finding.file)}: {output.printable(finding.what)}")
+            print(f"{output.shown_place(finding.file)}: {output.printable(finding.what)}")
     if not whole:
         output.note(
             f"Keep a copy of {output.shown_path(place)}; then remake what is damaged with:"

@@ -19,6 +19,7 @@ from stsearch.text.printable import printable as printable  # every message goes
 
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
+    from stsearch.gallery.address import DatabaseUrl
     from stsearch.search.hits import Hit, Match
     from stsearch.types import Polygon
 
@@ -107,6 +108,11 @@ def shown_path(path: Path) -> str:
     """Return ``path`` relative to the current folder if it lies in it, printable."""
     here = Path.cwd()
     return printable(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def shown_place(place: Path | DatabaseUrl | str) -> str:
+    """Return a path as ``shown_path`` does, or a part of a database, printable and without a password."""
+    return shown_path(place) if isinstance(place, Path) else printable(str(place))
 
 
 def quoted_path(path: Path) -> str:

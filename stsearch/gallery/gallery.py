@@ -310,7 +310,8 @@ class Gallery(CatalogLookups):
         if self._store is None:
             self._store = vector_file.open_store(self.folder, self._manifest, self.catalog, self._notify)
             self._expect(self._store.missing == 0, "instances are missing")
-        near = [each.ids for each in self._store.vectors.search(request.vectors, request.count)]
+        queries = np.stack(list(request.embeddings.values()))
+        near = [each.ids for each in self._store.vectors.search(queries, request.count)]
         newer = self.catalog.instance_ids(after=self._store.last_id)
         ids = sorted({*newer, *self.catalog.ids_reading(request.words), *request.more}.union(*near))
         table = self.catalog.instances(self.model.dim, ids)

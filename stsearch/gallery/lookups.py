@@ -79,9 +79,11 @@ class CatalogLookups:
         """Return whether a content with this checksum has been read."""
         return self.catalog.holds(sha256)
 
-    def share(self, files: Sequence[PhotoFile], finished: Callable[[int], None]) -> Iterator[PhotoFile]:
-        """Yield all of ``files``: no other process writes to the gallery, so none has ``finished`` any."""
-        return iter(files)
+    def share(
+        self, files: Sequence[PhotoFile], finished: Callable[[int], None]
+    ) -> Iterator[Iterator[PhotoFile]]:
+        """Yield all of ``files`` in one round: none has been ``finished`` by another process."""
+        yield iter(files)
 
     def contents_reading(self, words: Iterable[str]) -> dict[str, list[int]]:
         """Return, for each of ``words`` that is a folded transcript, the contents with such an instance."""

@@ -54,6 +54,14 @@ class GalleryStatus:
     store: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Damage of one file, or of a part of a database."""
+
+    file: Path | str
+    what: str
+
+
 class Gallery(Protocol):
     """Photographs and their words, open for searching; a context, at whose end it is closed.
 
@@ -219,8 +227,13 @@ class WritableGallery(EditableGallery, Protocol):
             recognize: whether the recognizer reads; else those that wait for it alone are not meant.
         """
 
-    def share(self, files: Sequence[PhotoFile], finished: Callable[[int], None]) -> Iterator[PhotoFile]:
-        """Yield those of ``files`` that this process is to bring into the gallery.
+    def share(
+        self, files: Sequence[PhotoFile], finished: Callable[[int], None]
+    ) -> Iterator[Iterator[PhotoFile]]:
+        """Yield those of ``files`` that this process is to bring into the gallery, in rounds.
+
+        What a round yielded must be in the gallery before the next is asked for. After the last, all are in
+        it, whoever brought them.
 
         Args:
             files: whose records are to be made or replaced.

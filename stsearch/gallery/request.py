@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stsearch.gallery.records import DatedPhoto
+from stsearch.types import Embedding
 
 
 class PhotoChoice(Protocol):
@@ -45,20 +43,22 @@ class CandidateRequest:
 
     Attributes:
         words: folded, and patterns: those of the query, and what they are joined to.
-        vectors: (Q, D) float32, unit rows: the embeddings of their fixed parts.
+        embeddings: (D,) float32, unit length, of their fixed parts, by these.
         count: how many of the most similar instances to take for each of them, in a large gallery.
         groups: of each alternative, the words that a photograph must show together.
         words_only: whether only similar instances can match; else any transcript may, by its letters.
+        whole_photos: whether it matters what else a photograph shows: several words, a phrase, unwanted ones.
         is_exhaustive: whether photographs without such a word are wanted too.
         photos: selects the photographs; None: all.
         more: ids of instances that may match without being similar; looked up when they are asked for.
     """
 
     words: tuple[str, ...]
-    vectors: NDArray[np.float32]
+    embeddings: Mapping[str, Embedding]
     count: int
     groups: tuple[tuple[str, ...], ...] = ()
     words_only: bool = True
+    whole_photos: bool = False
     is_exhaustive: bool = False
     photos: PhotoChoice | None = None
     more: Iterable[int] = ()

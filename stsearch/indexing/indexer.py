@@ -146,13 +146,14 @@ class _Run:
         try:
             with self._reader, readers:
                 changed = list(self._skip_unchanged())  # all at once: then what is left takes time
-                shared = self._gallery.share(changed, self.progress.pass_over)
-                read = map(self._link, readers.results(shared))
-                for outcome in read:
-                    if isinstance(outcome, ReadFile):
-                        self._spot_all(chain([outcome], read))
-                    else:
-                        self._collect(outcome)
+                for shared in self._gallery.share(changed, self.progress.pass_over):
+                    read = map(self._link, readers.results(shared))
+                    for outcome in read:
+                        if isinstance(outcome, ReadFile):
+                            self._spot_all(chain([outcome], read))
+                        else:
+                            self._collect(outcome)
+                    self._commit_finished()
         except WriteError:  # the gallery takes no more
             raise
         except BaseException:  # Ctrl-C, too

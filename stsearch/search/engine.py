@@ -26,7 +26,7 @@ from stsearch.search.ranking import Group, Ranking, Row
 from stsearch.search.scoring import Scorer
 from stsearch.search.split_words import covering, pieces
 from stsearch.search.token_parts import holding_part
-from stsearch.text.wildcards import fixed_part
+from stsearch.text.wildcards import fixed_part, is_pattern
 from stsearch.types import Embedding, ModelInfo, Polygon
 
 _CANDIDATES = 1000
@@ -211,18 +211,19 @@ def _candidates(
 ) -> GalleryCandidates:
     """Return the text instances, of the photographs that are chosen, that may answer ``query``."""
     words = dict.fromkeys(word for term in query.terms() for word in term.joined_words().values())
+    groups = tuple(tuple(word for term in each.wanted for word in term.words) for each in query.alternatives)
     request = CandidateRequest(
         words=tuple(words),
-        vectors=np.stack(list(embeddings.values())),
+        embeddings=embeddings,
         count=max(_CANDIDATES, 10 * options.top),
-        groups=tuple(
-            tuple(word for term in each.wanted for word in term.words) for each in query.alternatives
-        ),
+        groups=groups,
         # Only similar instances match words alone; any transcript may match any other query.
         words_only=query.has_words_only and options.fuzzy is None,
+        whole_photos=any(len(group) > 1 for group in groups)
+        or any(each.unwanted for each in query.alternatives),
         is_exhaustive=options.blank,
         photos=options.photos,
-        more=_more_ids(gallery, query.words),
+        more=_more_ids(gallery, (word for word in query.words if not is_pattern(word))),
     )
     return GalleryCandidates(gallery, gallery.candidates(request))
 

@@ -56,7 +56,7 @@ def instance(word: str, x: float = 1.0, score: float = 0.9) -> TextInstance:
 
 def nearest(word: str, count: int = 1, words: Sequence[str] = ()) -> CandidateRequest:
     """Return the request for the instances most similar to ``word``, and those that read ``words``."""
-    return CandidateRequest(tuple(words), embed(word)[None], count)
+    return CandidateRequest(tuple(words), {word: embed(word)}, count)
 
 
 def spotted(path: str, *words: str) -> Spotted:
