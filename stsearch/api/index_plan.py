@@ -10,8 +10,9 @@ from pathlib import Path
 
 from stsearch.errors import PhotosMissingError, UsageError
 from stsearch.gallery import registry, trust
-from stsearch.gallery.gallery import Gallery, Notify
+from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.nested import had_gallery, overlapping
+from stsearch.gallery.protocol import Notify
 from stsearch.indexing.bucket import listed_objects
 from stsearch.indexing.dry_run import Preview, preview
 from stsearch.indexing.sources import source_of

@@ -14,8 +14,9 @@ from stsearch.api.model import Model, check_device, load
 from stsearch.api.photos import Photos, warn
 from stsearch.api.progress import shown
 from stsearch.errors import GalleryLockedError, GalleryUnreadableError, UsageError, WriteError
-from stsearch.gallery import last_run, registry, trust
-from stsearch.gallery.gallery import Gallery, Notify
+from stsearch.gallery import registry, trust
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.protocol import Notify
 from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS
 from stsearch.indexing.changes import IndexReport
 from stsearch.indexing.indexer import IndexOptions, index_photos
@@ -148,7 +149,7 @@ def index(
         with Gallery.create(plan.place, plan.photos, info, notify, reread, moved) as writable:
             _list(plan.place, walk is not None, notify)
             report = index_photos(writable, spotter, options, callback, walk)
-            last_run.note(plan.place)
+            writable.note_run()
     if report.vanished:
         notify(str(report.vanished))
     return Photos([Gallery.open(plan.place, notify)], name, notify, report)

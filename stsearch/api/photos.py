@@ -24,8 +24,8 @@ from stsearch.errors import (
     WeightsError,
 )
 from stsearch.gallery import registry
-from stsearch.gallery.gallery import Gallery, Notify
-from stsearch.gallery.takeover import index_command
+from stsearch.gallery.gallery import Gallery as LocalGallery
+from stsearch.gallery.protocol import Gallery, Notify
 from stsearch.indexing.changes import IndexReport
 from stsearch.objects.url import Location, located
 from stsearch.search import query_encoder
@@ -82,7 +82,7 @@ class Photos:
 
     def __len__(self) -> int:
         """Return how many photographs there are."""
-        return sum(gallery.catalog.counts().photos for gallery in self.galleries)
+        return sum(gallery.counts().photos for gallery in self.galleries)
 
     def close(self) -> None:
         """Close the files of the galleries."""
@@ -298,9 +298,8 @@ def _weights_of(gallery: Gallery) -> str:
     try:
         return card.find_by_sha256(gallery.model.sha256, gallery.model.name)
     except WeightsError as error:
-        command = index_command(gallery.folder, gallery.photos)
         raise WeightsError(
-            f"{gallery.folder}: {error}, or read its photos anew with: {command} --reread"
+            f"{gallery.name}: {error}, or read its photos anew with: {gallery.index_command()} --reread"
         ) from error
 
 
@@ -329,7 +328,7 @@ def open(*folders: Location | str, model: str | None = None, notify: Notify = wa
         raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")
     if folders or len(places) == 1:
         with ExitStack() as stack:
-            galleries = [stack.enter_context(Gallery.open(place, notify)) for place in places]
+            galleries = [stack.enter_context(LocalGallery.open(place, notify)) for place in places]
             stack.pop_all()
         return Photos(galleries, model, notify)
     return _open_usable(places, model, notify)
@@ -345,7 +344,7 @@ def _open_usable(places: Sequence[Path], model: str | None, notify: Notify) -> P
     passed_over: list[StsearchError] = []
     for place in places:
         try:
-            galleries.append(Gallery.open(place, notify))
+            galleries.append(LocalGallery.open(place, notify))
         except (*_UNUSABLE, GalleryNotFoundError) as error:  # gone since it was looked for
             passed_over.append(error)
     if not galleries:

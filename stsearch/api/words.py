@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from stsearch.batching import batched
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.protocol import Gallery
 from stsearch.objects.url import Location
 from stsearch.spotting.proposals import suppress_overlaps
 from stsearch.types import Polygon, TextInstance
@@ -43,39 +43,35 @@ class WordCount:
     is_estimate: bool
 
 
-def words_of(gallery: Gallery, files: Container[str] | None = None) -> Iterator[Word]:
+def words_of(gallery: Gallery, files: Container[Location] | None = None) -> Iterator[Word]:
     """Yield the words of the photographs in ``gallery``, photograph by photograph.
 
     Args:
         gallery: open.
-        files: paths relative to its folder of photographs; None: all.
+        files: paths of photographs, as it names them; None: all.
     """
-    photos = [(name, content) for name, content in gallery.catalog.photos() if files is None or name in files]
-    root = gallery.photos
+    photos = [each for each in gallery.all_photos() if files is None or each[0] in files]
     for some in batched(photos, _BATCH):
         found = _words_by_content(gallery, [content for _, content in some])
-        for name, content in some:
-            path = root / name
+        for path, content in some:
             for each in found.get(content, ()):
                 yield Word(path, each.transcript, each.confidence, each.polygon, each.page)
 
 
 def count_words(gallery: Gallery) -> WordCount:
     """Count the words of all photographs in ``gallery``; of more than 500 in a sample of them."""
-    contents = [content for _, content in gallery.catalog.photos()]
-    step = -(-len(contents) // _COUNTED) or 1
-    sample = contents[::step]
+    sample, photos = gallery.sample_contents(_COUNTED), gallery.counts().photos
     counted = 0
     for some in batched(sample, _BATCH):
         found = _words_by_content(gallery, some)
         counted += sum(len(found.get(content, ())) for content in some)
-    if step == 1:
+    if len(sample) >= photos:
         return WordCount(counted, False)
-    return WordCount(round(counted * len(contents) / len(sample)), True)
+    return WordCount(round(counted * photos / len(sample)), True)
 
 
 def _words_by_content(gallery: Gallery, contents: Sequence[int]) -> dict[int, list[TextInstance]]:
-    found = gallery.catalog.text_instances_of(dict.fromkeys(contents))
+    found = gallery.text_instances_of(dict.fromkeys(contents))
     return {
         content: [each for page in _by_page(instances) for each in suppress_overlaps(page) if each.transcript]
         for content, instances in found.items()

@@ -7,7 +7,6 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +18,8 @@ from stsearch.objects.url import Location, located
 
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
-    from stsearch.gallery.gallery import Gallery
     from stsearch.gallery.pending import Pending
+    from stsearch.gallery.protocol import Gallery, GalleryStatus
     from stsearch.gallery.records import Counts
 
 DAMAGED = 1
@@ -52,12 +51,12 @@ def status(
     quiet: output.Quiet = False,
 ) -> None:
     """Show what a gallery holds, when it was brought up to date, and what could not be read."""
-    from stsearch.gallery.gallery import Gallery
+    from stsearch.gallery.gallery import Gallery as LocalGallery
 
-    with Gallery.open(_named(folder, index), output.note) as gallery:
+    with LocalGallery.open(_named(folder, index), output.note) as gallery:
         state = _State.of(gallery)
         failures = _failures(gallery) if failed else []
-        if remark := gallery.vector_file_remark():
+        if remark := gallery.remark():
             output.note(remark)
     if as_json:
         print(json.dumps({"type": "status", "schema": output.JSON_SCHEMA, **state.facts()}))
@@ -92,7 +91,7 @@ def verify(
             line = {"type": "damage", "schema": output.JSON_SCHEMA, "file": os.fspath(finding.file)}
             print(json.dumps({**line, "what": finding.what}))
         else:
-            print(f"{output.shown_path(finding.file)}: {output.printable(finding.what)}")
+            print(f"{output.shown_place(finding.file)}: {output.printable(finding.what)}")
     if not whole:
         output.note(
             f"Keep a copy of {output.shown_path(place)}; then remake what is damaged with:"
@@ -155,8 +154,8 @@ def gallery_of(index: str | None, path: Location | None = None) -> Path:
 
 def _failures(gallery: Gallery) -> list[tuple[str, str, str]]:
     """Return kind, path and reason of what could not be read, or in part only."""
-    failed = [("failure", each.file.path, each.reason) for each in gallery.catalog.failures()]
-    return failed + [("incomplete", each.file.path, each.note) for each in gallery.catalog.incomplete()]
+    failed = [("failure", each.file.path, each.reason) for each in gallery.failures()]
+    return failed + [("incomplete", each.file.path, each.note) for each in gallery.incomplete()]
 
 
 def _named(folder: str | None, index: str | None) -> Path:
@@ -176,76 +175,64 @@ class _State:
     """What ``stsearch status`` says of a gallery."""
 
     gallery: Gallery
+    status: GalleryStatus
     counts: Counts
     words: WordCount
-    last_run: datetime | None
     passed_over: Mapping[str, int]
     pending: Pending
-    size_bytes: int
 
     @classmethod
     def of(cls, gallery: Gallery) -> _State:
         from stsearch.api.words import count_words
-        from stsearch.gallery import last_run
         from stsearch.gallery.pending import Pending
 
-        catalog = gallery.catalog
-        size_bytes = sum(file.stat().st_size for file in gallery.folder.iterdir())
         return cls(
             gallery,
-            catalog.counts(),
+            gallery.status(),
+            gallery.counts(),
             count_words(gallery),
-            last_run.when(gallery.folder),
-            catalog.state.folder().passed_over,
-            Pending.of(catalog),
-            size_bytes,
+            gallery.folder_state().passed_over,
+            Pending.of(gallery),
         )
 
     def facts(self) -> dict[str, object]:
         """Return it for programs."""
-        from stsearch.gallery.manifest import FORMAT
-
-        manifest = self.gallery.manifest
+        status, model, roots = self.status, self.gallery.model, self.gallery.roots
         return {
-            "gallery": os.fspath(self.gallery.folder),
-            "folder": str(self.gallery.photos),
+            "gallery": self.gallery.name,
+            "folder": str(roots[0]) if len(roots) == 1 else None,
+            "folders": [str(root) for root in roots],
             **asdict(self.counts),
             "words": self.words.words,
             "words_are_estimated": self.words.is_estimate,
             "instances": self.counts.words,
-            "last_run": self.last_run.astimezone().isoformat(timespec="seconds") if self.last_run else None,
+            "last_run": status.last_run and status.last_run.astimezone().isoformat(timespec="seconds"),
             "passed_over": dict(self.passed_over),
             "pending": asdict(self.pending),
-            "bytes": self.size_bytes,
-            "device": manifest.engine or None,
-            "weights": {"name": manifest.model.name, "sha256": manifest.model.sha256},
-            "format": {"manifest": FORMAT, "catalog": self.gallery.catalog.format},
-            "store": (
-                {"kind": "hnsw", "file": manifest.store.file, "vectors": manifest.store.count}
-                if manifest.store
-                else {"kind": "exact"}
-            ),
+            "bytes": status.size_bytes,
+            "device": status.engine or None,
+            "weights": {"name": model.name, "sha256": model.sha256},
+            "format": dict(status.formats),
+            "store": dict(status.store),
         }
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield it for people, each figure with its name."""
-        from stsearch.gallery.takeover import index_command
-
-        gallery, manifest = self.gallery, self.gallery.manifest
-        yield "photographs", f"{self.counts.photos:,} in {gallery.photos}"
+        gallery, status, model = self.gallery, self.status, self.gallery.model
+        yield "photographs", f"{self.counts.photos:,} in {', '.join(map(str, gallery.roots))}"
         yield "words", output.counted_words(self.words)
-        yield "last run", f"{self.last_run:%-d %B %Y, %H:%M}" if self.last_run else "not known"
+        yield "last run", f"{status.last_run:%-d %B %Y, %H:%M}" if status.last_run else "not known"
         parts = [f"{output.counted(self.counts.failed, 'file')}"] if self.counts.failed else []
         if self.counts.incomplete:
             parts.append(f"{output.counted(self.counts.incomplete, 'file')} in part")
         if parts:
-            command = f"stsearch status {shlex.quote(str(gallery.photos))} --failed"
-            yield "not read", f"{', '.join(parts)}: {command}"
+            where = shlex.join(["stsearch", "status", *map(str, gallery.roots), "--failed"])
+            yield "not read", f"{', '.join(parts)}: {where}"
         if self.passed_over:
             yield "passed over", output.passed_over(self.passed_over)
         if left := str(self.pending):
-            yield "left to do", f"{left}: {index_command(gallery.folder, gallery.photos)}"
-        yield "gallery", f"{gallery.folder}, {output.sized(self.size_bytes)}"
-        yield "weights", f"{manifest.model.name} (sha256 {manifest.model.sha256[:12]}…)"
-        if manifest.engine:
-            yield "device", manifest.engine
+            yield "left to do", f"{left}: {gallery.index_command()}"
+        yield "gallery", f"{gallery.name}, {output.sized(status.size_bytes)}"
+        yield "weights", f"{model.name} (sha256 {model.sha256[:12]}…)"
+        if status.engine:
+            yield "device", status.engine

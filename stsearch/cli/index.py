@@ -187,7 +187,7 @@ def _print_interrupted(place: Path) -> None:
         return
     with open_photos(place, notify=output.note) as photos:
         [gallery] = photos.galleries
-        found = gallery.catalog.state.folder().unfinished
+        found = gallery.folder_state().unfinished
         of = f" of {found}" if found else ""
         output.note(f"Stopped: {len(photos)}{of} photos can be searched. Run the same command to go on.")
 
@@ -203,9 +203,9 @@ def _print_report(photos: Photos, folder: Location, as_json: bool, quiet: bool) 
             print(json.dumps({"type": "summary", "schema": output.JSON_SCHEMA, **asdict(report)}))
         elif not quiet:
             _print_summary(photos, folder, report)
-        failed = [each for gallery in photos.galleries for each in gallery.catalog.failures()]
-        incomplete = [each for gallery in photos.galleries for each in gallery.catalog.incomplete()]
-        places = [registry.short_name(gallery.folder) for gallery in photos.galleries]
+        failed = [each for gallery in photos.galleries for each in gallery.failures()]
+        incomplete = [each for gallery in photos.galleries for each in gallery.incomplete()]
+        places = [registry.short_name(Path(gallery.name)) for gallery in photos.galleries]
     failures = [(each.file.path, each.reason) for each in (*failed, *report.not_reread)]
     command = " ".join(["stsearch status", *map(output.quoted_path, places), "--failed"])
     _print_failures(failures, f"could not be read ({command})")
@@ -254,8 +254,8 @@ def _print_summary(photos: Photos, folder: Location, report: IndexReport) -> Non
     kinds = ("new", "changed", "moved", "removed", "unchanged", "reread")
     _print_counts({name: getattr(report, name) for name in kinds}, report.passed_over)
     for gallery in photos.galleries:
-        count = gallery.catalog.counts().photos
-        size = sum(file.stat().st_size for file in gallery.folder.iterdir()) / 1e6
+        count = gallery.counts().photos
+        size = gallery.status().size_bytes / 1e6
         print(
             f"Done: {output.counted(count, 'photo')}, {output.counted_words(count_words(gallery))},"
             f" {size:.1f} MB gallery, {report.seconds:.1f} s."

@@ -19,6 +19,7 @@ from stsearch.text.printable import printable as printable  # every message goes
 
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
+    from stsearch.gallery.address import DatabaseUrl
     from stsearch.objects.url import Location
     from stsearch.search.hits import Hit, Match
     from stsearch.types import Polygon
@@ -110,6 +111,11 @@ def shown_path(path: Location) -> str:
     if isinstance(path, Path) and path.is_relative_to(here):
         path = path.relative_to(here)
     return printable(str(path))
+
+
+def shown_place(place: Location | DatabaseUrl | str) -> str:
+    """Return a path as ``shown_path`` does, or a part of a database, printable and without a password."""
+    return shown_path(place) if isinstance(place, Path) else printable(str(place))
 
 
 def quoted_path(path: Location) -> str:

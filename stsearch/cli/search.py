@@ -151,7 +151,7 @@ def search(
         photos = _open(index or (), model, stack)
         scope = Scope(index or (), model, path or (), since, until)
         pictures = Wanted(save, sheet, opens, max_megapixels)
-        pictures.check(gallery.photos for gallery in photos.galleries)
+        pictures.check(root for gallery in photos.galleries for root in gallery.roots)
         limits = options.limits(photos) if explain else None
         style = output.Style(
             as_json, only_paths, b"\0" if null else b"\n", limits, queries is not None, preview, boxes
@@ -230,7 +230,8 @@ def _open(index: Sequence[str], model: str | None, stack: ExitStack) -> Photos:
         if remark := pending.remark(gallery):
             output.note(remark)
     if not index:
-        output.note("Searching " + ", ".join(output.shown_path(each.photos) for each in photos.galleries))
+        roots = (root for gallery in photos.galleries for root in gallery.roots)
+        output.note("Searching " + ", ".join(map(output.shown_path, roots)))
     return photos
 
 
@@ -291,9 +292,9 @@ def _say_why_none(
 
     galleries = [gallery for gallery, _ in photos.searchable]
     reason, chosen = None, options.photos
-    if not any(gallery.catalog.words() for gallery in galleries):
+    if not any(gallery.instance_count() for gallery in galleries):
         reason = "no words were found in the photos"
-    elif chosen and not any(each.all_photos(chosen.of_folder(each.photos).admits) for each in galleries):
+    elif chosen and not any(each.all_photos(chosen) for each in galleries):
         reason = "no photo is chosen by --path, --since and --until"
     proposals = [(scope, each) for each in found.advice]
     if scope.has_filters and isinstance(query, Query) and photos.find(query, top=1, advice=0).hits:

@@ -16,7 +16,7 @@ from stsearch.objects.url import Location, located, resolved
 
 if TYPE_CHECKING:
     from stsearch.api.words import Word
-    from stsearch.gallery.gallery import Gallery
+    from stsearch.gallery.protocol import Gallery
 
 NO_WORDS = 1
 
@@ -37,10 +37,10 @@ def words(
     different word, the most frequent first. Exit code 1: there is none.
     """
     from stsearch.api.words import words_of
-    from stsearch.gallery.gallery import Gallery
+    from stsearch.gallery.gallery import Gallery as LocalGallery
 
     place = None if path is None else located(path)
-    with Gallery.open(gallery_of(index, place), output.note) as gallery:
+    with LocalGallery.open(gallery_of(index, place), output.note) as gallery:
         files = None if place is None else _files(gallery, place)
         found = list(words_of(gallery, files))
         is_photo = place is not None and files is not None and _is_photo(gallery, place, files)
@@ -56,18 +56,16 @@ def words(
         raise typer.Exit(NO_WORDS)
 
 
-def _files(gallery: Gallery, path: Location) -> list[str] | None:
+def _files(gallery: Gallery, path: Location) -> list[Location] | None:
     """Return which files of ``gallery`` are meant by ``path``; None: all, since it names the gallery."""
-    if resolved(path) == gallery.folder:
-        return None
-    return gallery.files_below(path, gallery.catalog.paths())
+    return None if str(resolved(path)) == gallery.name else gallery.paths_below(path)
 
 
-def _is_photo(gallery: Gallery, path: Location, files: Sequence[str]) -> bool:
+def _is_photo(gallery: Gallery, path: Location, files: Sequence[Location]) -> bool:
     """Return whether ``path`` is the one photograph that ``files`` names, and not a folder of one alone."""
     if len(files) != 1:
         return False
-    return not path.is_dir() if isinstance(path, Path) else path == gallery.photos / files[0]
+    return not path.is_dir() if isinstance(path, Path) else path == files[0]
 
 
 def _by_word(found: Iterable[Word]) -> list[list[Word]]:

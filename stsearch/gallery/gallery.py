@@ -1,58 +1,56 @@
-"""A gallery: the words of the photographs in one folder. Ties catalog, vector store and manifest together."""
+"""A gallery in a folder, of the photographs in one: ties catalog, vector store and manifest together."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.gallery import registry, takeover, vector_file
+from stsearch.gallery import last_run, registry, takeover, vector_file
 from stsearch.gallery.atomic_files import Lock, make_private_folder
 from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.chosen_photos import ChosenPhotos
 from stsearch.gallery.detail_cache import DetailCache
+from stsearch.gallery.lookups import CatalogLookups
 from stsearch.gallery.manifest import FILE_NAME, Manifest, StoreRecord
 from stsearch.gallery.opening import open_to_read, open_to_write
 from stsearch.gallery.paths import files_below
-from stsearch.gallery.records import DatedPhoto, Detail, InstanceTable, Reading, Record
-from stsearch.gallery.vector_store import (
-    HnswStore,
-    MissingHnswlibError,
-)
+from stsearch.gallery.protocol import EXACT_LIMIT, GalleryStatus, Notify
+from stsearch.gallery.records import Detail, InstanceTable, Record
+from stsearch.gallery.request import CandidateRequest, PhotoChoice
+from stsearch.gallery.status import status_of
+from stsearch.gallery.vector_store import HnswStore, MissingHnswlibError
 from stsearch.objects.url import Location, resolved
 from stsearch.types import ModelInfo
 
-EXACT_LIMIT = 50_000
-"""Up to so many words every one is compared with the query, which takes 0.1 s on one core; the vector file,
-written from the first word on, is searched beyond."""
+__all__ = ["EXACT_LIMIT", "QUICK_LIMIT", "Gallery", "Notify"]
 
 QUICK_LIMIT = 2_000
 """Forgetting makes the graph of so many words anew, in less than a second; in a larger one, which would take
 up to a minute, it overwrites the vectors."""
 
-Notify = Callable[[str], None]
+
+def _ignore(_message: str) -> None: ...
 
 
-def _ignore(_message: str) -> None:
-    """Ignore a message."""
-
-
-class Gallery:
+class Gallery(CatalogLookups):
     """An open gallery; ``Gallery.open`` reads one, ``Gallery.create`` makes one or goes on writing to it.
+
+    It is a ``protocol.WritableGallery``.
 
     Attributes:
         folder: where its files lie.
-        catalog: everything that the gallery holds.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, catalog: Catalog, notify: Notify = _ignore) -> None:
+        super().__init__(catalog)
         self.folder = folder
-        self.catalog = catalog
         self._manifest = manifest
         self._notify = notify
         self._lock: Lock | None = None
@@ -60,6 +58,7 @@ class Gallery:
         self._details = DetailCache(catalog)
         self._store: vector_file.OpenStore | None = None
         self._version_read: object = None  # version of the catalog when instances were read last
+        self._chosen = ChosenPhotos(catalog)
 
     @classmethod
     def open(cls, path: Path | str, notify: Notify = _ignore) -> Self:
@@ -147,25 +146,39 @@ class Gallery:
         gallery._lock = lock
         return gallery
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the files, and let the next writer in."""
-        self.catalog.close()
+        super().close()
         if self._lock:
             self._lock.release()
             self._lock = None
 
     @property
+    def name(self) -> str:
+        """What ``--index`` calls it."""
+        return os.fspath(self.folder)
+
+    @property
     def photos(self) -> Location:
         """The folder of the photographs, or their URL."""
         return self._manifest.location(self.folder)
+
+    @property
+    def roots(self) -> tuple[Location, ...]:
+        """The folder of the photographs."""
+        return (self.photos,)
+
+    def index_command(self) -> str:
+        """Return the command that brings it up to date."""
+        return takeover.index_command(self.folder, self.photos)
+
+    def note_run(self) -> None:
+        """Note that a run has just brought the gallery up to date, whether or not it had to."""
+        last_run.note(self.folder)
+
+    def status(self) -> GalleryStatus:
+        """Return its size, and how it was made."""
+        return status_of(self.folder, self._manifest, self.catalog)
 
     def note_engine(self, engine: str) -> None:
         """Keep in the manifest, when it is written next, what finds the words that are added."""
@@ -176,7 +189,7 @@ class Gallery:
         """Which weights filled the gallery, and where its files are."""
         return self._manifest
 
-    def vector_file_remark(self) -> str | None:
+    def remark(self) -> str | None:
         """Return in one sentence that the vector file is missing or not used, None where it is as usual."""
         return vector_file.remark(self._manifest, self.catalog.words())
 
@@ -193,11 +206,13 @@ class Gallery:
         """Add records of files, in one transaction."""
         self.catalog.add(batch)
         self._all_instances = None
+        self._chosen.clear()
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files by their relative paths, and all contents without a file."""
         self.catalog.remove(paths)
         self._all_instances = None
+        self._chosen.clear()
         self._details.clear()
 
     def forget(self, paths: Iterable[Location]) -> int:
@@ -209,7 +224,7 @@ class Gallery:
             UsageError: one of ``paths`` is not in the gallery; then nothing is forgotten.
         """
         known = self.catalog.paths()
-        chosen = {name for path in paths for name in self.files_below(path, known)}
+        chosen = {name for path in paths for name in self._files_below(path, known)}
         saved: HnswStore | None = None
         if self.catalog.words() > QUICK_LIMIT:
             with suppress(MissingHnswlibError):
@@ -217,6 +232,7 @@ class Gallery:
         self._drop_store()  # first: a kill in between must not leave their vectors
         self.catalog.remove(chosen, forget=True)
         self._all_instances = None
+        self._chosen.clear()
         self._details.clear()
         self._finish(lambda: saved)
         return len(chosen)
@@ -276,17 +292,17 @@ class Gallery:
             self._all_instances = self.catalog.instances(self.model.dim)
         return self._all_instances
 
-    def candidates(
-        self, queries: NDArray[np.float32], words: Iterable[str], k: int, more: Iterable[int] = ()
-    ) -> InstanceTable:
+    def candidates(self, request: CandidateRequest) -> InstanceTable:
         """Return the instances to score for a query; all of them in a gallery of up to ``EXACT_LIMIT``.
 
-        Args:
-            queries: (Q, D) float32, unit rows.
-            words: folded; instances with exactly such a transcript are always among the candidates.
-            k: how many of the most similar instances to take for each query.
-            more: ids of further candidates.
+        Of some photographs all are compared, and so they are where any transcript may match.
         """
+        if request.photos is not None:
+            return self.instances().within(
+                photo.content for photo in self._chosen.of(request.photos, self.photos)
+            )
+        if not request.words_only or request.is_exhaustive:
+            return self.instances()
         if self._all_instances is not None or self.catalog.words() <= EXACT_LIMIT:
             return self.instances()
         if self.catalog.rereads.contents("weights"):  # similar only in their transcripts
@@ -295,26 +311,38 @@ class Gallery:
         if self._store is None:
             self._store = vector_file.open_store(self.folder, self._manifest, self.catalog, self._notify)
             self._expect(self._store.missing == 0, "instances are missing")
-        near = [neighbours.ids for neighbours in self._store.vectors.search(queries, k)]
+        queries = np.stack(list(request.embeddings.values()))
+        near = [each.ids for each in self._store.vectors.search(queries, request.count)]
         newer = self.catalog.instance_ids(after=self._store.last_id)
-        ids = sorted({*newer, *self.catalog.ids_reading(words), *more}.union(*near))
+        ids = sorted({*newer, *self.catalog.ids_reading(request.words), *request.more}.union(*near))
         table = self.catalog.instances(self.model.dim, ids)
         # Only so many of those the store knows can be gone; more are lost in a damaged page.
         gone = self._store.count + len(newer) - self.catalog.words()
         self._expect(len(ids) - len(table.ids) <= gone, "instances are missing")
         return table
 
-    def photos_of(self, contents: Iterable[int]) -> dict[int, list[Location]]:
-        """Return the paths of the photographs with each of ``contents``; identical files share one."""
+    def photos_of(
+        self, contents: Iterable[int], choice: PhotoChoice | None = None
+    ) -> dict[int, list[Location]]:
+        """Return the paths of the photographs with each of ``contents``; identical files share one.
+
+        With ``choice``, a content without any photograph that it admits has no entry.
+        """
         root, wanted = self.photos, set(contents)
+        if choice is not None:
+            chosen: dict[int, list[Location]] = {}
+            for photo in self._chosen.of(choice, root):
+                if photo.content in wanted:
+                    chosen.setdefault(photo.content, []).append(root / photo.file.path)
+            return chosen
         found = self.catalog.paths_of(wanted)
         self._expect(found.keys() == wanted, "contents are missing")
         return {key: [root / path for path in paths] for key, paths in found.items()}
 
-    def all_photos(self, admits: Callable[[DatedPhoto], bool] = lambda _: True) -> list[tuple[Location, int]]:
-        """Return every photograph that was read, if ``admits`` says so, with its content."""
+    def all_photos(self, choice: PhotoChoice | None = None) -> list[tuple[Location, int]]:
+        """Return every photograph that was read, if ``choice`` admits it, with its content; by path."""
         root = self.photos
-        photos = filter(admits, self.catalog.dated_photos())
+        photos = self.catalog.dated_photos() if choice is None else self._chosen.of(choice, root)
         return [(root / photo.file.path, photo.content) for photo in photos]
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
@@ -324,12 +352,12 @@ class Gallery:
         self._expect(found.keys() == wanted, "instances are missing")
         return found
 
-    def readings_of(self, contents: Iterable[int]) -> dict[int, list[Reading]]:
-        """Return the readings of all instances in each of ``contents``, most confident first."""
-        return self.catalog.readings_of(contents)
+    def paths_below(self, path: Location) -> list[Location]:
+        """Return the files, readable or not, that ``path`` is, or that lie in it; UsageError if none do."""
+        root = self.photos
+        return [root / name for name in self._files_below(path, self.catalog.paths())]
 
-    def files_below(self, path: Location, known: Iterable[str]) -> list[str]:
-        """Return those of ``known`` that ``path`` is, or that lie in it; UsageError where none do."""
+    def _files_below(self, path: Location, known: Iterable[str]) -> list[str]:
         # they may be gone already, forgotten by the call that this one completes
         return files_below(path, self.photos, known, may_be_gone=self.catalog.state.is_forgetting)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stsearch.gallery.catalog import Catalog
-from stsearch.gallery.gallery import Gallery
-from stsearch.gallery.takeover import index_command
+from stsearch.gallery.protocol import Gallery
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +26,13 @@ class Pending:
     request: int
 
     @classmethod
-    def of(cls, catalog: Catalog) -> Pending:
-        """Return what is missing from ``catalog``."""
-        found, waiting, done = catalog.state.folder().unfinished, catalog.rereads.counts(), 0
+    def of(cls, gallery: Gallery) -> Pending:
+        """Return what is missing from ``gallery``."""
+        found, waiting, done = gallery.folder_state().unfinished, gallery.reread_counts(), 0
         if found:
-            counts = catalog.counts()
+            counts = gallery.counts()
             done = min(found, counts.photos + counts.failed)
-        return cls(found, done, waiting["weights"], waiting["recognizer"], waiting["request"])
+        return cls(found, done, *(waiting.get(reason, 0) for reason in ("weights", "recognizer", "request")))
 
     def __str__(self) -> str:
         """Return it in words, "" when nothing is missing."""
@@ -56,6 +54,5 @@ def _photos(number: int) -> str:
 
 def remark(gallery: Gallery) -> str | None:
     """Return in one sentence what is missing from ``gallery``, None where nothing is."""
-    pending = str(Pending.of(gallery.catalog))
-    command = index_command(gallery.folder, gallery.photos)
-    return f"{pending}; complete it with: {command}" if pending else None
+    pending = str(Pending.of(gallery))
+    return f"{pending}; complete it with: {gallery.index_command()}" if pending else None

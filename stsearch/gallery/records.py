@@ -49,6 +49,14 @@ class PhotoFile:
         """Return the record of the file at ``path``, given its ``status``."""
         return cls(path, status.st_size, min(max(status.st_mtime_ns, -_MAX_NS), _MAX_NS))
 
+    @property
+    def changed(self) -> datetime:
+        """When it was last changed, by the clock of this machine; the earliest date if it has none."""
+        try:
+            return datetime.fromtimestamp(self.mtime_ns / 1e9)
+        except (OverflowError, ValueError, OSError):  # a file of the year 10,000, or from before the first
+            return datetime.min
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spotted:
@@ -294,7 +302,16 @@ def read_vectors(stored: Sequence[bytes], dim: int) -> NDArray[np.float32]:
     """
     if any(len(each) != 2 * dim for each in stored):
         raise ValueError("a stored array has another length")
-    vectors = np.frombuffer(b"".join(stored), np.float16).reshape(len(stored), dim).astype(np.float32)
+    return unit_vectors(np.frombuffer(b"".join(stored), np.float16).reshape(len(stored), dim))
+
+
+def unit_vectors(stored: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return embeddings (N, D) as unit rows; a row of zeros stays one.
+
+    Raises:
+        ValueError: one is not finite.
+    """
+    vectors = stored.astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)  # rounding to float16 changed them a little
     if not np.isfinite(lengths).all():
         raise ValueError("a vector is not finite")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +15,13 @@ from stsearch.gallery import registry, vector_file
 from stsearch.gallery.atomic_files import Lock
 from stsearch.gallery.catalog import Catalog
 from stsearch.gallery.manifest import Manifest
+from stsearch.gallery.protocol import Finding, Notify
 from stsearch.gallery.records import Linked, PhotoFile
 from stsearch.gallery.vector_store import FlatStore, HnswStore, is_hnswlib_installed
-
-Notify = Callable[[str], None]
 
 _SAMPLE = 100  # stored vectors that are looked for in the store and by comparing them with all
 _NEIGHBOURS = 10
 _MIN_SHARED = 0.9  # of the neighbours; an undamaged graph shares 0.98 and more
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Damage of one file."""
-
-    file: Path
-    what: str
 
 
 def verify(folder: Path, deep: bool = False, notify: Notify = lambda _: None) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from stsearch.errors import ImageError
 from stsearch.gallery.catalog import Failed, Linked
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.protocol import WritableGallery
 from stsearch.indexing.changes import Changes
 from stsearch.indexing.sources import PhotoSource, source_of
 from stsearch.indexing.stages import is_as_recorded
@@ -46,7 +46,11 @@ class Preview:
 
 
 def preview(
-    photos: Location, gallery: Gallery | None, rules: WalkRules, recognize: bool = True, prune: bool = False
+    photos: Location,
+    gallery: WritableGallery | None,
+    rules: WalkRules,
+    recognize: bool = True,
+    prune: bool = False,
 ) -> Preview:
     """Return the changes ``index_photos`` would make for the folder ``photos``.
 
@@ -73,11 +77,14 @@ def preview(
 class _Forecast:
     """A run that only counts."""
 
-    def __init__(self, gallery: Gallery, source: PhotoSource, rules: WalkRules, recognize: bool) -> None:
+    def __init__(
+        self, gallery: WritableGallery, source: PhotoSource, rules: WalkRules, recognize: bool
+    ) -> None:
         self._gallery = gallery
         self._source = source
-        self._known = {path: gallery.catalog.record_at(path) for path in gallery.catalog.paths()}
-        self._waiting = gallery.catalog.rereads.checksums(recognize)
+        paths = gallery.paths()
+        self._known = dict(zip(paths, gallery.records(paths), strict=True))
+        self._waiting = gallery.awaiting_reread(recognize)
         self._walk = walk = source.walk(rules, lambda file: is_as_recorded(file, self._known.get(file.path)))
         self._failed = list(walk.failed)
         self._changes = Changes()
@@ -87,11 +94,11 @@ class _Forecast:
 
     def preview(self, prune: bool) -> Preview:
         self._add_files()
-        walk, changes, catalog = self._walk, self._changes, self._gallery.catalog
+        walk, changes, gallery = self._walk, self._changes, self._gallery
         photos = [each.file.path for each in self._missing if not changes.take_moved(each.sha256)]
         kept, vanished = set[str](), None
         if not prune:
-            known, before = catalog.counts().photos, catalog.state.folder().devices
+            known, before = gallery.counts().photos, gallery.folder_state().devices
             kept, vanished = find_vanished(walk.exists, photos, known, walk.devices, before)
         return Preview(
             tuple(changes.new),

@@ -15,7 +15,7 @@ from itertools import chain
 from stsearch.batching import batched
 from stsearch.errors import ImageError, WriteError
 from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.protocol import WritableGallery
 from stsearch.indexing import one_by_one
 from stsearch.indexing.changes import Changes, IndexReport
 from stsearch.indexing.photo_worker import PhotoWorker
@@ -57,7 +57,7 @@ class IndexOptions:
 
 
 def index_photos(
-    gallery: Gallery,
+    gallery: WritableGallery,
     spotter: PhotoSpotter | WorkerProcesses,
     options: IndexOptions = IndexOptions(),
     progress: Callable[[Progress], None] = lambda _: None,
@@ -66,7 +66,7 @@ def index_photos(
     """Bring ``gallery`` up to date with the folder of its photographs.
 
     A file of known size and time is skipped, one of known content is linked, any other is spotted, and so is
-    one that waits in ``Catalog.rereads``. However the call ends, the gallery holds what was finished, and the
+    one that waits for being read again. However the call ends, the gallery holds what was finished, and the
     same call goes on from there.
 
     Args:
@@ -82,9 +82,11 @@ def index_photos(
         PhotosUnreachableError: the bucket that holds the photographs cannot be reached any more.
     """
     started = time.monotonic()
-    source, catalog = source_of(gallery.photos), gallery.catalog
+    source = source_of(gallery.photos)
     if walk is None:
-        walk = source.walk(options.rules, lambda file: is_as_recorded(file, catalog.record_at(file.path)))
+        walk = source.walk(
+            options.rules, lambda file: is_as_recorded(file, next(gallery.records([file.path])))
+        )
     counter = ProgressCounter(len(walk.files) + len(walk.failed), progress)
     run = _Run(gallery, source, spotter, options, counter, walk)
     run.commit(walk.failed)
@@ -100,7 +102,7 @@ class _Run:
 
     def __init__(
         self,
-        gallery: Gallery,
+        gallery: WritableGallery,
         source: PhotoSource,
         spotter: PhotoSpotter | WorkerProcesses,
         options: IndexOptions,
@@ -116,8 +118,8 @@ class _Run:
         self._reader = PhotoReader(source, options.limits, options.threads)
         self._changes = Changes()
         self._known: dict[str, Record | None] = {}  # records of the files in work before this run
-        self._photos_before = gallery.catalog.counts().photos
-        self._waiting = gallery.catalog.rereads.checksums(options.recognize)  # known, and read again
+        self._photos_before = gallery.counts().photos
+        self._waiting = gallery.awaiting_reread(options.recognize)  # known, and read again
         self._not_reread: list[Failed] = []
         self._batch = options.batch or PHOTO_BATCH
         self._finished: list[Record] = []  # not in the gallery yet
@@ -128,7 +130,7 @@ class _Run:
 
     def report(self, seconds: float, vanished: Vanished | None) -> IndexReport:
         """Return the counts of the run."""
-        stored = self._gallery.catalog.counts()
+        stored = self._gallery.counts()
         return IndexReport(
             **self._changes.counts(),
             failed=stored.failed,
@@ -151,12 +153,14 @@ class _Run:
         try:
             with self._reader, readers:
                 changed = list(self._skip_unchanged())  # all at once: then what is left takes time
-                read = map(self._link, readers.results(changed))
-                for outcome in read:
-                    if isinstance(outcome, ReadFile):
-                        self._spot_all(chain([outcome], read))
-                    else:
-                        self._collect(outcome)
+                for shared in self._gallery.share(changed, self.progress.pass_over):
+                    read = map(self._link, readers.results(shared))
+                    for outcome in read:
+                        if isinstance(outcome, ReadFile):
+                            self._spot_all(chain([outcome], read))
+                        else:
+                            self._collect(outcome)
+                    self._commit_finished()
         except WriteError:  # the gallery takes no more
             raise
         except BaseException:  # Ctrl-C, too
@@ -259,13 +263,13 @@ class _Run:
                     self._outcomes.pop(record.sha256, None)
 
     def _skip_unchanged(self) -> Iterator[PhotoFile]:
-        catalog, is_first = self._gallery.catalog, self._walk.is_complete
-        for file in self._walk.files:
-            known = catalog.record_at(file.path)
+        gallery, is_first = self._gallery, self._walk.is_complete
+        records = gallery.records([file.path for file in self._walk.files])
+        for file, known in zip(self._walk.files, records, strict=True):
             if not is_as_recorded(file, known) or self._waits(known):
                 if is_first:  # from now on there is something to complete
                     found = self.progress.now.total
-                    catalog.state.set_folder(replace(catalog.state.folder(), unfinished=found))
+                    gallery.set_folder_state(replace(gallery.folder_state(), unfinished=found))
                     is_first = False
                 self._known[file.path] = known
                 yield file
@@ -277,7 +281,7 @@ class _Run:
         return isinstance(known, Linked) and known.sha256 in self._waiting
 
     def _is_read(self, sha256: str) -> bool:
-        return sha256 not in self._waiting and self._gallery.catalog.holds(sha256)
+        return sha256 not in self._waiting and self._gallery.holds(sha256)
 
     def _read(self, file: PhotoFile) -> ReadFile | Failed:
         try:

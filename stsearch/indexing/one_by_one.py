@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from stsearch.errors import DeviceError, GalleryLockedError, StsearchError, WriteError
 from stsearch.gallery.catalog import Failed, PhotoFile, Record
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.protocol import WritableGallery
 from stsearch.indexing.walk import NEVER
 from stsearch.memory import is_out_of_memory
 
@@ -50,7 +50,7 @@ def spot(
         return [Failed(replace(photo.file, mtime_ns=NEVER), f"cannot be searched for words: {error!a}")]
 
 
-def store(gallery: Gallery, records: Sequence[Record]) -> Sequence[Record]:
+def store(gallery: WritableGallery, records: Sequence[Record]) -> Sequence[Record]:
     """Add ``records`` to ``gallery`` and return them; one with a value that it cannot hold as failed.
 
     Raises:

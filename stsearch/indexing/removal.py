@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stsearch.gallery.catalog import Linked
 from stsearch.gallery.folder_state import FolderState
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.protocol import WritableGallery
 from stsearch.indexing.changes import Changes
 from stsearch.indexing.vanished import Vanished, find_vanished
 from stsearch.indexing.walk import Walk
@@ -13,7 +13,7 @@ _MAX_ENDINGS = 1000  # that are kept; a folder may hold files of any names
 
 
 def remove_missing(
-    gallery: Gallery, walk: Walk, changes: Changes, photos_before: int, prune: bool
+    gallery: WritableGallery, walk: Walk, changes: Changes, photos_before: int, prune: bool
 ) -> Vanished | None:
     """Remove missing files from ``gallery``, and keep in it what the run saw.
 
@@ -29,11 +29,9 @@ def remove_missing(
     """
     if not walk.is_complete:
         return None
-    catalog = gallery.catalog
-    last, missing = catalog.state.folder(), walk.missing(catalog.paths())
+    last, missing = gallery.folder_state(), walk.missing(gallery.paths())
     photos, kept, vanished = list[str](), set[str](), None
-    for path in missing:
-        record = catalog.record_at(path)
+    for path, record in zip(missing, gallery.records(missing), strict=True):
         if isinstance(record, Linked) and not changes.take_moved(record.sha256):
             photos.append(path)
     if not prune:
@@ -41,5 +39,5 @@ def remove_missing(
     changes.removed += [path for path in photos if path not in kept]
     gallery.remove(path for path in missing if path not in kept)
     passed_over = dict(walk.passed_over.most_common(_MAX_ENDINGS))
-    catalog.state.set_folder(FolderState(passed_over, last.devices if vanished else walk.devices))
+    gallery.set_folder_state(FolderState(passed_over, last.devices if vanished else walk.devices))
     return vanished

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.protocol import Gallery
 from stsearch.gallery.records import Detail, InstanceTable
 from stsearch.types import Polygon, TextInstance
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stsearch.batching import batched
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.protocol import Gallery
+from stsearch.gallery.request import CandidateRequest
 from stsearch.geometry.reading_boxes import ReadingBoxes
-from stsearch.objects.url import Location
 from stsearch.search.advice import Advice, advise, near_rows
 from stsearch.search.candidates import Candidates, GalleryCandidates
 from stsearch.search.hits import Hit, hits_of, merge_hits
@@ -26,7 +26,7 @@ from stsearch.search.ranking import Group, Ranking, Row
 from stsearch.search.scoring import Scorer
 from stsearch.search.split_words import covering, pieces
 from stsearch.search.token_parts import holding_part
-from stsearch.text.wildcards import fixed_part
+from stsearch.text.wildcards import fixed_part, is_pattern
 from stsearch.types import Embedding, ModelInfo, Polygon
 
 _CANDIDATES = 1000
@@ -117,32 +117,28 @@ def find(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOption
         WeightsError: the encoder belongs to other weights than the gallery.
     """
     gallery.check_model(encoder.info)
-    chosen = None if options.photos is None else options.photos.of_folder(gallery.photos)
-    photos = None if chosen is None else dict(gallery.all_photos(chosen.admits))
     embeddings = _embed_words([query], encoder)
-    candidates = _candidates(gallery, query, embeddings, options, photos)
+    candidates = _candidates(gallery, query, embeddings, options)
     scorer = Scorer(candidates, embeddings, encoder.info, options.fuzzy)
     ranking = Ranking(query, scorer, options.group, options.min_score)
     wanted = takewhile(lambda row: row.score >= options.min_score, ranking.rows())
     apart = _suppress_overlaps(wanted, candidates) if options.group == "word" else wanted
     rows = list(islice(apart, options.top))
     beyond = sum(1 for _ in islice(apart, MAX_COUNTED)) if options.advice else 0
-    found = hits_of(gallery, candidates, ranking, rows, options.explain)
-    hits = [hit for hit in found if photos is None or hit.path in photos]
+    hits = list(hits_of(gallery, candidates, ranking, rows, options.explain, options.photos))
     if options.blank and options.group == "photo" and len(rows) < options.top:
         ranked = {row.content for row in rows} | ranking.excluded()
-        known = gallery.all_photos() if photos is None else photos.items()
         hits += [
             Hit(query.text, 0, 0.0, 0.0, path, _NOWHERE, "", 0.0)
-            for path, content in known
+            for path, content in gallery.all_photos(options.photos)
             if content not in ranked
         ]
     merged, total = merge_hits([hits], options.top), len(hits) + beyond
     if merged or not options.advice:
         return Found(merged, total)
     near = list(islice(_suppress_overlaps(near_rows(query, scorer, options.group), candidates), _MAX_NEAR))
-    found = hits_of(gallery, candidates, ranking, near, options.explain)
-    nearly = merge_hits([[hit for hit in found if photos is None or hit.path in photos]], _MAX_NEAR)
+    nearly = list(hits_of(gallery, candidates, ranking, near, options.explain, options.photos))
+    nearly = merge_hits([nearly], _MAX_NEAR)
     return Found([], 0, nearly, list(islice(advise(query, scorer, options.min_score), options.advice)))
 
 
@@ -211,26 +207,29 @@ def _embed_words(queries: Iterable[Query], encoder: Encoder) -> _Embeddings:
 
 
 def _candidates(
-    gallery: Gallery,
-    query: Query,
-    embeddings: Mapping[str, Embedding],
-    options: SearchOptions,
-    photos: Mapping[Location, int] | None,
+    gallery: Gallery, query: Query, embeddings: Mapping[str, Embedding], options: SearchOptions
 ) -> GalleryCandidates:
-    """Return the text instances, of ``photos``, that may answer ``query``."""
-    if photos is not None:
-        table = gallery.instances().within(photos.values())
-    elif query.has_words_only and options.fuzzy is None and not options.blank:
+    """Return the text instances, of the photographs that are chosen, that may answer ``query``."""
+    words = dict.fromkeys(word for term in query.terms() for word in term.joined_words().values())
+    groups = tuple(tuple(word for term in each.wanted for word in term.words) for each in query.alternatives)
+    request = CandidateRequest(
+        words=tuple(words),
+        embeddings=embeddings,
+        count=max(_CANDIDATES, 10 * options.top),
+        groups=groups,
         # Only similar instances match words alone; any transcript may match any other query.
-        vectors, more = np.stack(list(embeddings.values())), _more_ids(gallery, query.words)
-        table = gallery.candidates(vectors, embeddings, max(_CANDIDATES, 10 * options.top), more)
-    else:
-        table = gallery.instances()
-    return GalleryCandidates(gallery, table)
+        words_only=query.has_words_only and options.fuzzy is None,
+        whole_photos=any(len(group) > 1 for group in groups)
+        or any(each.unwanted for each in query.alternatives),
+        is_exhaustive=options.blank,
+        photos=options.photos,
+        more=_more_ids(gallery, (word for word in query.words if not is_pattern(word))),
+    )
+    return GalleryCandidates(gallery, gallery.candidates(request))
 
 
 def _more_ids(gallery: Gallery, words: Iterable[str]) -> Iterator[int]:
     """Yield the ids of instances that may show a word without being similar to it: in parts, or as a part."""
     for word in dict.fromkeys(words):
-        yield from gallery.catalog.ids_in(covering(word, gallery.catalog.contents_reading(pieces(word))))
-        yield from holding_part(word, gallery.catalog.transcripts_with(word))
+        yield from gallery.ids_in(covering(word, gallery.contents_reading(pieces(word))))
+        yield from holding_part(word, gallery.transcripts_with(word))

@@ -9,8 +9,9 @@ from itertools import chain, compress, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.protocol import Gallery
 from stsearch.gallery.records import Detail, Reading
+from stsearch.gallery.request import PhotoChoice
 from stsearch.geometry.reading_boxes import ReadingBoxes
 from stsearch.objects.url import Location, ObjectUrl
 from stsearch.search.candidates import GalleryCandidates
@@ -111,13 +112,18 @@ def _order(hit: Hit) -> tuple[float, bool, Location]:
 
 
 def hits_of(
-    gallery: Gallery, candidates: GalleryCandidates, ranking: Ranking, rows: Sequence[Row], explain: bool
+    gallery: Gallery,
+    candidates: GalleryCandidates,
+    ranking: Ranking,
+    rows: Sequence[Row],
+    explain: bool,
+    choice: PhotoChoice | None = None,
 ) -> Iterator[Hit]:
-    """Yield a hit for every row and every path of its photograph; no rank yet."""
+    """Yield a hit for every row and every path of its photograph that ``choice`` admits; no rank yet."""
     used = sorted({at for row in rows for _, at in row.matched})
     details = dict(zip(used, candidates.details(used), strict=True))
     contents = {row.content for row in rows}
-    photos = gallery.photos_of(contents)
+    photos = gallery.photos_of(contents, choice)
     readings = gallery.readings_of(contents) if explain else {}
     for row in rows:
         instances = {at: details[at] for _, at in row.matched}

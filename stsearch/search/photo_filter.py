@@ -55,12 +55,7 @@ def _matches(path: str, glob: str) -> bool:
 
 
 def _moment(photo: DatedPhoto) -> datetime:
-    if photo.taken is not None:
-        return datetime.fromisoformat(photo.taken)
-    try:
-        return datetime.fromtimestamp(photo.file.mtime_ns / 1e9)
-    except (OverflowError, ValueError, OSError):  # a file of the year 10,000, or from before the first
-        return datetime.min
+    return photo.file.changed if photo.taken is None else datetime.fromisoformat(photo.taken)
 
 
 def span(date: str) -> tuple[datetime, datetime]:

@@ -130,7 +130,7 @@ def test_without_a_name_the_nearest_gallery_is_opened(signs: Path, monkeypatch: 
     (signs / "sub").mkdir()
     monkeypatch.chdir(signs / "sub")
     with stsearch.open() as photos:
-        assert photos.galleries[0].photos == signs
+        assert photos.galleries[0].roots == (signs,)
 
 
 def test_nothing_indexed_is_an_error_that_says_how_to_begin(

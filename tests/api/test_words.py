@@ -19,7 +19,7 @@ def test_words_come_with_their_photograph(tmp_path: Path) -> None:
             ("a.jpg", "exit"),
             ("c.jpg", "pub"),
         }
-        assert [word.transcript for word in words_of(gallery, ["c.jpg"])] == ["pub"]
+        assert [word.transcript for word in words_of(gallery, [gallery.photos / "c.jpg"])] == ["pub"]
 
 
 def test_a_word_in_the_same_place_of_another_page_is_another_word(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gallery_fixtures import FIRST_FORMAT, MODEL, OTHER_MODEL, embed, make_gallery, spotted
+from gallery_fixtures import FIRST_FORMAT, MODEL, OTHER_MODEL, make_gallery, nearest, spotted
 
 from stsearch.errors import GalleryDamagedError, GalleryUnreadableError, UsageError, WriteError
 from stsearch.gallery import gallery as gallery_module
@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def found(folder: Path, word: str, notify: Callable[[str], None] = print) -> list[str]:
     with Gallery.open(folder, notify) as reader:
-        return list(reader.candidates(embed(word)[None], [], 1).transcripts)
+        return list(reader.candidates(nearest(word)).transcripts)
 
 
 def findings(folder: Path) -> list[str]:
@@ -104,7 +104,7 @@ def test_what_a_writer_replaced_since_a_gallery_was_opened_is_opened_again(folde
         with Gallery.create(folder, folder.parent, MODEL) as gallery:
             gallery.add([spotted("new.jpg", "museum")])
             gallery.finish()
-        assert list(reader.candidates(embed("museum")[None], [], 1).transcripts) == ["museum"]
+        assert list(reader.candidates(nearest("museum")).transcripts) == ["museum"]
     assert told == []
 
 

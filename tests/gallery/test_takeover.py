@@ -68,10 +68,10 @@ def test_every_word_is_found_while_other_weights_read_photo_by_photo(taken_over:
         taken_over.add([read_by_other_weights("a.jpg", "coffee")])
         assert [find(taken_over, word)[0].transcript for word in ("coffee", "bakery")] == ["coffee", "bakery"]
         assert find(taken_over, "coffee")[0].similarity == pytest.approx(1.0, abs=1e-3)
-        assert Pending.of(taken_over.catalog).weights == 1
+        assert Pending.of(taken_over).weights == 1
         taken_over.add([read_by_other_weights("b.jpg", "bakery")])
         assert find(taken_over, "bakery")[0].similarity == pytest.approx(1.0, abs=1e-3)
-        assert str(Pending.of(taken_over.catalog)) == ""
+        assert str(Pending.of(taken_over)) == ""
         assert len(taken_over.instances().ids) == 2
 
 
@@ -81,7 +81,7 @@ def test_a_reread_that_was_interrupted_goes_on_and_does_not_begin_again(taken_ov
         folder, photos = taken_over.folder, taken_over.photos
     for reread in (True, False):
         with Gallery.create(folder, photos, OTHER_MODEL, reread=reread) as again:
-            assert Pending.of(again.catalog).weights == 1
+            assert Pending.of(again).weights == 1
 
 
 @pytest.mark.parametrize("model", [OTHER_MODEL, WIDER], ids=["same length", "another length"])
@@ -113,7 +113,7 @@ def test_a_takeover_that_was_killed_before_the_manifest_was_written_is_completed
         if opened_again == "to read"
         else Gallery.create(tmp_path / ".stsearch", tmp_path, OTHER_MODEL)
     ) as gallery:
-        assert (gallery.model, Pending.of(gallery.catalog).weights) == (OTHER_MODEL, 1)
+        assert (gallery.model, Pending.of(gallery).weights) == (OTHER_MODEL, 1)
         assert find(gallery, "coffee")
     with pytest.raises(WeightsError, match="--reread"):
         Gallery.create(tmp_path / ".stsearch", tmp_path, MODEL)
@@ -128,7 +128,7 @@ def test_other_weights_are_refused_where_nobody_asked_for_a_reread(tmp_path: Pat
 def test_the_same_weights_read_again_what_they_have_read_and_their_embeddings_stay(tmp_path: Path) -> None:
     make_gallery(tmp_path, {"a.jpg": ["coffee"]}).close()
     with Gallery.create(tmp_path / ".stsearch", tmp_path, MODEL, reread=True) as gallery:
-        assert Pending.of(gallery.catalog).request == 1
+        assert Pending.of(gallery).request == 1
         assert gallery.instances().comparable is None
         gallery.finish()
         assert gallery.manifest.store is not None
@@ -161,7 +161,7 @@ def test_what_a_run_has_left_to_do_is_said_in_words(pending: Pending, words: str
 def test_a_photo_that_is_removed_waits_no_longer(taken_over: Gallery) -> None:
     with taken_over:
         taken_over.remove(["a.jpg", "b.jpg"])
-        assert Pending.of(taken_over.catalog).weights == 0
+        assert Pending.of(taken_over).weights == 0
         assert list(taken_over.catalog.faults(DIM)) == []
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gallery_fixtures import MODEL, OTHER_MODEL, embed, make_gallery, spotted
+from gallery_fixtures import MODEL, OTHER_MODEL, make_gallery, nearest, spotted
 
 from stsearch.errors import (
     GalleryDamagedError,
@@ -37,7 +37,7 @@ def stored_files(gallery: Gallery) -> list[str]:
 
 
 def found(gallery: Gallery, word: str, k: int = 1) -> set[str]:
-    return set(gallery.candidates(embed(word)[None], [], k).transcripts)
+    return set(gallery.candidates(nearest(word, k)).transcripts)
 
 
 def test_a_large_gallery_is_searched_through_its_store(large: Gallery) -> None:
@@ -46,7 +46,7 @@ def test_a_large_gallery_is_searched_through_its_store(large: Gallery) -> None:
 
 
 def test_an_exact_transcript_is_a_candidate_even_if_the_store_misses_it(large: Gallery) -> None:
-    table = large.candidates(embed("zzz")[None], ["coffee"], 1)
+    table = large.candidates(nearest("zzz", words=["coffee"]))
     assert "coffee" in table.transcripts
 
 
@@ -203,18 +203,16 @@ def test_without_hnswlib_a_gallery_is_finished_and_searched_exactly(
             assert message.startswith("no vector file is written")
             assert message.endswith("pip install hnswlib")
             assert "hotel" in found(gallery, "hotel")
-            remark = gallery.vector_file_remark()
+            remark = gallery.remark()
             assert remark is not None
             assert remark.startswith("there is no vector file: hnswlib is not installed")
         assert list(verify(gallery.folder, deep=True, notify=told.append)) == []
         assert told[-1] == remark
     with Gallery.create(tmp_path / ".stsearch", tmp_path, MODEL) as gallery:
-        assert gallery.vector_file_remark() == (
-            "there is no vector file: stsearch index writes it when it is done"
-        )
+        assert gallery.remark() == ("there is no vector file: stsearch index writes it when it is done")
         gallery.finish()
         assert len(stored_files(gallery)) == 1
-        assert gallery.vector_file_remark() is None
+        assert gallery.remark() is None
 
 
 def test_without_hnswlib_a_vector_file_is_left_alone_and_said_not_to_be_used(
@@ -224,7 +222,7 @@ def test_without_hnswlib_a_vector_file_is_left_alone_and_said_not_to_be_used(
     told: list[str] = []
     with Gallery.open(large.folder, told.append) as reader:
         assert found(reader, "hotel") == {"hotel"}
-        assert str(reader.vector_file_remark()).startswith("the vector file is not used: hnswlib is not")
+        assert str(reader.remark()).startswith("the vector file is not used: hnswlib is not")
     assert told[0].startswith("every word is compared instead, which is slower; hnswlib is not installed")
     large.finish()
     assert stored_files(large) == ["vectors-1.hnsw"]
@@ -243,7 +241,7 @@ def test_words_added_after_the_last_finished_run_are_found(large: Gallery) -> No
 
 def test_what_another_process_removed_meanwhile_is_no_damage(large: Gallery) -> None:
     with Gallery.open(large.folder) as reader:
-        ids = reader.candidates(embed("hotel")[None], [], 8).ids
+        ids = reader.candidates(nearest("hotel", 8)).ids
         large.remove(["hotel.jpg"])
         large.add([spotted("new.jpg", "museum")])
         assert len(reader.details_of(ids.tolist())) == 7

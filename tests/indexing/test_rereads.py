@@ -44,12 +44,12 @@ def test_a_reread_that_is_interrupted_keeps_what_it_read_and_goes_on(indexed: Pa
         with pytest.raises(KeyboardInterrupt):
             index_photos(gallery, InterruptedSpotter(OTHER_MODEL), IndexOptions(batch=1, threads=1))
         assert len(gallery.catalog.photos()) == 3
-        assert Pending.of(gallery.catalog).weights == 1
+        assert Pending.of(gallery).weights == 1
     spotter = ColourSpotter(OTHER_MODEL)
     with Gallery.create(indexed / ".stsearch", indexed, OTHER_MODEL) as gallery:
         assert index_photos(gallery, spotter).reread == 1
         assert spotter.seen == 1
-        assert str(Pending.of(gallery.catalog)) == ""
+        assert str(Pending.of(gallery)) == ""
 
 
 def test_a_photo_that_moved_before_it_was_read_again_counts_as_moved(indexed: Path) -> None:
@@ -90,18 +90,18 @@ def test_a_photo_that_changed_and_cannot_be_read_again_has_failed(indexed: Path)
 def test_what_was_read_without_the_recognizer_is_completed_by_the_next_run_with_it(photos: Path) -> None:
     with Gallery.create(photos / ".stsearch", photos, MODEL) as gallery:
         index_photos(gallery, ColourSpotter(), ROUGH)
-        assert Pending.of(gallery.catalog).recognizer == 2
+        assert Pending.of(gallery).recognizer == 2
         assert counts(index_photos(gallery, ColourSpotter(), ROUGH)) == {"unchanged": 2}
         assert counts(index_photos(gallery, ColourSpotter())) == {"reread": 2}
-        assert str(Pending.of(gallery.catalog)) == ""
+        assert str(Pending.of(gallery)) == ""
 
 
 def test_a_run_that_is_interrupted_leaves_how_far_it_came(photos: Path, gallery: Gallery) -> None:
     with pytest.raises(KeyboardInterrupt):
         index_photos(gallery, InterruptedSpotter(), IndexOptions(batch=1, threads=1))
-    assert str(Pending.of(gallery.catalog)) == "1 of 2 files read before the last run ended"
+    assert str(Pending.of(gallery)) == "1 of 2 files read before the last run ended"
     index_photos(gallery, ColourSpotter())
-    assert str(Pending.of(gallery.catalog)) == ""
+    assert str(Pending.of(gallery)) == ""
 
 
 def test_what_a_run_passed_over_is_kept(photos: Path, gallery: Gallery, spotter: ColourSpotter) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import PhotoFile, Spotted
+from stsearch.gallery.request import CandidateRequest
 from stsearch.text.charset import ALPHANUMERIC, normalize
 from stsearch.types import PHOTO_BATCH, Image, ModelInfo, Polygon, TextInstance
 from stsearch.worker_pool import usable_cores
@@ -51,6 +52,11 @@ def embed(word: str) -> NDArray[np.float32]:
 def instance(word: str, x: float = 1.0, score: float = 0.9) -> TextInstance:
     quad = np.array([[x, 2], [x + 20, 2], [x + 20, 10], [x, 10]], np.float32)
     return TextInstance(quad, score, word, 0.8, embed(word))
+
+
+def nearest(word: str, count: int = 1, words: Sequence[str] = ()) -> CandidateRequest:
+    """Return the request for the instances most similar to ``word``, and those that read ``words``."""
+    return CandidateRequest(tuple(words), {word: embed(word)}, count)
 
 
 def spotted(path: str, *words: str) -> Spotted:

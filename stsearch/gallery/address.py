@@ -1,0 +1,46 @@
+"""Where a gallery is: in a folder, or in a database that a URL names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_SCHEME = re.compile(r"postgres(ql)?://")
+_SECRETS = re.compile(r"(?<=[?&])(password|sslpassword)=[^&]*&?")
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """The URL of a database.
+
+    Attributes:
+        secret: as it was given, perhaps with a password; what is shown is the string of this object.
+    """
+
+    secret: str = field(repr=False)
+
+    def __str__(self) -> str:
+        """Return the URL without any password, also where a sign in it should have been escaped.
+
+        >>> str(DatabaseUrl("postgresql://ann:se/c@ret@db.example/photos?sslmode=require&password=x"))
+        'postgresql://ann@db.example/photos?sslmode=require'
+        """
+        scheme, _, rest = self.secret.partition("://")
+        login, at, place = rest.rpartition("@")
+        shown = f"{scheme}://{login.partition(':')[0]}{at}{place}"
+        return _SECRETS.sub("", shown).rstrip("?&")
+
+
+Address = Path | DatabaseUrl
+
+
+def parse_address(text: str | Path | DatabaseUrl) -> Address:
+    """Return the database that ``text`` is the URL of, else the folder that it is the path of.
+
+    >>> str(parse_address("postgresql://db.example/photos")), parse_address("photos")
+    ('postgresql://db.example/photos', PosixPath('photos'))
+    """
+    if isinstance(text, str) and _SCHEME.match(text):
+        return DatabaseUrl(text)
+    return text if isinstance(text, DatabaseUrl) else Path(text)
