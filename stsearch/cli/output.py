@@ -93,13 +93,18 @@ def counted_words(count: WordCount) -> str:
 def passed_over(files: Mapping[str, int]) -> str:
     """Return how many files are no photos, by ending, the most frequent first.
 
-    >>> passed_over({".pdf": 2, "": 1})
-    '2 .pdf, 1 without an ending'
+    >>> passed_over({".pdf": 3, "symbolic link": 2, "": 1})
+    '3 .pdf, 2 symbolic links, 1 without an ending'
     """
     ranked = sorted(files.items(), key=lambda item: (-item[1], item[0]))
     shown_whole = _ENDINGS_SHOWN + (len(ranked) == _ENDINGS_SHOWN + 1)  # one more takes no more room
     first, rest = ranked[:shown_whole], ranked[shown_whole:]
-    shown = [f"{number} {printable(ending) or 'without an ending'}" for ending, number in first]
+    shown = [
+        f"{number} {printable(ending) or 'without an ending'}"
+        if ending[:1] in ("", ".")
+        else counted(number, ending)
+        for ending, number in first
+    ]
     if rest:
         shown.append(f"{sum(number for _, number in rest)} with {len(rest)} other endings")
     return ", ".join(shown)

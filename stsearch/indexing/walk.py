@@ -234,10 +234,10 @@ class _Walker:
                     self.walk.passed_over[ending_of(name)] += 1
                     return
                 patterns = (*self._patterns_in(folder), *patterns)
+            if (self._root / path).is_dir():
+                return
         except (OSError, ValueError) as error:
             self._fail(path, error)
-            return
-        if (self._root / path).is_dir():
             return
         if self._is_hidden(name) or self._is_excluded(path, patterns):
             self.walk.passed_over[ending_of(name)] += 1
@@ -322,7 +322,10 @@ class _Walker:
             return False
 
     def _is_link(self, path: str) -> bool:
-        return Path(self._root, path).is_symlink()
+        try:
+            return Path(self._root, path).is_symlink()
+        except OSError:  # too long a path, a mount that is gone: whoever opens it meets the same
+            return False
 
     def _was_visited(self, folder: str) -> bool:
         status = (self._root / folder).stat()

@@ -69,7 +69,8 @@ def test_other_weights_are_refused_with_the_two_ways_out_and_the_lock_is_free_ag
     make_gallery(tmp_path, {}).close()
     for _ in range(2):
         with pytest.raises(
-            WeightsError, match=r"with --model, or read its photos anew with: stsearch index .* --reread"
+            WeightsError,
+            match=r"with --model, or read its photos anew with: stsearch index .* --reread, and the same",
         ):
             Gallery.create(tmp_path / ".stsearch", tmp_path, OTHER_MODEL)
 

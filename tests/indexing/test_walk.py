@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -200,6 +201,38 @@ def test_a_link_to_nowhere_and_a_link_to_itself_fail(tmp_path: Path) -> None:
         "gone.jpg": "No such file or directory",
         "self.jpg": "Too many levels of symbolic links",
     }
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_a_folder_whose_path_is_too_long_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, follow: bool
+) -> None:
+    make_tree(tmp_path, "a.jpg")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(20):
+        os.mkdir("d" * 250)  # noqa: PTH102  # a whole path would be too long
+        os.chdir("d" * 250)
+    walk = walk_photos(tmp_path, WalkRules(follow=follow))
+    assert [file.path for file in walk.files] == ["a.jpg"]
+    assert [failed.reason for failed in walk.failed] == ["File name too long"]
+
+
+def test_a_listed_link_to_a_share_that_does_not_answer_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tree(tmp_path, "a.jpg")
+    (tmp_path / "gone.jpg").symlink_to("/share/gone.jpg")
+    stat = os.stat
+
+    def look(path: str | os.PathLike[str], *, follow_symlinks: bool = True) -> os.stat_result:
+        if follow_symlinks and Path(path).name == "gone.jpg":
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN), os.fspath(path))
+        return stat(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr("os.stat", look)
+    walk = walk_photos(tmp_path, WalkRules(only=("a.jpg", "gone.jpg"), follow=True))
+    assert [file.path for file in walk.files] == ["a.jpg"]
+    assert [failed.file.path for failed in walk.failed] == ["gone.jpg"]
 
 
 def test_only_the_listed_photos_are_looked_at(tmp_path: Path) -> None:
