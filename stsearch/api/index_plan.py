@@ -13,7 +13,8 @@ from stsearch.gallery import registry, trust
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.gallery.nested import had_gallery, overlapping
 from stsearch.indexing.dry_run import Preview, preview
-from stsearch.indexing.walk import Walk, WalkRules, listed_photos, walk_photos
+from stsearch.indexing.remote_walk import walk_photos
+from stsearch.indexing.walk import Walk, WalkRules, listed_photos
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from stsearch.checksums import file_sha256
 from stsearch.gallery.catalog import Failed, Linked
 from stsearch.gallery.gallery import Gallery
 from stsearch.indexing.changes import Changes
+from stsearch.indexing.remote_walk import walk_photos
 from stsearch.indexing.vanished import Vanished, find_vanished
-from stsearch.indexing.walk import NEVER, Walk, WalkRules, walk_photos
+from stsearch.indexing.walk import NEVER, Walk, WalkRules
 
 
 @dataclass(frozen=True, slots=True)

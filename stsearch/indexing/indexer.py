@@ -21,10 +21,11 @@ from stsearch.indexing.changes import Changes, IndexReport
 from stsearch.indexing.documents import spot_pages, to_original
 from stsearch.indexing.progress import Progress, ProgressCounter
 from stsearch.indexing.reader import PhotoReader, ReadLimits
+from stsearch.indexing.remote_walk import walk_photos
 from stsearch.indexing.removal import remove_missing
 from stsearch.indexing.stages import Copy, DecodedPhoto, Document, ReadFile, failed_record
 from stsearch.indexing.vanished import Vanished
-from stsearch.indexing.walk import NEVER, Walk, WalkRules, walk_photos
+from stsearch.indexing.walk import NEVER, Walk, WalkRules
 from stsearch.types import PHOTO_BATCH, PhotoSpotter
 from stsearch.worker_pool import OrderedPool, Step
 

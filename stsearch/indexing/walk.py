@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -105,15 +105,20 @@ class Walk:
         return [path for path in paths if path not in present and not path.startswith(unknown)]
 
 
-def walk_photos(root: Path, rules: WalkRules = WalkRules()) -> Walk:
+def walk_photos(root: Path, rules: WalkRules = WalkRules(), step: Callable[[], None] = lambda: None) -> Walk:
     """Find the photographs below ``root``, or among the files that ``rules`` lists.
 
     Listed paths are treated as the walk treats them, except that a missing file fails.
 
+    Args:
+        root: the folder.
+        rules: which of its files count.
+        step: is called with every file and folder that is looked at.
+
     Raises:
         UsageError: ``root`` itself cannot be listed.
     """
-    walker = _Walker(root, rules)
+    walker = _Walker(root, rules, step)
     if rules.only is None:
         walker.walk_all()
     else:
@@ -180,9 +185,10 @@ class _Folder(NamedTuple):
 class _Walker:
     """One walk: the rules, and the result so far."""
 
-    def __init__(self, root: Path, rules: WalkRules) -> None:
+    def __init__(self, root: Path, rules: WalkRules, step: Callable[[], None]) -> None:
         self.walk = Walk(is_complete=rules.only is None)
         self._root = root
+        self._step = step
         self._follow = rules.follow
         self._exclude = Patterns("", rules.exclude)
         self._patterns: dict[str, tuple[Patterns, ...]] = {}  # of the ignore file in a folder, if it has one
@@ -193,6 +199,7 @@ class _Walker:
         pending, pending_links = [_Folder("", ())], deque[_Folder]()
         while pending or pending_links:
             folder = pending.pop() if pending else pending_links.popleft()
+            self._step()
             try:
                 if self._was_visited(folder.path):
                     continue
@@ -209,6 +216,7 @@ class _Walker:
 
     def add_listed(self, path: str) -> None:
         """Add the file at ``path`` unless it is excluded; it fails when it is missing."""
+        self._step()
         folder = ""
         *parents, name = PurePosixPath(path).parts
         try:
@@ -237,6 +245,7 @@ class _Walker:
         """Add the photographs among ``entries`` of ``folder``, and return the folders to visit."""
         folders = []
         for entry in entries:
+            self._step()
             path = f"{folder}{entry.name}"
             if self._is_hidden(entry.name):
                 continue
