@@ -20,6 +20,9 @@ from queue import SimpleQueue
 from types import MappingProxyType, TracebackType
 from typing import IO, Self
 
+from stsearch import errors
+from stsearch.errors import StsearchError
+
 Message = Mapping[str, object]
 """Values that JSON has."""
 
@@ -187,6 +190,18 @@ class ProcessPool:
                 self._idle.append(process)
                 return
         process.kill()
+
+
+def pack_error(error: StsearchError) -> Message:
+    """Return an error as an answer."""
+    return {"error": type(error).__name__, "text": str(error)}
+
+
+def raise_error(message: Message) -> None:
+    """Raise the error that ``message`` is, if it is one."""
+    if "error" in message:
+        kind: type[StsearchError] = getattr(errors, str(message["error"]))
+        raise kind(message["text"])
 
 
 def serve(answer: Callable[[Message, bytes], tuple[Message, bytes]]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from stsearch.memory import check_address_space
+from stsearch.mounts import check_answers
 from stsearch.worker_pool import usable_cores
 
 _IN_COLUMNS = re.compile(r"\S  +\S")
@@ -29,6 +32,13 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:  # Any: Typer's types are private
         """Return the parameters, flags without a type."""
         return _without_types_of_flags(super().get_params(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Any: Typer's types are private
+        """Parse what was typed, which looks at the paths in it: each on a mount that answers."""
+        for typed in (".", *args):
+            with suppress(FileNotFoundError):  # the current folder was deleted
+                check_answers(Path(typed.rpartition("=")[2]))
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:  # Any: Typer's types are private
         """Run the command, unless this process may use too little memory for any."""

@@ -18,6 +18,7 @@ from stsearch.errors import (
 )
 from stsearch.gallery import manifest, trust
 from stsearch.gallery.user_lists import change_list, read_list
+from stsearch.mounts import check_answers
 from stsearch.objects.url import Location, ObjectUrl, resolved
 
 Notify = Callable[[str], None]
@@ -237,6 +238,7 @@ def is_gallery(folder: Path) -> bool:
     Raises:
         GalleryUnreadableError: it cannot be looked into: no permission, a share that does not answer.
     """
+    check_answers(folder)
     try:
         return any((folder / name).is_file() for name in (manifest.FILE_NAME, CATALOG_NAME))
     except OSError as error:

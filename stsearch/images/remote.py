@@ -24,7 +24,7 @@ Answer = Mapping[str, Any]  # Any: JSON has values of several types
 
 
 class RemoteImages:
-    """Does what ``is_picture``, ``read_content``, ``list_pages`` and ``decode_image`` do, in a limit of time.
+    """Does what ``read_content``, ``list_pages`` and ``decode_image`` do, in a limit of time.
 
     Each thread that asks has a process to itself; they are started when they are needed, and end with the
     context. Every method raises ``ImageError`` as the function it is named after, and ``ImageRefusedError``
@@ -45,11 +45,6 @@ class RemoteImages:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.__exit__(kind, error, trace)
-
-    def is_picture(self, path: Path, timeout_s: float) -> bool:
-        """Return whether a file is read here, by the bytes that it begins with."""
-        answer, _ = self._ask({"do": "sniff", "path": str(path)}, timeout_s, "read")
-        return bool(answer["is_picture"])
 
     def read_content(self, path: Path, max_bytes: int, max_kept: int, timeout_s: float) -> Content:
         """Read and hash a file; its bytes come along if they are no more than ``max_kept``."""

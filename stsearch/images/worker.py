@@ -14,7 +14,7 @@ import numpy as np
 from stsearch.errors import ImageError, ImageRefusedError
 from stsearch.images.decoder import decode_image, list_pages
 from stsearch.images.files import Content, read_content
-from stsearch.images.formats import check_header, is_picture
+from stsearch.images.formats import check_header
 from stsearch.worker_process import Message, serve
 
 _kept = Content("", b"")
@@ -35,10 +35,6 @@ def _answer(request: Message, _payload: bytes) -> tuple[Message, bytes]:
 
 def _refusal(reason: str, is_for_now: bool = True) -> Message:
     return {"error": reason, "is_for_now": is_for_now}
-
-
-def _sniff(path: str) -> tuple[Message, bytes]:
-    return {"is_picture": is_picture(path)}, b""
 
 
 def _read(path: str, max_bytes: int, max_kept: int) -> tuple[Message, bytes]:
@@ -76,7 +72,6 @@ def _encoded(path: str, sha256: str) -> bytes:
 
 
 _FUNCTIONS: dict[object, Callable[..., tuple[Message, bytes]]] = {
-    "sniff": _sniff,
     "read": _read,
     "pages": _pages,
     "decode": _decode,

@@ -14,7 +14,8 @@ from stsearch.gallery.records import PhotoFile
 from stsearch.images.files import Content, read_content
 from stsearch.images.formats import check_header
 from stsearch.images.remote import RemoteImages
-from stsearch.indexing.walk import Walk, WalkRules, walk_photos
+from stsearch.indexing.remote_walk import walk_photos
+from stsearch.indexing.walk import Walk, WalkRules
 from stsearch.mounts import Mounts
 from stsearch.objects.url import Location
 

@@ -11,16 +11,15 @@ import stat
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from stsearch.errors import GalleryUnreadableError, ImageError, UsageError
+from stsearch.errors import GalleryUnreadableError, UsageError
 from stsearch.gallery.catalog import Failed, PhotoFile
 from stsearch.gallery.paths import relative_to_root, resolve
 from stsearch.images import is_picture
-from stsearch.images.remote import RemoteImages
 from stsearch.indexing.ignore_patterns import Patterns, ignore_lines
-from stsearch.mounts import Mounts
 
 SUFFIXES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .tif .tiff .bmp .gif .heic .heif .avif".split())
 """Files with these endings are photographs; one that cannot be read, whatever the reason, is reported."""
@@ -39,7 +38,6 @@ _SYSTEM_FOLDERS = frozenset(
 LINK, SPECIAL = "symbolic link", "special file"
 """How links that are not followed, and pipes, sockets and devices, are counted among what is passed over."""
 
-_PATIENCE_S = 10.0  # for the first bytes of a file on a mount whose other end may be gone
 _MAX_ENDING = 16  # characters; what is longer after the last dot of a name is no ending
 
 
@@ -92,7 +90,7 @@ class Walk:
     passed_over: Counter[str] = field(default_factory=Counter)
     devices: dict[str, int] = field(default_factory=dict)
     is_complete: bool = True
-    exists: Callable[[str], bool] = lambda _: False
+    exists: Callable[[str], bool] = field(default=lambda _: False, compare=False)
 
     def missing(self, paths: Iterable[str]) -> list[str]:
         """Return those of ``paths`` that are missing; files in a folder that failed may still exist."""
@@ -103,23 +101,27 @@ class Walk:
         return [path for path in paths if path not in present and not path.startswith(unknown)]
 
 
-def walk_photos(root: Path, rules: WalkRules = WalkRules()) -> Walk:
+def walk_photos(root: Path, rules: WalkRules = WalkRules(), step: Callable[[], None] = lambda: None) -> Walk:
     """Find the photographs below ``root``, or among the files that ``rules`` lists.
 
     Listed paths are treated as the walk treats them, except that a missing file fails.
+
+    Args:
+        root: the folder.
+        rules: which of its files count.
+        step: is called with every file and folder that is looked at.
 
     Raises:
         UsageError: ``root`` itself is no folder, or its ignore file makes no sense.
         GalleryUnreadableError: it cannot be listed: no permission, a share that does not answer.
     """
-    with RemoteImages(processes=1) as remote:
-        walker = _Walker(root, rules, remote)
-        if rules.only is None:
-            walker.walk_all()
-        else:
-            for path in sorted(set(rules.only)):
-                walker.add_listed(path)
-        return walker.walk
+    walker = _Walker(root, rules, step)
+    if rules.only is None:
+        walker.walk_all()
+    else:
+        for path in sorted(set(rules.only)):
+            walker.add_listed(path)
+    return walker.walk
 
 
 def listed_photos(names: Iterable[str], photos: Path) -> tuple[str, ...]:
@@ -183,6 +185,15 @@ def is_excluded(path: str, patterns: Iterable[Patterns]) -> bool:
     return next((verdict for verdict in verdicts if verdict is not None), False)
 
 
+def lies_in(root: Path, path: str) -> bool:
+    """Return whether there is anything at ``path`` in ``root``."""
+    try:
+        (root / path).lstat()
+    except OSError:
+        return False
+    return True
+
+
 class _Folder(NamedTuple):
     path: str  # relative to the root, "" or with a slash at its end
     patterns: tuple[Patterns, ...]  # of the folders above it, the nearest first
@@ -191,11 +202,10 @@ class _Folder(NamedTuple):
 class _Walker:
     """One walk: the rules, and the result so far."""
 
-    def __init__(self, root: Path, rules: WalkRules, remote: RemoteImages) -> None:
-        self.walk = Walk(is_complete=rules.only is None, exists=self._exists)
+    def __init__(self, root: Path, rules: WalkRules, step: Callable[[], None]) -> None:
+        self.walk = Walk(is_complete=rules.only is None, exists=partial(lies_in, root))
         self._root = root
-        self._remote = remote
-        self._mounts = Mounts()
+        self._step = step
         self._follow = rules.follow
         self._exclude = Patterns("", rules.exclude)
         self._patterns: dict[str, tuple[Patterns, ...]] = {}  # of the ignore file in a folder, if it has one
@@ -206,6 +216,7 @@ class _Walker:
         pending, pending_links = [_Folder("", ())], deque[_Folder]()
         while pending or pending_links:
             folder = pending.pop() if pending else pending_links.popleft()
+            self._step()
             try:
                 if self._was_visited(folder.path):
                     continue
@@ -222,6 +233,7 @@ class _Walker:
 
     def add_listed(self, path: str) -> None:
         """Add the file at ``path`` unless it is excluded; it fails when it is missing."""
+        self._step()
         folder = ""
         *parents, name = PurePosixPath(path).parts
         try:
@@ -239,7 +251,7 @@ class _Walker:
         except (OSError, ValueError) as error:
             self._fail(path, error)
             return
-        if self._is_hidden(name) or self._is_excluded(path, patterns):
+        if is_hidden(name) or self._is_excluded(path, patterns):
             self.walk.passed_over[ending_of(name)] += 1
         else:
             self._add(path)
@@ -250,6 +262,7 @@ class _Walker:
         """Add the photographs among ``entries`` of ``folder``, and return the folders to visit."""
         folders = []
         for entry in entries:
+            self._step()
             path = f"{folder}{entry.name}"
             if is_hidden(entry.name):
                 continue
@@ -274,19 +287,10 @@ class _Walker:
             return
         if not stat.S_ISREG(status.st_mode):
             self.walk.passed_over[LINK if stat.S_ISLNK(status.st_mode) else SPECIAL] += 1
-        elif is_named_so or self._is_picture(path):
+        elif is_named_so or is_picture(self._root / path):
             self.walk.files.append(PhotoFile.from_stat(path, status))
         else:
             self.walk.passed_over[ending_of(path)] += 1
-
-    def _is_picture(self, path: str) -> bool:
-        place = self._root / path
-        if not self._mounts.is_distant(place):
-            return is_picture(place)
-        try:
-            return self._remote.is_picture(place, _PATIENCE_S)
-        except ImageError:
-            return False
 
     def _fail(self, path: str, error: OSError | ValueError) -> None:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
@@ -336,14 +340,3 @@ class _Walker:
         known = (status.st_dev, status.st_ino) in self._visited
         self._visited.add((status.st_dev, status.st_ino))
         return known
-
-    def _exists(self, path: str) -> bool:
-        try:
-            (self._root / path).lstat()
-        except OSError:
-            return False
-        return True
-
-    @staticmethod
-    def _is_hidden(name: str) -> bool:
-        return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS

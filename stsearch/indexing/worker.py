@@ -9,13 +9,12 @@ from stsearch.indexing.photo_worker import PhotoWorker
 from stsearch.indexing.reader import PhotoReader
 from stsearch.indexing.sources import source_of
 from stsearch.indexing.worker_messages import (
-    pack_error,
     pack_records,
     unpack_files,
     unpack_settings,
 )
 from stsearch.objects.url import located
-from stsearch.worker_process import Message, serve
+from stsearch.worker_process import Message, pack_error, serve
 
 
 class _Worker:

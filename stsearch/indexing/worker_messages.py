@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stsearch import errors
 from stsearch.dataclass_io import from_dict, to_dict
-from stsearch.errors import StsearchError
 from stsearch.gallery.catalog import Failed, PhotoFile, Record, Spotted
 from stsearch.images.files import Content
 from stsearch.indexing.reader import ReadLimits
@@ -119,18 +117,6 @@ def unpack_records(message: Message, payload: bytes) -> list[Record]:
         else:
             records.append(Failed(file, **known))
     return records
-
-
-def pack_error(error: StsearchError) -> Message:
-    """Return an error as a message."""
-    return {"error": type(error).__name__, "text": str(error)}
-
-
-def raise_error(message: Message) -> None:
-    """Raise the error that ``message`` is, if it is one."""
-    if "error" in message:
-        kind: type[StsearchError] = getattr(errors, str(message["error"]))
-        raise kind(message["text"])
 
 
 _SPOTTED = [each.name for each in fields(Spotted) if each.name not in ("file", "instances")]

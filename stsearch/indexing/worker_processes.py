@@ -25,13 +25,12 @@ from stsearch.indexing.worker_messages import (
     WorkerSettings,
     pack_files,
     pack_settings,
-    raise_error,
     unpack_records,
 )
 from stsearch.objects.url import Location
 from stsearch.types import ModelInfo
 from stsearch.worker_pool import usable_cores
-from stsearch.worker_process import Message, NoAnswerError, ProcessPool, WorkerProcess
+from stsearch.worker_process import Message, NoAnswerError, ProcessPool, WorkerProcess, raise_error
 
 _MODULE = "stsearch.indexing.worker"
 _MAX_CRASHES = 3

@@ -35,7 +35,6 @@ def test_it_reads_and_decodes_as_the_functions_do(remote: RemoteImages, tmp_path
     path = tmp_path / "caf\udce9.tif"
     pages = [noise((200, 100)), PIL.Image.new("RGB", (30, 20), "red")]
     path.write_bytes(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
-    assert remote.is_picture(path, PATIENCE_S)
     content = remote.read_content(path, 10**9, 10**9, PATIENCE_S)
     assert (content.sha256, content.encoded) == (sha256(path), path.read_bytes())
     assert remote.list_pages(path, content.sha256, PATIENCE_S) == list_pages(path.read_bytes()) == (1, 2)
@@ -59,7 +58,6 @@ def test_what_a_file_lacks_is_noted_there_too(remote: RemoteImages, tmp_path: Pa
 
 def test_errors_are_those_of_the_functions(remote: RemoteImages, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("text")
-    assert not remote.is_picture(tmp_path / "text", PATIENCE_S)
     (tmp_path / "a.png").write_bytes(encode(noise((90, 90))))
     with pytest.raises(ImageError, match="not a picture"):
         remote.read_content(tmp_path / "text", 10**9, 0, PATIENCE_S)

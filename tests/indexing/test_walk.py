@@ -10,13 +10,10 @@ from pathlib import Path
 import pytest
 from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
 
-from stsearch.errors import ImageRefusedError, UsageError
+from stsearch.errors import UsageError
 from stsearch.gallery.gallery import Gallery
-from stsearch.images import is_picture
-from stsearch.images.remote import RemoteImages
 from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.indexing.walk import IGNORE_FILE, LINK, SPECIAL, WalkRules, listed_photos, walk_photos
-from stsearch.mounts import Mounts
 
 EVERYTHING = WalkRules()
 
@@ -283,23 +280,6 @@ def test_content_decides_what_a_file_is_whatever_its_ending(
     assert tuple(file.path for file in walk.files) == PICTURES
     assert walk.failed == []
     assert walk.passed_over == {"": 1, ".mp4": 1, SPECIAL: 1}
-
-
-def test_a_file_that_hangs_on_a_share_costs_itself_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def ask(remote: RemoteImages, path: Path, timeout_s: float) -> bool:
-        if path.name == "hangs.txt":
-            raise ImageRefusedError(f"took longer than {timeout_s:g} s to read")
-        return is_picture(path)
-
-    monkeypatch.setattr(RemoteImages, "is_picture", ask)
-    monkeypatch.setattr(Mounts, "is_distant", lambda mounts, path: True)
-    for name in ("a.txt", "hangs.txt"):
-        (tmp_path / name).write_bytes(photo_bytes("coffee"))
-    walk = walk_photos(tmp_path)
-    assert [file.path for file in walk.files] == ["a.txt"]
-    assert walk.passed_over == {".txt": 1}
 
 
 def test_a_list_holds_paths_from_the_current_folder_and_from_the_root(

@@ -20,10 +20,8 @@ from stsearch.indexing.stages import ReadFile
 from stsearch.indexing.walk import NEVER
 from stsearch.indexing.worker_messages import (
     Networks,
-    pack_error,
     pack_files,
     pack_records,
-    raise_error,
     unpack_files,
     unpack_records,
 )
@@ -31,7 +29,7 @@ from stsearch.indexing.worker_processes import Loaded, WorkerProcesses
 from stsearch.spotting.load import load_spotter
 from stsearch.types import TextInstance
 from stsearch.weights.card import check_weights
-from stsearch.worker_process import WorkerProcess
+from stsearch.worker_process import WorkerProcess, pack_error, raise_error
 
 # A worker whose spotter needs no weights, and crashes over a photograph whose blue is 13.
 CRASHING = """
