@@ -6,7 +6,6 @@ plain HTTP where an endpoint asks for it, and public buckets, where nobody has a
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -148,6 +147,8 @@ def _has_metadata(scheme: str, environment: Mapping[str, str]) -> bool:
 
 @cache
 def _answers(method: str, path: str, headers: tuple[tuple[str, str], ...]) -> bool:
+    import urllib.request
+
     request = urllib.request.Request(f"http://169.254.169.254{path}", method=method, headers=dict(headers))
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
