@@ -25,7 +25,9 @@ from stsearch.indexing.dry_run import preview
 from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.indexing.reader import PhotoReader, ReadLimits
 from stsearch.indexing.walk import WalkRules
+from stsearch.objects import store
 from stsearch.objects.store import Bucket
+from stsearch.objects.url import ObjectUrl
 
 
 def test_an_object_with_the_same_etag_is_not_read_again(
@@ -151,8 +153,6 @@ def storage_of(objects: Mapping[str, Answer]) -> Callable[[Request], Answer]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be tried again."""
-    from stsearch.objects import store
-
     monkeypatch.setattr(store, "RETRIES", {"max_retries": 0})
 
 
@@ -254,3 +254,23 @@ def test_a_run_asks_once_for_each_new_photograph_and_for_the_listing_alone_after
         assert len(asked) == 6
         assert counts(index(tmp_path)) == {"unchanged": 5}
         assert len(asked) == 7
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az"])
+def test_photographs_in_other_storages_are_kept_in_the_same_way(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    obstore = pytest.importorskip("obstore", reason="obstore is missing: pip install 'stsearch[objects]'")
+    memory = obstore.store.MemoryStore()
+    monkeypatch.setattr(store, "_open", lambda *_: memory)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    store.open_bucket.cache_clear()
+    for name, word in (("a.png", "coffee"), ("2024/b.png", "exit"), ("upload", "hotel")):
+        obstore.put(memory, f"photos/{name}", photo_bytes(word))
+    place = ObjectUrl(scheme, "pictures", "photos")
+    assert counts(index(tmp_path, place=place)) == {"new": 3}
+    obstore.put(memory, "photos/a.png", photo_bytes("bakery"))
+    obstore.delete(memory, "photos/upload")
+    assert counts(index(tmp_path, place=place)) == {"changed": 1, "removed": 1, "unchanged": 1}
+    store.open_bucket.cache_clear()
