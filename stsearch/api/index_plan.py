@@ -13,7 +13,6 @@ from stsearch.gallery import registry, trust
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.nested import had_gallery, overlapping
 from stsearch.gallery.protocol import Notify
-from stsearch.indexing.bucket import listed_objects
 from stsearch.indexing.dry_run import Preview, preview
 from stsearch.indexing.sources import source_of
 from stsearch.indexing.walk import Walk, WalkRules, listed_photos
@@ -104,7 +103,12 @@ class IndexPlan:
 
 
 def _listed(names: Sequence[str], photos: Location) -> tuple[str, ...]:
-    return listed_photos(names, photos) if isinstance(photos, Path) else listed_objects(names, photos)
+    """Return what is listed of ``photos``, relative to them."""
+    if isinstance(photos, Path):
+        return listed_photos(names, photos)
+    from stsearch.indexing.bucket import listed_objects
+
+    return listed_objects(names, photos)
 
 
 def gallery_folder(photos: Location | str, gallery: Path | str | None = None) -> Path:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 from stsearch.errors import ImageRefusedError, PhotosUnreachableError, UsageError
 from stsearch.gallery.records import PhotoFile, is_inside
@@ -67,15 +65,11 @@ class BucketSource:
     def on_disk(self, file: PhotoFile, content: Content) -> DiskFile:
         """Return a passing file; what was too large to be kept is read once more."""
         try:
-            descriptor, name = tempfile.mkstemp(prefix="stsearch-")
-            disk_file = DiskFile.passing(Path(name))
-            with os.fdopen(descriptor, "wb") as copy:
-                copy.writelines(self._chunks(file) if content.encoded is None else [content.encoded])
+            return DiskFile.passing(self._chunks(file) if content.encoded is None else [content.encoded])
         except OSError as error:
             raise ImageRefusedError(
                 f"there is no room for a copy of it in {tempfile.gettempdir()}: {error.strerror or error}"
             ) from error
-        return disk_file
 
     def sha256(self, file: PhotoFile) -> str:
         """Hash an object, all of which is read for that."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +22,8 @@ from stsearch.indexing.walk import Walk, WalkRules
 from stsearch.mounts import Mounts
 from stsearch.objects.url import Location
 
+_DESCRIPTORS = Path("/proc/self/fd")  # of Linux
+
 
 @dataclass(frozen=True, eq=False)
 class DiskFile:
@@ -31,11 +36,24 @@ class DiskFile:
     path: Path
 
     @classmethod
-    def passing(cls, path: Path) -> DiskFile:
-        """Return one that is deleted when nobody holds it any more, or the process ends."""
-        file = cls(path)
-        weakref.finalize(file, path.unlink, missing_ok=True)
-        return file
+    def passing(cls, chunks: Iterable[bytes]) -> DiskFile:
+        """Return one with some bytes that is gone when nobody holds it any more, or the process ends.
+
+        Where descriptors have paths it has no other name, so nothing is left of it whatever ends the process.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        is_nameless = _DESCRIPTORS.is_dir()
+        make = tempfile.TemporaryFile if is_nameless else tempfile.NamedTemporaryFile
+        with ExitStack() as stack:
+            file = stack.enter_context(make(prefix="stsearch-"))
+            file.writelines(chunks)
+            file.flush()
+            name = f"/proc/{os.getpid()}/fd/{file.fileno()}" if is_nameless else file.name
+            disk_file = cls(Path(name))
+            weakref.finalize(disk_file, stack.pop_all().close)
+        return disk_file
 
 
 class PhotoSource(Protocol):

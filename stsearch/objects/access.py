@@ -6,7 +6,7 @@ plain HTTP where an endpoint asks for it, and public buckets, where nobody has a
 
 from __future__ import annotations
 
-import urllib.request
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -63,6 +63,7 @@ _ENDPOINTS = {
     "gs": ("GOOGLE_BASE_URL",),
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
+_ENDPOINT = re.compile(r"https?://[^\s/]+(?:/\S*)?", re.IGNORECASE)
 _HINTS = {
     "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "gs": "set GOOGLE_APPLICATION_CREDENTIALS, or run: gcloud auth application-default login",
@@ -107,9 +108,23 @@ class Access:
         is_anonymous = not is_known and not _has_metadata(scheme, environment)
         if is_anonymous:
             settings["skip_signature"] = True
-        endpoint = next((environment[name] for name in _ENDPOINTS[scheme] if environment.get(name)), None)
-        endpoint = endpoint or str(settings.get("endpoint", ""))
-        return cls(settings, is_anonymous, endpoint.startswith("http://"), provider, _HINTS[scheme])
+        uses_http = _uses_http(scheme, settings, environment)
+        return cls(settings, is_anonymous, uses_http, provider, _HINTS[scheme])
+
+
+def _uses_http(scheme: str, settings: Mapping[str, str | bool], environment: Mapping[str, str]) -> bool:
+    """Return whether the endpoint, if there is one, is not encrypted.
+
+    Raises:
+        UsageError: it is no URL.
+    """
+    given = [(name, environment[name]) for name in _ENDPOINTS[scheme] if environment.get(name)]
+    name, endpoint = given[0] if given else ("endpoint_url", str(settings.get("endpoint", "https://default")))
+    if not _ENDPOINT.fullmatch(endpoint):
+        raise UsageError(
+            f"{name} is no URL: it begins with https:// or http://, as https://storage.example:9000"
+        )
+    return endpoint.lower().startswith("http://")
 
 
 def _add_profile(
@@ -130,7 +145,13 @@ def _add_profile(
         raise UsageError(f"the profile {profile.name!r} of Amazon fetches its credentials: pip install boto3")
     from obstore.auth.boto3 import Boto3CredentialProvider
 
-    return Boto3CredentialProvider()
+    try:
+        return Boto3CredentialProvider()
+    except Exception as error:
+        raise UsageError(
+            f"the profile {profile.name!r} of Amazon has no credentials now: sign in again, as with"
+            " aws sso login"
+        ) from error
 
 
 def _has_gcloud_login(environment: Mapping[str, str]) -> bool:
@@ -148,6 +169,8 @@ def _has_metadata(scheme: str, environment: Mapping[str, str]) -> bool:
 
 @cache
 def _answers(method: str, path: str, headers: tuple[tuple[str, str], ...]) -> bool:
+    import urllib.request
+
     request = urllib.request.Request(f"http://169.254.169.254{path}", method=method, headers=dict(headers))
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

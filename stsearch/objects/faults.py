@@ -102,8 +102,8 @@ def _without_keys(access: Access) -> str:
 
 
 def _of_connection(text: str) -> str:
-    if "token request" in text or "api/token" in text:
-        return "no credentials could be fetched"
+    if "token request" in text or "api/token" in text or "credential" in text:
+        return "no credentials could be fetched: sign in again"
     if "Timeout" in text or "timed out" in text:
         return "its storage does not answer in time"
     return "there is no connection; check the network, and the endpoint if there is one"

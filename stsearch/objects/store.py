@@ -159,6 +159,10 @@ class Bucket:
             raise InvalidKeyError from error
         except (BaseError, OSError) as error:
             raise fault_of(error, url, self._access, of_object) from None  # its text may hold secrets
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of the library, which exports none
+                raise
+            raise UsageError(f"{self._url} cannot be asked: its region or endpoint is malformed") from None
 
 
 def bucket_of(url: ObjectUrl) -> Bucket:

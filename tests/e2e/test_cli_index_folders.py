@@ -39,7 +39,8 @@ def test_a_share_that_is_not_mounted_ends_with_3_and_empties_nothing(
     assert "3 of 3 known photos are missing, as if a share were not mounted: nothing was removed." in done.err
     assert run("search", "coffee", "--index", tmp_path / "gal").code == 0
     forecast = run("index", photos, "--index", tmp_path / "gal", "--dry-run", "--json")
-    assert json.loads(forecast.out)["vanished"] == {"missing": 3, "known": 3, "other_device": False}
+    expected = {"missing": 3, "known": 3, "other_device": False, "in_bucket": False}
+    assert json.loads(forecast.out)["vanished"] == expected
     assert "3 removed" in run("index", photos, "--index", tmp_path / "gal", "--prune").out
 
 

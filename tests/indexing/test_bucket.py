@@ -20,12 +20,15 @@ from stsearch.errors import PhotosUnreachableError
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import PhotoFile
 from stsearch.images.files import Content
+from stsearch.indexing import sources
 from stsearch.indexing.bucket import BucketSource
 from stsearch.indexing.dry_run import preview
 from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.indexing.reader import PhotoReader, ReadLimits
 from stsearch.indexing.walk import WalkRules
+from stsearch.objects import store
 from stsearch.objects.store import Bucket
+from stsearch.objects.url import ObjectUrl
 
 
 def test_an_object_with_the_same_etag_is_not_read_again(
@@ -151,8 +154,6 @@ def storage_of(objects: Mapping[str, Answer]) -> Callable[[Request], Answer]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be tried again."""
-    from stsearch.objects import store
-
     monkeypatch.setattr(store, "RETRIES", {"max_retries": 0})
 
 
@@ -191,9 +192,11 @@ def test_one_object_that_the_storage_does_not_give_costs_itself(
     assert reasons(tmp_path) == {"b.png": "its storage answers 500 InternalError"}
 
 
+@pytest.mark.parametrize("descriptors", ["/proc/self/fd", "/nowhere"])
 def test_pages_are_decoded_from_a_passing_copy(
-    bucket: LocalBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bucket: LocalBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, descriptors: str
 ) -> None:
+    monkeypatch.setattr(sources, "_DESCRIPTORS", Path(descriptors))
     passing = tmp_path / "passing"
     passing.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(passing))
@@ -254,3 +257,36 @@ def test_a_run_asks_once_for_each_new_photograph_and_for_the_listing_alone_after
         assert len(asked) == 6
         assert counts(index(tmp_path)) == {"unchanged": 5}
         assert len(asked) == 7
+
+
+@pytest.mark.parametrize("scheme", ["gs", "az"])
+def test_photographs_in_other_storages_are_kept_in_the_same_way(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    obstore = pytest.importorskip("obstore", reason="obstore is missing: pip install 'stsearch[objects]'")
+    memory = obstore.store.MemoryStore()
+    monkeypatch.setattr(store, "_open", lambda *_: memory)
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    store.open_bucket.cache_clear()
+    for name, word in (("a.png", "coffee"), ("2024/b.png", "exit"), ("upload", "hotel")):
+        obstore.put(memory, f"photos/{name}", photo_bytes(word))
+    place = ObjectUrl(scheme, "pictures", "photos")
+    assert counts(index(tmp_path, place=place)) == {"new": 3}
+    obstore.put(memory, "photos/a.png", photo_bytes("bakery"))
+    obstore.delete(memory, "photos/upload")
+    assert counts(index(tmp_path, place=place)) == {"changed": 1, "removed": 1, "unchanged": 1}
+    store.open_bucket.cache_clear()
+
+
+def test_without_room_for_a_copy_a_photograph_with_pages_is_refused_for_now(
+    bucket: LocalBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = [PIL.Image.new("RGB", (64, 48), (red, 0, 0)) for red in (5, 25)]
+    bucket.put({"photos/scan.tif": encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])})
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+        assert counts(index(tmp_path)) == {"failed": 1}
+    [reason] = reasons(tmp_path).values()
+    assert reason.startswith(f"there is no room for a copy of it in {tmp_path / 'none'}: ")
+    assert counts(index(tmp_path)) == {"new": 1}

@@ -78,6 +78,24 @@ def test_a_profile_that_has_to_sign_in_needs_boto3(home: Path, monkeypatch: pyte
         Access.of("s3", {"HOME": str(home), "AWS_PROFILE": "office"})
 
 
+def test_a_profile_whose_keys_cannot_be_fetched_says_to_sign_in(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("boto3", reason="boto3 is missing: pip install boto3")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AWS_PROFILE", "office")
+    with pytest.raises(UsageError, match="'office' of Amazon has no credentials now: sign in again"):
+        Access.of("s3", {"HOME": str(home), "AWS_PROFILE": "office"})
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:9000", "http://", "https://a b"])
+def test_an_endpoint_that_is_no_url_is_refused(endpoint: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="AWS_ENDPOINT_URL is no URL: it begins with https:// or http://"):
+        Access.of("s3", {"HOME": str(tmp_path), **KEYS, "AWS_ENDPOINT_URL": endpoint})
+
+
 def test_a_malformed_file_of_profiles_is_named_and_none_of_its_lines(home: Path) -> None:
     (home / ".aws" / "credentials").write_text("aws_secret_access_key = hidden\n")
     with pytest.raises(UsageError) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -14,6 +14,7 @@ from scripted_storage import Answer, Request, error, listing, scripted_storage
 
 from stsearch.errors import ImageRefusedError, PhotosUnreachableError, StsearchError, UsageError
 from stsearch.objects import store
+from stsearch.objects.access import Access
 from stsearch.objects.store import Bucket, InvalidKeyError, bucket_of
 from stsearch.objects.url import ObjectUrl
 
@@ -169,6 +170,32 @@ def test_a_storage_that_is_not_there_is_said_to_have_no_connection(
     serve(lambda _: Answer())
     lead_to("http://127.0.0.1:9", monkeypatch)
     with pytest.raises(PhotosUnreachableError, match="there is no connection; check the network"):
+        bucket_of(URL).list_below("photos")
+
+
+def test_credentials_that_cannot_be_fetched_are_said_to_be_missing(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Provider:
+        config: Mapping[str, str] = {}
+
+        def __call__(self) -> None:
+            raise RuntimeError("a-very-secret-key")
+
+    serve(lambda _: Answer())
+    monkeypatch.setattr(Access, "of", lambda *_: Access(uses_http=True, provider=Provider()))
+    store.open_bucket.cache_clear()
+    with pytest.raises(PhotosUnreachableError) as caught:
+        bucket_of(URL).list_below("photos")
+    assert str(caught.value).endswith("no credentials could be fetched: sign in again")
+
+
+def test_a_malformed_region_is_a_usage_error(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(lambda _: Answer())
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("AWS_REGION", "eu west")
+    store.open_bucket.cache_clear()
+    with pytest.raises(UsageError, match="s3://pictures cannot be asked: its region or endpoint is malform"):
         bucket_of(URL).list_below("photos")
 
 
