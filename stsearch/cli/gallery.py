@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,10 +15,8 @@ from stsearch.cli import output
 from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from stsearch.api.words import WordCount
+    from stsearch.api.status import GalleryState
     from stsearch.gallery.gallery import Gallery
-    from stsearch.gallery.pending import Pending
-    from stsearch.gallery.records import Counts
 
 DAMAGED = 1
 
@@ -45,10 +41,11 @@ def status(
     quiet: output.Quiet = False,
 ) -> None:
     """Show what a gallery holds, when it was brought up to date, and what could not be read."""
+    from stsearch.api.status import GalleryState
     from stsearch.gallery.gallery import Gallery
 
     with Gallery.open(_named(folder, index), output.note) as gallery:
-        state = _State.of(gallery)
+        state = GalleryState.of(gallery)
         failures = _failures(gallery) if failed else []
         if remark := gallery.vector_file_remark():
             output.note(remark)
@@ -60,7 +57,7 @@ def status(
         for _, path, reason in failures:
             print(output.printable(path), output.printable(reason), sep="\t")
     else:
-        for name, value in state.lines():
+        for name, value in _lines(state):
             print(f"{name:<11}  {output.printable(value)}")
 
 
@@ -159,81 +156,25 @@ def _named(folder: Path | None, index: Path | None) -> Path:
     return found or registry.find(folder, home)
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What ``stsearch status`` says of a gallery."""
+def _lines(state: GalleryState) -> Iterator[tuple[str, str]]:
+    """Yield what people are told of a gallery, each figure with its name."""
+    from stsearch.gallery.takeover import index_command
 
-    gallery: Gallery
-    counts: Counts
-    words: WordCount
-    last_run: datetime | None
-    passed_over: Mapping[str, int]
-    pending: Pending
-    size_bytes: int
-
-    @classmethod
-    def of(cls, gallery: Gallery) -> _State:
-        from stsearch.api.words import count_words
-        from stsearch.gallery import last_run
-        from stsearch.gallery.pending import Pending
-
-        catalog = gallery.catalog
-        size_bytes = sum(file.stat().st_size for file in gallery.folder.iterdir())
-        return cls(
-            gallery,
-            catalog.counts(),
-            count_words(gallery),
-            last_run.when(gallery.folder),
-            catalog.state.folder().passed_over,
-            Pending.of(catalog),
-            size_bytes,
-        )
-
-    def facts(self) -> dict[str, object]:
-        """Return it for programs."""
-        from stsearch.gallery.manifest import FORMAT
-
-        manifest = self.gallery.manifest
-        return {
-            "gallery": os.fspath(self.gallery.folder),
-            "folder": os.fspath(self.gallery.photos),
-            **asdict(self.counts),
-            "words": self.words.words,
-            "words_are_estimated": self.words.is_estimate,
-            "instances": self.counts.words,
-            "last_run": self.last_run.astimezone().isoformat(timespec="seconds") if self.last_run else None,
-            "passed_over": dict(self.passed_over),
-            "pending": asdict(self.pending),
-            "bytes": self.size_bytes,
-            "device": manifest.engine or None,
-            "weights": {"name": manifest.model.name, "sha256": manifest.model.sha256},
-            "format": {"manifest": FORMAT, "catalog": self.gallery.catalog.format},
-            "store": (
-                {"kind": "hnsw", "file": manifest.store.file, "vectors": manifest.store.count}
-                if manifest.store
-                else {"kind": "exact"}
-            ),
-        }
-
-    def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield it for people, each figure with its name."""
-        from stsearch.gallery.takeover import index_command
-
-        gallery, manifest = self.gallery, self.gallery.manifest
-        yield "photographs", f"{self.counts.photos:,} in {gallery.photos}"
-        yield "words", output.counted_words(self.words)
-        yield "last run", f"{self.last_run:%-d %B %Y, %H:%M}" if self.last_run else "not known"
-        parts = [f"{output.counted(self.counts.failed, 'file')}"] if self.counts.failed else []
-        if self.counts.incomplete:
-            parts.append(f"{output.counted(self.counts.incomplete, 'file')} in part")
-        if parts:
-            command = f"stsearch status {shlex.quote(os.fspath(gallery.photos))} --failed"
-            yield "not read", f"{', '.join(parts)}: {command}"
-        if self.passed_over:
-            yield "passed over", output.passed_over(self.passed_over)
-        if left := str(self.pending):
-            yield "left to do", f"{left}: {index_command(gallery.folder, gallery.photos)}"
-        yield "gallery", f"{gallery.folder}, {output.sized(self.size_bytes)}"
-        yield "weights", f"{manifest.model.name} (sha256 {manifest.model.sha256[:12]}…)"
-        if manifest.engine:
-            yield "device", manifest.engine
+    gallery, manifest = state.gallery, state.gallery.manifest
+    yield "photographs", f"{state.counts.photos:,} in {gallery.photos}"
+    yield "words", output.counted_words(state.words)
+    yield "last run", f"{state.last_run:%-d %B %Y, %H:%M}" if state.last_run else "not known"
+    parts = [f"{output.counted(state.counts.failed, 'file')}"] if state.counts.failed else []
+    if state.counts.incomplete:
+        parts.append(f"{output.counted(state.counts.incomplete, 'file')} in part")
+    if parts:
+        command = f"stsearch status {shlex.quote(os.fspath(gallery.photos))} --failed"
+        yield "not read", f"{', '.join(parts)}: {command}"
+    if state.passed_over:
+        yield "passed over", output.passed_over(state.passed_over)
+    if left := str(state.pending):
+        yield "left to do", f"{left}: {index_command(gallery.folder, gallery.photos)}"
+    yield "gallery", f"{gallery.folder}, {output.sized(state.size_bytes)}"
+    yield "weights", f"{manifest.model.name} (sha256 {manifest.model.sha256[:12]}…)"
+    if manifest.engine:
+        yield "device", manifest.engine
