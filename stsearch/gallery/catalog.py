@@ -95,6 +95,10 @@ class Catalog:
         """Return the path of every file, readable or not."""
         return [self._path(path) for path, *_ in sorted(self._database.all("images"))]
 
+    def contents_with(self, sha256: str) -> list[tuple[int, int, int]]:
+        """Return id, height and width of the content with this checksum: of one, or of none."""
+        return [(row[0], row[2], row[3]) for row in self._database.among("contents", "sha256", [sha256])]
+
     def holds(self, sha256: str) -> bool:
         """Return whether a content with this checksum has been read."""
         return any(self._database.rows("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)))
