@@ -11,6 +11,7 @@ const CSRF = document.querySelector("meta[name=csrf]")?.content ?? "";
 
 let lastTyped = 0;
 let opener = null; // what had the focus before a photograph was opened
+const unfolded = [matchMedia("(min-width: 52rem)").matches, matchMedia("(min-width: 52rem)").matches];
 
 // --- requests of htmx -------------------------------------------------------------------------------------
 
@@ -127,6 +128,11 @@ function openViewer() {
     viewer.showModal();
   }
   window.stsearchViewer.begin(document.getElementById("photo"));
+  viewer.querySelectorAll("details").forEach((details) => {
+    const which = details.classList.contains("why") ? 0 : 1;
+    details.open = unfolded[which];
+    details.addEventListener("toggle", () => (unfolded[which] = details.open));
+  });
   viewer.querySelector("[rel=next], [rel=prev], .close")?.focus({ preventScroll: true });
 }
 
@@ -144,6 +150,7 @@ function closeViewer() {
 function leaveViewer() {
   const place = viewer.querySelector(".close")?.getAttribute("href");
   if (!place) return;
+  if (opener?.isConnected && opener !== document.body) return history.back();
   history.pushState({ htmx: true }, "", place);
   closeViewer();
 }
@@ -273,3 +280,6 @@ function tell(text) {
 history.replaceState({ htmx: true }, "", location.href);
 rememberSearch();
 if ("open" in viewer.dataset) openViewer();
+addEventListener("load", () => {
+  if (query.value !== query.defaultValue) form.requestSubmit(); // typed before the scripts were there
+});
