@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +54,8 @@ def serve(
     Only this machine can open it unless --host says otherwise. Others then need the token that is printed;
     the connection is not encrypted, so let a proxy do that beyond your own network. Ctrl-C ends it.
     """
+    # Searches are many small products: threads of their own would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from stsearch.server.run import address_of, grant_access, listen
         from stsearch.server.run import serve as run

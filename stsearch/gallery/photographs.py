@@ -52,13 +52,9 @@ def find_photograph(gallery: Gallery, sha256: str) -> Photograph | None:
 
 def identify(gallery: Gallery, paths: Iterable[Path]) -> dict[Path, str]:
     """Return the checksums of the contents of those of ``paths`` that ``gallery`` has read."""
-    found = {}
-    for path in dict.fromkeys(paths):
-        if path.is_relative_to(gallery.photos):
-            record = gallery.catalog.record_at(os.fspath(path.relative_to(gallery.photos)))
-            if isinstance(record, Linked):
-                found[path] = record.sha256
-    return found
+    root = gallery.photos
+    names = {os.fspath(path.relative_to(root)): path for path in paths if path.is_relative_to(root)}
+    return {names[name]: sha256 for name, sha256 in gallery.catalog.checksums_of(names).items()}
 
 
 def version_of(gallery: Gallery) -> object:

@@ -30,6 +30,7 @@ PARAMETERS = (
     "fuzzy",
     "top",
     "explain",
+    "advice",
 )
 """The names of what a search takes; ``gallery`` and ``path`` may be repeated."""
 
@@ -51,6 +52,7 @@ class Ask:
         fuzzy: how many characters may differ; None: any.
         top: how many hits at most.
         explain: say why each was found.
+        advice: where nothing matches, look for what nearly does, and for searches that do; takes a while.
     """
 
     query: str = ""
@@ -65,6 +67,7 @@ class Ask:
     fuzzy: int | None = None
     top: int = DEFAULT_TOP
     explain: bool = False
+    advice: bool = True
 
     @property
     def is_empty(self) -> bool:
@@ -100,6 +103,7 @@ class Ask:
             ("fuzzy", "" if self.fuzzy is None else self.fuzzy),
             ("top", "" if self.top == DEFAULT_TOP else self.top),
             ("explain", "1" if self.explain else ""),
+            ("advice", "" if self.advice else "0"),
             *more.items(),
         ]
         query = urlencode([(name, value) for name, value in pairs if value not in ("", None)])
@@ -138,6 +142,7 @@ def read_ask(given: Mapping[str, Sequence[str]]) -> Ask:
         read_count("fuzzy", one["fuzzy"], 0, 2),
         read_count("top", one["top"], 1, MAX_TOP) or DEFAULT_TOP,
         one["explain"] not in ("", "0", "false"),
+        one["advice"] not in ("0", "false"),
     )
 
 

@@ -35,6 +35,7 @@ def routes() -> list[Route]:
     return [
         Route("/", home),
         Route("/hits", more_hits),
+        Route("/advice", advice),
         Route("/galleries", galleries),
         Route("/index", start_index, methods=["POST"]),
         Route("/favicon.ico", favicon),
@@ -45,7 +46,9 @@ async def home(request: Request) -> Response:
     """Answer with the page of a search, with the hits alone, or with one photograph, as htmx asks."""
     try:
         ask, hit = _asked(request), read_count("hit", request.query_params.get("hit", ""), 1, MAX_TOP)
-        answer = None if ask.is_empty else await _service(request).search(_with_top(ask, hit or 1))
+        is_typed = request.headers.get("HX-Target") == "section#results"  # the next letter may follow at once
+        wanted = replace(_with_top(ask, hit or 1), advice=not is_typed)
+        answer = None if ask.is_empty else await _service(request).search(wanted)
         shown = _results(request, ask, answer)
         viewer = await show_photograph(_service(request), ask, answer, hit) if answer and hit else None
         status = 200
@@ -80,6 +83,13 @@ async def more_hits(request: Request) -> Response:
         return RedirectResponse(ask.url("/"), 303)
     answer = await _service(request).search(_with_top(ask, start))
     return _page(request, "more.html", 200, **_hits(ask, answer, start))
+
+
+async def advice(request: Request) -> Response:
+    """Answer with what would match where nothing does, which is asked for when nobody types any more."""
+    ask = _asked(request)
+    answer = await _service(request).search(_with_top(ask, 1))
+    return _page(request, "advice.html", 200, **_advice(ask, answer))
 
 
 async def galleries(request: Request) -> Response:
@@ -136,6 +146,7 @@ _NOTHING: dict[str, object] = {
     "more": None,
     "advice": [],
     "nearly": [],
+    "later": None,
 }
 
 
@@ -150,9 +161,16 @@ def _results(request: Request, ask: Ask, answer: Answer | None) -> dict[str, obj
         "remark": answer.remark,
         "is_special": not ask.query,
         "plain_url": replace(ask, like="", picture="").url(),
+        **_hits(ask, answer, 1),
+        **(_advice(ask, answer) if answer.ask.advice else {"later": ask.url("/advice")}),
+    }
+
+
+def _advice(ask: Ask, answer: Answer) -> dict[str, object]:
+    return {
         "advice": advice_views(ask, answer),
         "nearly": hit_views(ask, answer, answer.found.nearly),
-        **_hits(ask, answer, 1),
+        "later": None,
     }
 
 
