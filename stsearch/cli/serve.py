@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Annotated
@@ -64,6 +65,7 @@ def serve(
     except ModuleNotFoundError as error:
         raise missing_extra(error, "serve") from error
 
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what matters is said in our own words
     grant_access(host, port, token)  # what is wrong with it is said before anything is opened
     service = Service(folders or (), model, device, max_megapixels, output.note)
     with listen(host, port) as listening:

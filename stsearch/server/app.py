@@ -55,7 +55,9 @@ async def _answer_http(request: Request, error: Exception) -> Response:
 
 
 async def _answer_bug(request: Request, error: Exception) -> Response:
-    return json_error(RequestError(500, f"this is a bug in stsearch: {error!r}"))
+    bug = RequestError(500, f"this is a bug in stsearch: {error!r}")
+    request.app.state.service.notify(f"{request.url.path}: {bug}")
+    return json_error(bug) if _is_program(request) else page.error_page(request, bug)
 
 
 def _is_program(request: Request) -> bool:

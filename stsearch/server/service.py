@@ -54,7 +54,7 @@ class Service:
         self._photographs: BoundedCache[tuple[int, str], PhotographWords] = BoundedCache(_PHOTOGRAPHS)
         self._image_queries: BoundedCache[str, ImageQuery] = BoundedCache(_PICTURES)
         self._summaries: BoundedCache[object, object] = BoundedCache(_SUMMARIES)
-        self._notify = notify
+        self.notify = notify
         self._running: dict[object, asyncio.Future[Any]] = {}  # Any: the key says of which type
         self._checked = -1.0
         self.library = self._searching.submit(Library, folders, model, notify).result()
@@ -167,7 +167,7 @@ class Service:
         if (kept := self._summaries.get(key)) is None:
             place = self.library.gallery_folder_of(name)
             kept = await self._once(
-                key, partial(self._in, self._beside, _with_gallery, place, self._notify, work)
+                key, partial(self._in, self._beside, _with_gallery, place, self.notify, work)
             )
             self._summaries.put(key, kept)
         return kept  # type: ignore[return-value]  # the key says of which type

@@ -4,10 +4,10 @@ Run by hand, on an otherwise idle machine::
 
     python tests/bench/serve.py --instances 60000 --people 50 --requests 10000
 
-Every person asks as soon as the answer before is there, for a word as it is typed: its first three letters,
-four, and so on, of words that differ in how often they are asked for, as those of any language do. The server
-is a process of its own on the loopback address; the requests go to the page (``--place /``, the hits that
-htmx asks for) or to the API.
+Every person asks as soon as the answer before is there, for words some of which are asked for far more often,
+as in any language. The server is a process of its own on the loopback address; the requests go to the
+API, for whole words, or to the page (``--place /``), letter by letter from the third one on, as it asks while
+somebody types.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def main() -> None:
         photos.mkdir()
         fill(photos, words, arguments.instances, rng)
         with served(photos) as (process, port):
-            asked = [quote(each) for each in typed(words, arguments.requests, rng)]
+            first = None if arguments.place.startswith("/api") else 3
+            asked = [quote(each) for each in queries(words, arguments.requests, rng, first)]
             target = f"{arguments.place}?{'top=20&' if arguments.place.startswith('/api') else ''}q="
             asyncio.run(load(port, target, asked[: arguments.people], arguments.people))  # warm
             before, began = memory_mb(process.pid), time.perf_counter()
@@ -125,14 +126,14 @@ def posteriors(word: str, charset: Charset, rng: np.random.Generator) -> bytes:
     return packed
 
 
-def typed(words: list[str], count: int, rng: np.random.Generator) -> list[str]:
-    """Return ``count`` queries: words from their third letter on, letter by letter, as people type."""
+def queries(words: list[str], count: int, rng: np.random.Generator, first: int | None) -> list[str]:
+    """Return ``count`` queries: whole words, or words letter by letter, the first with so many letters."""
     share = 1 / np.arange(1, len(words) + 1)
-    queries: list[str] = []
-    while len(queries) < count:
+    asked: list[str] = []
+    while len(asked) < count:
         word = words[rng.choice(len(words), p=share / share.sum())]
-        queries += [word[:length] for length in range(3, len(word) + 1)]
-    return queries[:count]
+        asked += [word[:length] for length in range(first or len(word), len(word) + 1)]
+    return asked[:count]
 
 
 @contextmanager
