@@ -24,6 +24,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 LIBRARY_HOMES = {
     "hnswlib": ["stsearch.gallery.vector_store"],
     "jinja2": ["stsearch.pages"],
+    "mcp": ["stsearch.server"],
     "obstore": ["stsearch.objects"],
     "pathspec": ["stsearch.indexing.ignore_patterns"],
     "pgvector": ["stsearch.gallery.postgres"],
@@ -32,7 +33,9 @@ LIBRARY_HOMES = {
     "rich": ["stsearch.cli"],
     "safetensors": ["stsearch.weights"],
     "sqlite3": ["stsearch.gallery.connection"],
+    "starlette": ["stsearch.server"],
     "typer": ["stsearch.cli"],
+    "uvicorn": ["stsearch.server"],
 }
 CALL_HOMES = {
     "print": ["stsearch.cli"],

@@ -58,6 +58,17 @@ def words_of(gallery: Gallery, files: Container[Location] | None = None) -> Iter
                 yield Word(path, each.transcript, each.confidence, each.polygon, each.page)
 
 
+def instances_in(gallery: Gallery, content: int) -> list[TextInstance]:
+    """Return the words of one photograph, one a place, page by page, each from top to bottom.
+
+    Args:
+        gallery: open.
+        content: id of the content of the photograph.
+    """
+    found = _words_by_content(gallery, [content]).get(content, [])
+    return sorted(found, key=lambda each: (_page(each), *each.polygon.min(axis=0)[::-1].tolist()))
+
+
 def count_words(gallery: Gallery) -> WordCount:
     """Count the words of all photographs in ``gallery``; of more than 500 in a sample of them."""
     sample, photos = gallery.sample_contents(_COUNTED), gallery.counts().photos

@@ -22,9 +22,11 @@ from stsearch.cli.eval import evaluate
 from stsearch.cli.galleries import galleries
 from stsearch.cli.gallery import forget, rebuild, status, verify
 from stsearch.cli.index import index
+from stsearch.cli.mcp import mcp
 from stsearch.cli.models import models
 from stsearch.cli.program import Program, explain
 from stsearch.cli.search import search
+from stsearch.cli.serve import serve
 from stsearch.cli.signals import INTERRUPTED, TERMINATED
 from stsearch.cli.synth import synth
 from stsearch.cli.train import train
@@ -47,6 +49,8 @@ app = Program(
 for name, command, example in (
     ("index", index, "stsearch index ./photos"),
     ("search", search, 'stsearch search "coffee"'),
+    ("serve", serve, "stsearch serve ./photos --open"),
+    ("mcp", mcp, "stsearch mcp ./photos"),
     ("words", words, "stsearch words ./photos/holiday.jpg"),
     ("status", status, "stsearch status ./photos --failed"),
     ("verify", verify, "stsearch verify ./photos --deep"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stsearch import __version__
+from stsearch.api.json_lines import grade
 from stsearch.cli import output
 from stsearch.cli.text_file import write_text
 from stsearch.pages import render
@@ -131,8 +132,8 @@ def _word(name: str, hit: Hit, image: Image | None) -> _Word:
     if image is not None and len(hit.polygon):
         crop = Picture.of(cut_word(image, hit.polygon, _CROP_HEIGHT), hit.transcript)
         surroundings = Picture.of(close_up(image, hit.polygon, _CLOSE_UP_SIDE), hit.transcript)
-    score, grade = f"{hit.score:.2f}", output.grade(hit.score)
-    return _Word(name, hit.rank, hit.transcript, score, grade, crop, surroundings)
+    score = f"{hit.score:.2f}"
+    return _Word(name, hit.rank, hit.transcript, score, grade(hit.score), crop, surroundings)
 
 
 def _link(path: Location, page: int | None, start: Path) -> str:

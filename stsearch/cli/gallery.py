@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,10 +16,8 @@ from stsearch.errors import UsageError
 from stsearch.objects.url import Location, located
 
 if TYPE_CHECKING:
-    from stsearch.api.words import WordCount
-    from stsearch.gallery.pending import Pending
-    from stsearch.gallery.protocol import Gallery, GalleryStatus
-    from stsearch.gallery.records import Counts
+    from stsearch.api.status import GalleryState
+    from stsearch.gallery.protocol import Gallery
 
 DAMAGED = 1
 
@@ -51,10 +48,11 @@ def status(
     quiet: output.Quiet = False,
 ) -> None:
     """Show what a gallery holds, when it was brought up to date, and what could not be read."""
+    from stsearch.api.status import GalleryState
     from stsearch.gallery.gallery import Gallery as LocalGallery
 
     with LocalGallery.open(_named(folder, index), output.note) as gallery:
-        state = _State.of(gallery)
+        state = GalleryState.of(gallery)
         failures = _failures(gallery) if failed else []
         if remark := gallery.remark():
             output.note(remark)
@@ -66,7 +64,7 @@ def status(
         for _, path, reason in failures:
             print(output.printable(path), output.printable(reason), sep="\t")
     else:
-        for name, value in state.lines():
+        for name, value in _lines(state):
             print(f"{name:<11}  {output.printable(value)}")
 
 
@@ -170,69 +168,23 @@ def _named(folder: str | None, index: str | None) -> Path:
     return (is_there and registry.of_path(path, home, output.note)) or registry.find(path, home)
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What ``stsearch status`` says of a gallery."""
-
-    gallery: Gallery
-    status: GalleryStatus
-    counts: Counts
-    words: WordCount
-    passed_over: Mapping[str, int]
-    pending: Pending
-
-    @classmethod
-    def of(cls, gallery: Gallery) -> _State:
-        from stsearch.api.words import count_words
-        from stsearch.gallery.pending import Pending
-
-        return cls(
-            gallery,
-            gallery.status(),
-            gallery.counts(),
-            count_words(gallery),
-            gallery.folder_state().passed_over,
-            Pending.of(gallery),
-        )
-
-    def facts(self) -> dict[str, object]:
-        """Return it for programs."""
-        status, model, roots = self.status, self.gallery.model, self.gallery.roots
-        return {
-            "gallery": self.gallery.name,
-            "folder": str(roots[0]) if len(roots) == 1 else None,
-            "folders": [str(root) for root in roots],
-            **asdict(self.counts),
-            "words": self.words.words,
-            "words_are_estimated": self.words.is_estimate,
-            "instances": self.counts.words,
-            "last_run": status.last_run and status.last_run.astimezone().isoformat(timespec="seconds"),
-            "passed_over": dict(self.passed_over),
-            "pending": asdict(self.pending),
-            "bytes": status.size_bytes,
-            "device": status.engine or None,
-            "weights": {"name": model.name, "sha256": model.sha256},
-            "format": dict(status.formats),
-            "store": dict(status.store),
-        }
-
-    def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield it for people, each figure with its name."""
-        gallery, status, model = self.gallery, self.status, self.gallery.model
-        yield "photographs", f"{self.counts.photos:,} in {', '.join(map(str, gallery.roots))}"
-        yield "words", output.counted_words(self.words)
-        yield "last run", f"{status.last_run:%-d %B %Y, %H:%M}" if status.last_run else "not known"
-        parts = [f"{output.counted(self.counts.failed, 'file')}"] if self.counts.failed else []
-        if self.counts.incomplete:
-            parts.append(f"{output.counted(self.counts.incomplete, 'file')} in part")
-        if parts:
-            where = shlex.join(["stsearch", "status", *map(str, gallery.roots), "--failed"])
-            yield "not read", f"{', '.join(parts)}: {where}"
-        if self.passed_over:
-            yield "passed over", output.passed_over(self.passed_over)
-        if left := str(self.pending):
-            yield "left to do", f"{left}: {gallery.index_command()}"
-        yield "gallery", f"{gallery.name}, {output.sized(status.size_bytes)}"
-        yield "weights", f"{model.name} (sha256 {model.sha256[:12]}…)"
-        if status.engine:
-            yield "device", status.engine
+def _lines(state: GalleryState) -> Iterator[tuple[str, str]]:
+    """Yield what people are told of a gallery, each figure with its name."""
+    gallery, status, model = state.gallery, state.status, state.gallery.model
+    yield "photographs", f"{state.counts.photos:,} in {', '.join(map(str, gallery.roots))}"
+    yield "words", output.counted_words(state.words)
+    yield "last run", f"{status.last_run:%-d %B %Y, %H:%M}" if status.last_run else "not known"
+    parts = [f"{output.counted(state.counts.failed, 'file')}"] if state.counts.failed else []
+    if state.counts.incomplete:
+        parts.append(f"{output.counted(state.counts.incomplete, 'file')} in part")
+    if parts:
+        where = shlex.join(["stsearch", "status", *map(str, gallery.roots), "--failed"])
+        yield "not read", f"{', '.join(parts)}: {where}"
+    if state.passed_over:
+        yield "passed over", output.passed_over(state.passed_over)
+    if left := str(state.pending):
+        yield "left to do", f"{left}: {gallery.index_command()}"
+    yield "gallery", f"{gallery.name}, {output.sized(status.size_bytes)}"
+    yield "weights", f"{model.name} (sha256 {model.sha256[:12]}…)"
+    if status.engine:
+        yield "device", status.engine

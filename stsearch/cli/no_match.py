@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stsearch.api.json_lines import advice_fields, hit_line
 from stsearch.cli import output
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def say_no_match(
             "schema": output.JSON_SCHEMA,
             "query": query,
             "reason": reason,
-            "nearly": [output.as_json(hit, style.explains) for hit in nearly],
+            "nearly": [hit_line(hit, style.explains) for hit in nearly],
             "advice": [_advice_json(advice, scope) for scope, advice in proposals],
         }
         print(json.dumps(line))
@@ -109,10 +110,4 @@ def report_wrong_query(query: str, message: str, as_json: bool) -> None:
 
 
 def _advice_json(advice: Advice, scope: Scope) -> dict[str, object]:
-    return {
-        "reason": advice.reason,
-        "query": advice.query,
-        "fuzzy": advice.fuzzy,
-        "min_score": advice.min_score,
-        "command": scope.command(advice),
-    }
+    return {**advice_fields(advice), "command": scope.command(advice)}

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stsearch.api.json_lines import JSON_SCHEMA as JSON_SCHEMA  # the other commands take it from here
+from stsearch.api.json_lines import Limits, grade, hit_line, is_deleted
 from stsearch.cli.table import Cell, Row, print_table
 from stsearch.text.printable import printable as printable  # every message goes through it
 
@@ -25,11 +27,7 @@ if TYPE_CHECKING:
     from stsearch.types import Polygon
 
 _SURE = 0.9  # confidence of a letter from which it needs no mention
-_GRADES = ((0.8, "good"), (0.5, "fair"), (0.0, "poor"))  # of probabilities, each from a value on
 _COLOURS = {"good": "green", "fair": "yellow", "poor": "red"}
-
-JSON_SCHEMA = 1
-"""Rises when a JSON line changes in a way that breaks its readers."""
 
 _ENDINGS_SHOWN = 12
 
@@ -129,14 +127,6 @@ def quoted_path(path: Location) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a hit had to pass: its least score, and how many characters may differ (None: any)."""
-
-    min_score: float
-    fuzzy: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Style:
     """How hits are printed.
 
@@ -170,26 +160,12 @@ def print_hits(hits: Sequence[Hit], style: Style = Style(), already: Container[L
         _print_paths([hit.path for hit in hits if hit.path not in already], style.end)
     elif style.json:
         for hit in hits:
-            print(json.dumps(as_json(hit, style.explains)))
+            print(json.dumps(hit_line(hit, style.explains)))
     elif sys.stdout.isatty():
         has_pages = any(hit.page for hit in hits)
         print_table([_row(hit, rank, style, has_pages) for rank, hit in enumerate(hits, start=1)])
     else:
         _print_lines(cells(hit, style) for hit in hits)
-
-
-def is_deleted(hit: Hit) -> bool:
-    """Return whether the photograph of ``hit`` is not there any more; one out of reach may be there.
-
-    Of an object that is not known: a search asks nobody on the network.
-    """
-    if not isinstance(hit.path, Path):
-        return False
-    try:
-        hit.path.lstat()
-        return False
-    except OSError as error:
-        return isinstance(error, FileNotFoundError | NotADirectoryError)
 
 
 def print_rows(rows: Sequence[Mapping[str, Cell]]) -> None:
@@ -212,56 +188,6 @@ def _print_paths(paths: Sequence[Location], end: bytes) -> None:
             print(printable(str(path)))
         else:
             sys.stdout.buffer.write(os.fsencode(str(path)) + end)
-
-
-def as_json(hit: Hit, limits: Limits | None) -> dict[str, object]:
-    """Return the JSON line of a hit, with the limits that it passed where it is to be explained."""
-    match: dict[str, object] = {
-        "type": "match",
-        "schema": JSON_SCHEMA,
-        "query": hit.query,
-        "rank": hit.rank,
-        "score": round(hit.score, 4),
-        "similarity": round(hit.similarity, 4),
-        "path": str(hit.path),
-        "page": hit.page,
-        "box": _points(hit.box),
-        "transcript": hit.transcript,
-        "confidence": round(hit.confidence, 4),
-        "characters": _rounded(hit.characters),
-    }
-    if is_deleted(hit):
-        match["deleted"] = True
-    if limits:
-        match["limits"] = {"min_score": limits.min_score, "fuzzy": limits.fuzzy}
-        match["matches"] = [
-            {
-                "word": each.word,
-                "similarity": round(each.similarity, 4),
-                "transcript": each.transcript,
-                "characters": _rounded(each.characters),
-                "edits": each.edits,
-                "likelihood": None if each.likelihood is None else round(each.likelihood, 4),
-                "alternatives": list(each.alternatives),
-            }
-            for each in hit.matches
-        ]
-    return match
-
-
-def rounded_box(polygon: Polygon) -> list[list[float]]:
-    """Return the corners of the rectangle around ``polygon`` along its reading direction, to 0.1 pixels."""
-    from stsearch.search.hits import box_around
-
-    return _points(box_around(polygon))
-
-
-def _points(quad: Polygon) -> list[list[float]]:
-    return [[round(float(value), 1) for value in point] for point in quad]
-
-
-def _rounded(confidences: Sequence[float]) -> list[float]:
-    return [round(confidence, 3) for confidence in confidences]
 
 
 def _row(hit: Hit, rank: int, style: Style, names_page: bool) -> Row:
@@ -288,11 +214,6 @@ def _photo_cell(hit: Hit) -> Cell:
 def score_cell(score: float) -> Cell:
     """Return a score or a confidence in [0, 1], coloured by how far it can be relied on."""
     return Cell(f"{score:.2f}", _COLOURS[grade(score)], is_number=True)
-
-
-def grade(score: float) -> str:
-    """Return how far a score or a confidence in [0, 1] can be relied on: good, fair or poor."""
-    return next(name for least, name in _GRADES if score >= least)
 
 
 def cells(hit: Hit, style: Style) -> list[str]:

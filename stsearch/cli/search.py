@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stsearch.api.json_lines import Limits, is_deleted
 from stsearch.cli import output
 from stsearch.cli.completion import weights
 from stsearch.cli.no_match import Scope, report_wrong_query, say_no_match
@@ -196,13 +197,13 @@ class _Options:
 
         return photo_filter(self.globs or (), self.since, self.until)
 
-    def limits(self, photos: Photos) -> output.Limits:
+    def limits(self, photos: Photos) -> Limits:
         """Return what a hit has to pass, for --explain."""
         from stsearch.api.photos import resolve_min_score
 
         edits = 0 if self.exact else self.fuzzy
         [(_, encoder), *_others] = photos.searchable
-        return output.Limits(resolve_min_score(self.min_score, edits, encoder.info), edits)
+        return Limits(resolve_min_score(self.min_score, edits, encoder.info), edits)
 
     def find(self, photos: Photos, query: Query | ImageQuery, advice: int) -> Found:
         return photos.find(
@@ -273,7 +274,7 @@ def _code_of_damage(photos: Photos) -> int:
 
 
 def _note_deleted(hits: Sequence[Hit]) -> None:
-    deleted = {hit.path for hit in hits if output.is_deleted(hit)}
+    deleted = {hit.path for hit in hits if is_deleted(hit)}
     if deleted:
         these = "1 photo is" if len(deleted) == 1 else f"{len(deleted)} photos are"
         output.note(f"{these} no longer there; what was deleted leaves at the next stsearch index.")

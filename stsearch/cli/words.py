@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stsearch.api.json_lines import group_words, word_line
 from stsearch.cli import output
 from stsearch.cli.gallery import AsJson, IndexPath, gallery_of
 from stsearch.cli.table import Cell
@@ -44,11 +45,11 @@ def words(
         files = None if place is None else _files(gallery, place)
         found = list(words_of(gallery, files))
         is_photo = place is not None and files is not None and _is_photo(gallery, place, files)
-    groups = [[word] for word in sorted(found, key=_place)] if is_photo else _by_word(found)
+    groups = [[word] for word in sorted(found, key=_place)] if is_photo else group_words(found)
     cells = _in_photo if is_photo else _in_photos
     if as_json:
         for group in groups[:top]:
-            print(json.dumps(_as_json(group)))
+            print(json.dumps(word_line(group)))
     else:
         output.print_rows([cells(group) for group in groups[:top]])
         output.note(_summary(found, groups, top))
@@ -66,16 +67,6 @@ def _is_photo(gallery: Gallery, path: Location, files: Sequence[Location]) -> bo
     if len(files) != 1:
         return False
     return not path.is_dir() if isinstance(path, Path) else path == files[0]
-
-
-def _by_word(found: Iterable[Word]) -> list[list[Word]]:
-    """Return the words that differ by more than case and accents, each with where it stands, surest first."""
-    from stsearch.text.charset import normalize
-
-    groups: dict[str, list[Word]] = {}
-    for word in sorted(found, key=lambda word: -word.confidence):
-        groups.setdefault(normalize(word.transcript) or word.transcript, []).append(word)
-    return [group for _, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))]
 
 
 def _place(word: Word) -> tuple[int, float, float]:
@@ -103,26 +94,6 @@ def _in_photos(group: Sequence[Word]) -> dict[str, Cell]:
         "photos": Cell(str(photos), is_number=True),
         "confidence": output.score_cell(best.confidence),
         "surest in": Cell(output.shown_path(best.path), file=best.path),
-    }
-
-
-def _as_json(group: Sequence[Word]) -> dict[str, object]:
-    return {
-        "type": "word",
-        "schema": output.JSON_SCHEMA,
-        "word": group[0].transcript,
-        "count": len(group),
-        "confidence": round(group[0].confidence, 4),
-        "places": [
-            {
-                "path": str(word.path),
-                "transcript": word.transcript,
-                "confidence": round(word.confidence, 4),
-                "page": word.page,
-                "box": output.rounded_box(word.polygon),
-            }
-            for word in group
-        ],
     }
 
 

@@ -95,6 +95,21 @@ class Catalog:
         """Return the path of every file, readable or not."""
         return [self._path(path) for path, *_ in sorted(self._database.all("images"))]
 
+    def contents_with(self, sha256: str) -> list[tuple[int, int, int]]:
+        """Return id, height and width of the content with this checksum: of one, or of none."""
+        return [(row[0], row[2], row[3]) for row in self._database.among("contents", "sha256", [sha256])]
+
+    def checksums_of(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the checksum of the content of each of the files at ``paths`` that was read."""
+
+        def read() -> tuple[list[Row], list[Row]]:
+            files = self._database.among("images", "path", map(os.fsencode, paths))
+            return files, self._database.among("contents", "id", {row[4] for row in files} - {None})
+
+        files, contents = self._database.consistently(read)
+        checksums = {row[0]: row[1] for row in contents}
+        return {self._path(row[0]): checksums[row[4]] for row in files if row[4] in checksums}
+
     def holds(self, sha256: str) -> bool:
         """Return whether a content with this checksum has been read."""
         return any(self._database.rows("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)))

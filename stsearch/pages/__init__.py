@@ -1,7 +1,8 @@
-"""Pages of HTML: one set of templates and one style, for the contact sheet and for reports.
+"""Pages of HTML: one set of templates and one style, for the contact sheet, reports and the page of a server.
 
-A page needs nothing else: its pictures and its style are in it, it runs no script and loads nothing, and it
-says so in a Content-Security-Policy. What comes from outside, such as a name, is text wherever it stands.
+A page that is a file needs nothing else: its pictures and its style are in it, it runs no script and loads
+nothing, and it says so in a Content-Security-Policy. One that is served has its style and its scripts beside
+it. What comes from outside, such as a name, is text wherever it stands.
 """
 
 from __future__ import annotations
@@ -36,6 +37,16 @@ def render(template: str, **values: object) -> str:
         f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     )
     return environment.get_template(template).render(style=style, policy=policy, **values)
+
+
+def render_served(template: str, **values: object) -> str:
+    """Return the page, or the part of one, that a server answers with; its styles are ``style_of``."""
+    return _environment().get_template(template).render(**values)
+
+
+def style_of(name: str) -> str:
+    """Return a style among the templates: ``style.css`` of every page, ``served.css`` of a server's."""
+    return _environment().get_template(name).render()
 
 
 @cache

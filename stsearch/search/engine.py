@@ -151,9 +151,13 @@ def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[
         for row in some:
             before = shown.setdefault(int(surfaces[row.shown[0][1]]), [])
             here = [next(polygons) for _ in row.shown]
-            if not ReadingBoxes.of([*before, *here]).same_place()[len(before) :, : len(before)].any():
+            if not (before and _overlap(before, here)):
                 before += here
                 yield row
+
+
+def _overlap(before: Sequence[Polygon], here: Sequence[Polygon]) -> bool:
+    return bool(ReadingBoxes.of([*before, *here]).same_place()[len(before) :, : len(before)].any())
 
 
 def merge_found(found: Sequence[Found], options: SearchOptions) -> Found:

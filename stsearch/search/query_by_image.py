@@ -56,8 +56,18 @@ def query_by_image(spotter: WordSpotter, picture: Image, name: str) -> tuple[Que
         picture: (H, W, 3) uint8 RGB, one word that fills it.
         name: of the picture.
     """
-    word = _read_word(spotter, picture)
-    info, confidence = spotter.info, _char_confidence(word)
+    return query_by_word(_read_word(spotter, picture), spotter.info, name)
+
+
+def query_by_word(word: TextInstance, info: ModelInfo, name: str) -> tuple[Query, PictureEncoder]:
+    """Return the query for what looks and reads like ``word``, called ``name``, and its encoder.
+
+    Args:
+        word: as it was found in a photograph, by the weights that filled the gallery.
+        info: of these weights.
+        name: of the query.
+    """
+    confidence = _char_confidence(word)
     info = replace(
         info,
         transcript_weight=info.transcript_weight * confidence,

@@ -1,0 +1,96 @@
+"""``stsearch serve``: options in, a page in the browser out; the server itself is ``stsearch.server``."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stsearch.cli import output
+from stsearch.cli.completion import weights
+from stsearch.errors import UsageError
+
+Option = typer.Option
+Folders = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Folders of photos, or galleries; default: the nearest, else every gallery there is."
+    ),
+]
+Port = Annotated[int, Option(min=0, max=65535, help="0 takes a free one.")]
+Opens = Annotated[bool, Option("--open", help="Open the page in a browser.")]
+Host = Annotated[str, Option(help="Listen there; beyond this machine a token is needed.")]
+Token = Annotated[
+    str | None,
+    Option(envvar="STSEARCH_TOKEN", help="Who asks must bring it; default: none here, one made elsewhere."),
+]
+ReadOnly = Annotated[bool, Option("--read-only", help="Let nobody start indexing from the page.")]
+Model = Annotated[
+    str | None,
+    Option(help="Weights that made the galleries: a folder; default: as they say.", autocompletion=weights),
+]
+Device = Annotated[
+    str, Option(envvar="STSEARCH_DEVICE", help="For searches by picture: auto, cpu or cuda[:N].")
+]
+MaxMegapixels = Annotated[float, Option(min=0, help="Do not show larger photos.")]
+
+
+def serve(
+    folders: Folders = None,
+    port: Port = 8765,
+    opens: Opens = False,
+    host: Host = "127.0.0.1",
+    token: Token = None,
+    read_only: ReadOnly = False,
+    model: Model = None,
+    device: Device = "auto",
+    max_megapixels: MaxMegapixels = 178.0,
+    quiet: output.Quiet = False,
+) -> None:
+    """Show the photos in a browser: a page to search in, and a JSON API for programs at /api/.
+
+    Only this machine can open it unless --host says otherwise. Others then need the token that is printed;
+    the connection is not encrypted, so let a proxy do that beyond your own network. Ctrl-C ends it.
+    """
+    # Searches are many small products: threads of their own would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        from stsearch.server.run import address_of, grant_access, listen
+        from stsearch.server.run import serve as run
+        from stsearch.server.security import is_loopback
+        from stsearch.server.service import Service
+    except ModuleNotFoundError as error:
+        raise missing_extra(error, "serve") from error
+
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())  # what matters is said in our own words
+    grant_access(host, port, token)  # what is wrong with it is said before anything is opened
+    service = Service(folders or (), model, device, max_megapixels, output.note)
+    with listen(host, port) as listening:
+        access = grant_access(host, listening.getsockname()[1], token)
+        address = address_of(access)
+        if not is_loopback(host):
+            output.note("Others can reach this: who has the address below sees every photo of the galleries.")
+
+        def tell() -> None:
+            names = ", ".join(service.library.names)
+            output.note(f"Serving {names}; Ctrl-C ends it")
+            print(address, flush=True)
+            if opens:
+                _open(address)
+
+        run(service, access, listening, read_only, tell)
+
+
+def missing_extra(error: ModuleNotFoundError, extra: str) -> UsageError:
+    """Return the error that says how to install what a command needs beside the rest."""
+    return UsageError(f"this needs {error.name}, which is not installed: pip install 'stsearch[{extra}]'")
+
+
+def _open(address: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(address):
+        output.note("--open finds no browser here: open the address below in one")
