@@ -10,7 +10,8 @@ from pathlib import Path
 
 from stsearch.errors import PhotosMissingError, UsageError
 from stsearch.gallery import registry, trust
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.access import view_folder
+from stsearch.gallery.address import Address, DatabaseUrl, parse_address
 from stsearch.gallery.nested import had_gallery, overlapping
 from stsearch.gallery.protocol import Notify
 from stsearch.indexing.dry_run import Preview, preview
@@ -28,14 +29,14 @@ class IndexPlan:
     """
 
     photos: Path
-    place: Path
+    place: Address
     rules: WalkRules
 
     @classmethod
     def of(
         cls,
         folder: Path | str,
-        gallery: Path | str | None,
+        gallery: Path | str | DatabaseUrl | None,
         exclude: Sequence[str],
         follow: bool,
         only: Sequence[Path | str] | None,
@@ -53,10 +54,10 @@ class IndexPlan:
             raise UsageError(f"{folder} is a gallery: index the folder of its photographs")
         listed = None if only is None else listed_photos([os.fspath(path) for path in only], photos)
         rules = WalkRules(tuple(exclude), follow, listed)
-        return cls(photos, gallery_folder(photos, gallery), rules)
+        return cls(photos, gallery_place(photos, gallery), rules)
 
     def first_walk(self, prune: bool, notify: Notify) -> Walk | None:
-        """Return what a folder without a gallery holds; None where it has one.
+        """Return what a folder without a gallery holds; None where it has one, or that is in a database.
 
         Args:
             prune: whether somebody means that a gallery may be gone.
@@ -66,7 +67,7 @@ class IndexPlan:
             PhotosMissingError: nothing is there, and a gallery was.
             UsageError: the folder cannot be listed.
         """
-        if registry.is_gallery(self.place):
+        if isinstance(self.place, DatabaseUrl) or registry.is_gallery(self.place):
             return None
         home, photos = registry.data_home(os.environ), self.photos.resolve()
         walk = walk_photos(photos, self.rules)
@@ -88,20 +89,22 @@ class IndexPlan:
             UsageError: the folder cannot be listed.
             GalleryDamagedError: the gallery is damaged, or of a newer format.
         """
-        has_gallery = registry.is_gallery(self.place)
-        with Gallery.open(self.place, notify) if has_gallery else nullcontext() as gallery:
+        with view_folder(self.place, self.photos, notify) or nullcontext() as gallery:
             return preview(self.photos, gallery, self.rules, recognize, prune)
 
 
-def gallery_folder(photos: Path | str, gallery: Path | str | None = None) -> Path:
-    """Return the folder in which :func:`stsearch.index` keeps the gallery of the folder ``photos``.
+def gallery_place(photos: Path | str, gallery: Path | str | DatabaseUrl | None = None) -> Address:
+    """Return where :func:`stsearch.index` keeps the gallery of the folder ``photos``.
 
     Raises:
         GalleryUnreadableError, GalleryUntrustedError: as :func:`stsearch.open`.
     """
     photos, home = Path(photos), registry.data_home(os.environ)
-    inside = gallery is None or Path(gallery).resolve() == photos.resolve()
-    place = registry.place_for(photos, home) if inside else Path(gallery or photos).resolve()
+    address = parse_address(photos if gallery is None else gallery)
+    if isinstance(address, DatabaseUrl):
+        return address
+    inside = address.resolve() == photos.resolve()
+    place = registry.place_for(photos, home) if inside else address.resolve()
     if registry.is_gallery(place):
         trust.check_owner(place, home)
     return place

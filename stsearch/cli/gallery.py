@@ -13,23 +13,36 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stsearch.cli import output
+from stsearch.cli.completion import folders
 from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
+    from stsearch.gallery.address import Address
     from stsearch.gallery.pending import Pending
     from stsearch.gallery.protocol import Gallery, GalleryStatus
     from stsearch.gallery.records import Counts
+    from stsearch.types import ModelInfo
 
 DAMAGED = 1
 
 Option = typer.Option
 IndexPath = Annotated[
-    Path | None,
-    Option(envvar="STSEARCH_INDEX", help="Photo folder or gallery; default: the nearest, or the only one."),
+    str | None,
+    Option(
+        metavar="PATH|URL",
+        envvar="STSEARCH_INDEX",
+        help="Photo folder or gallery; default: the nearest, or the only one.",
+        autocompletion=folders,
+    ),
 ]
 Folder = Annotated[
-    Path | None, typer.Argument(help="Photo folder or gallery; default: that of --index, or the nearest.")
+    str | None,
+    typer.Argument(
+        metavar="[FOLDER]",
+        help="Photo folder or gallery; default: that of --index, or the nearest.",
+        autocompletion=folders,
+    ),
 ]
 AsJson = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 
@@ -44,9 +57,9 @@ def status(
     quiet: output.Quiet = False,
 ) -> None:
     """Show what a gallery holds, when it was brought up to date, and what could not be read."""
-    from stsearch.gallery.gallery import Gallery as LocalGallery
+    from stsearch.gallery.access import open_gallery
 
-    with LocalGallery.open(_named(folder, index), output.note) as gallery:
+    with open_gallery(_named(folder, index), output.note) as gallery:
         state = _State.of(gallery)
         failures = _failures(gallery) if failed else []
         if remark := gallery.remark():
@@ -73,12 +86,11 @@ def verify(
     quiet: output.Quiet = False,
 ) -> None:
     """Check every byte of a gallery that matters. Exit code 1: damage was found."""
-    from stsearch.gallery import registry
-    from stsearch.gallery.verify import verify as find
+    from stsearch.gallery.access import verify_gallery
 
     place = _named(folder, index)
     whole = True
-    for finding in find(place, deep, output.note):
+    for finding in verify_gallery(place, deep, output.note):
         whole = False
         if as_json:
             line = {"type": "damage", "schema": output.JSON_SCHEMA, "file": os.fspath(finding.file)}
@@ -86,29 +98,37 @@ def verify(
         else:
             print(f"{output.shown_place(finding.file)}: {output.printable(finding.what)}")
     if not whole:
+        itself = (
+            "the catalog itself is damaged: delete the folder and index again"
+            if isinstance(place, Path)
+            else "take back a backup of the database, or index into an empty one"
+        )
         output.note(
-            f"Keep a copy of {output.shown_path(place)}; then remake what is damaged with:"
-            f" stsearch rebuild {output.quoted_path(registry.short_name(place))}. Where that does not help,"
-            " the catalog itself is damaged: delete the folder and index again."
+            f"Keep a copy of {output.shown_place(place)}; then remake what is damaged with:"
+            f" stsearch rebuild {shlex.quote(output.short_place(str(place)))}. Where that does not help,"
+            f" {itself}."
         )
         raise typer.Exit(DAMAGED)
-    output.note(f"No damage in {output.shown_path(place)}.")
+    output.note(f"No damage in {output.shown_place(place)}.")
 
 
 def rebuild(folder: Folder = None, index: IndexPath = None, quiet: output.Quiet = False) -> None:
     """Remake the vector file and the manifest from the catalog, without reading a photo.
 
-    A damaged list of your galleries is begun anew with this one.
+    A damaged list of your galleries is begun anew with this one. In a database the tables are written anew,
+    with their indexes, and nothing is left of what was removed; meanwhile they cannot be used.
     """
     from stsearch.api.words import count_words
     from stsearch.gallery import registry
-    from stsearch.gallery.gallery import Gallery
+    from stsearch.gallery.access import edit_gallery
 
-    with Gallery.edit(_named(folder, index), output.note, restore=True) as gallery:
+    place = _named(folder, index)
+    with edit_gallery(place, output.note, restore=True) as gallery:
         gallery.finish(anew=True)
-        registry.mend(gallery.folder, registry.data_home(os.environ))
+        if isinstance(place, Path):
+            registry.mend(place, registry.data_home(os.environ))
         words = output.counted_words(count_words(gallery))
-        output.note(f"Remade {output.shown_path(gallery.folder)}: {words}.")
+        output.note(f"Remade {output.shown_place(place)}: {words}.")
 
 
 def forget(
@@ -118,27 +138,42 @@ def forget(
 ) -> None:
     """Take photos and their words out of the gallery, without a trace in its files.
 
-    The photos themselves stay; those in an indexed folder are read again by the next stsearch index.
+    In a database no search finds them any more, and stsearch rebuild removes the traces. The photos
+    themselves stay; those in an indexed folder are read again by the next stsearch index.
     """
-    from stsearch.gallery.gallery import Gallery
+    from stsearch.gallery.access import edit_gallery
 
     places = dict.fromkeys(gallery_of(index, path) for path in paths)
     if len(places) > 1:
-        names = ", ".join(map(output.shown_path, places))
+        names = ", ".join(map(output.shown_place, places))
         raise UsageError(f"these lie in several galleries ({names}): forget those of one after the other")
     [place] = places
-    with Gallery.edit(place, output.note) as gallery:
+    with edit_gallery(place, output.note) as gallery:
         count = gallery.forget(paths)
-        output.note(f"Forgot {output.counted(count, 'file')} in {output.shown_path(gallery.folder)}.")
+        output.note(f"Forgot {output.counted(count, 'file')} in {output.shown_place(place)}.")
 
 
-def gallery_of(index: Path | None, path: Path | None = None) -> Path:
-    """Return the folder of the gallery that is meant: the one that ``index`` names, else that of ``path``."""
+def galleries_or_environment(given: list[str] | None) -> list[str] | None:
+    """Return what ``--index`` names, else what STSEARCH_INDEX does: a URL, or paths with a colon between."""
+    from stsearch.gallery.address import parse_address
+
+    named = os.environ.get("STSEARCH_INDEX", "")
+    if given or not named:
+        return given
+    return named.split(os.pathsep) if isinstance(parse_address(named), Path) else [named]
+
+
+def gallery_of(index: str | None, path: Path | None = None) -> Address:
+    """Return where the gallery is that is meant: the one that ``index`` names, else that of ``path``."""
     from stsearch.gallery import registry
+    from stsearch.gallery.address import DatabaseUrl, parse_address
 
+    address = None if index is None else parse_address(index)
+    if isinstance(address, DatabaseUrl):
+        return address
     home = registry.data_home(os.environ)
     found = registry.of_path(path, home, output.note) if path is not None and index is None else None
-    return found or registry.choose(index, Path.cwd(), home, output.note)
+    return found or registry.choose(address, Path.cwd(), home, output.note)
 
 
 def _failures(gallery: Gallery) -> list[tuple[str, str, str]]:
@@ -147,22 +182,29 @@ def _failures(gallery: Gallery) -> list[tuple[str, str, str]]:
     return failed + [("incomplete", each.file.path, each.note) for each in gallery.incomplete()]
 
 
-def _named(folder: Path | None, index: Path | None) -> Path:
+def _named(folder: str | None, index: str | None) -> Address:
     """Return the gallery that ``folder`` names or lies in; without it, the one that is meant."""
     from stsearch.gallery import registry
+    from stsearch.gallery.address import DatabaseUrl, parse_address
 
     if folder is None:
         return gallery_of(index)
+    address = parse_address(folder)
+    if isinstance(address, DatabaseUrl):
+        return address
     home = registry.data_home(os.environ)
-    found = registry.of_path(folder, home, output.note) if folder.exists() else None
-    return found or registry.find(folder, home)
+    found = registry.of_path(address, home, output.note) if address.exists() else None
+    return found or registry.find(address, home)
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
     """What ``stsearch status`` says of a gallery."""
 
-    gallery: Gallery
+    name: str
+    roots: tuple[Path, ...]
+    model: ModelInfo
+    index_command: str
     status: GalleryStatus
     counts: Counts
     words: WordCount
@@ -175,7 +217,10 @@ class _State:
         from stsearch.gallery.pending import Pending
 
         return cls(
-            gallery,
+            gallery.name,
+            gallery.roots,
+            gallery.model,
+            gallery.index_command(),
             gallery.status(),
             gallery.counts(),
             count_words(gallery),
@@ -185,9 +230,9 @@ class _State:
 
     def facts(self) -> dict[str, object]:
         """Return it for programs."""
-        status, model, roots = self.status, self.gallery.model, self.gallery.roots
+        status, model, roots = self.status, self.model, self.roots
         return {
-            "gallery": self.gallery.name,
+            "gallery": self.name,
             "folder": os.fspath(roots[0]) if len(roots) == 1 else None,
             "folders": [os.fspath(root) for root in roots],
             **asdict(self.counts),
@@ -206,21 +251,27 @@ class _State:
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield it for people, each figure with its name."""
-        gallery, status, model = self.gallery, self.status, self.gallery.model
-        yield "photographs", f"{self.counts.photos:,} in {', '.join(map(str, gallery.roots))}"
+        from stsearch.gallery.address import parse_address
+
+        status, model = self.status, self.model
+        yield "photographs", f"{self.counts.photos:,} in {', '.join(map(str, self.roots))}"
         yield "words", output.counted_words(self.words)
         yield "last run", f"{status.last_run:%-d %B %Y, %H:%M}" if status.last_run else "not known"
         parts = [f"{output.counted(self.counts.failed, 'file')}"] if self.counts.failed else []
         if self.counts.incomplete:
             parts.append(f"{output.counted(self.counts.incomplete, 'file')} in part")
         if parts:
-            where = shlex.join(["stsearch", "status", *map(os.fspath, gallery.roots), "--failed"])
+            # The folder of photographs names a gallery in a folder; where there are several, its URL does.
+            named = os.fspath(self.roots[0]) if isinstance(parse_address(self.name), Path) else self.name
+            where = shlex.join(["stsearch", "status", named, "--failed"])
             yield "not read", f"{', '.join(parts)}: {where}"
         if self.passed_over:
             yield "passed over", output.passed_over(self.passed_over)
+        if workers := status.store.get("workers"):
+            yield "at work", f"{workers} indexing processes" if workers != 1 else "1 indexing process"
         if left := str(self.pending):
-            yield "left to do", f"{left}: {gallery.index_command()}"
-        yield "gallery", f"{gallery.name}, {output.sized(status.size_bytes)}"
+            yield "left to do", f"{left}: {self.index_command}"
+        yield "gallery", f"{self.name}, {output.sized(status.size_bytes)}"
         yield "weights", f"{model.name} (sha256 {model.sha256[:12]}…)"
         if status.engine:
             yield "device", status.engine

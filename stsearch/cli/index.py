@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from stsearch.cli import output, signals
-from stsearch.cli.completion import weights
+from stsearch.cli.completion import folders, weights
 from stsearch.cli.progress import indexing_progress
 from stsearch.errors import UsageError
 
 if TYPE_CHECKING:
     from stsearch.api.model import Model as Networks
     from stsearch.api.photos import Photos
+    from stsearch.gallery.address import Address
+    from stsearch.gallery.records import PhotoFile
     from stsearch.indexing.changes import IndexReport
     from stsearch.indexing.dry_run import Preview
 
@@ -31,7 +34,14 @@ _FAILURES_SHOWN = 20
 
 Option = typer.Option
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of photos.")]
-Index = Annotated[Path | None, Option(help="Folder for the gallery; default: FOLDER/.stsearch.")]
+Index = Annotated[
+    str | None,
+    Option(
+        metavar="PATH|URL",
+        help="Folder for the gallery, or postgresql://HOST/NAME; default: FOLDER/.stsearch.",
+        autocompletion=folders,
+    ),
+]
 Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
 Engine = Annotated[
     str,
@@ -105,7 +115,7 @@ def index(
         _print_preview(plan.preview(output.note, not no_read, prune), as_json, quiet)
         return
     tell = (lambda _: None) if quiet else output.note
-    tell(f"Indexing {output.shown_path(folder.resolve())} → {output.shown_path(plan.place)} …")
+    tell(f"Indexing {output.shown_path(folder.resolve())} → {output.shown_place(plan.place)} …")
     from stsearch.api.jobs import index as index_photos
 
     def tell_loaded(networks: Networks) -> None:
@@ -161,11 +171,11 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _print_interrupted(place: Path) -> None:
+def _print_interrupted(place: Address) -> None:
     from stsearch.api.photos import open as open_photos
-    from stsearch.gallery import registry
+    from stsearch.gallery.access import is_there
 
-    if not registry.is_gallery(place):
+    if not is_there(place):
         return
     with open_photos(place, notify=output.note) as photos:
         [gallery] = photos.galleries
@@ -176,8 +186,6 @@ def _print_interrupted(place: Path) -> None:
 
 def _print_report(photos: Photos, folder: Path, as_json: bool, quiet: bool) -> bool:
     """Print what the run over ``folder`` did, and return whether it could do everything."""
-    from stsearch.gallery import registry
-
     report = photos.report
     assert report is not None  # a run has one
     with photos:
@@ -185,14 +193,23 @@ def _print_report(photos: Photos, folder: Path, as_json: bool, quiet: bool) -> b
             print(json.dumps({"type": "summary", "schema": output.JSON_SCHEMA, **asdict(report)}))
         elif not quiet:
             _print_summary(photos, folder, report)
-        failed = [each for gallery in photos.galleries for each in gallery.failures()]
-        incomplete = [each for gallery in photos.galleries for each in gallery.incomplete()]
-        places = [registry.short_name(Path(gallery.name)) for gallery in photos.galleries]
+        root = folder.resolve()
+        failed = [each for some in photos.galleries for each in some.failures() if _is_of(root, each.file)]
+        incomplete = [
+            each for some in photos.galleries for each in some.incomplete() if _is_of(root, each.file)
+        ]
+        places = [output.short_place(gallery.name) for gallery in photos.galleries]
     failures = [(each.file.path, each.reason) for each in (*failed, *report.not_reread)]
-    command = " ".join(["stsearch status", *map(output.quoted_path, places), "--failed"])
+    command = shlex.join(["stsearch", "status", *places, "--failed"])
     _print_failures(failures, f"could not be read ({command})")
     _print_failures([(each.file.path, each.note) for each in incomplete], "could be read in part only")
     return not (failures or incomplete or report.vanished)
+
+
+def _is_of(root: Path, file: PhotoFile) -> bool:
+    """Return whether ``file`` lies in ``root``; a gallery of several folders names files by whole paths."""
+    path = Path(file.path)
+    return not path.is_absolute() or path.is_relative_to(root)
 
 
 def _read_list(files_from: str | None, null: bool) -> list[str] | None:

@@ -6,12 +6,12 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stsearch.cli import output
 
 if TYPE_CHECKING:
+    from stsearch.gallery.address import Address
     from stsearch.search.advice import Advice
     from stsearch.search.hits import Hit
 
@@ -28,7 +28,7 @@ class Scope:
         until: of ``--until``.
     """
 
-    galleries: Sequence[Path] = ()
+    galleries: Sequence[Address] = ()
     model: str | None = None
     globs: Sequence[str] = ()
     since: str | None = None

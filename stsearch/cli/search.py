@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stsearch.cli import output
-from stsearch.cli.completion import weights
+from stsearch.cli.completion import folders, weights
+from stsearch.cli.gallery import galleries_or_environment
 from stsearch.cli.no_match import Scope, report_wrong_query, say_no_match
 from stsearch.cli.pictures import Wanted
 from stsearch.cli.progress import watched
@@ -25,6 +26,7 @@ from stsearch.errors import GalleryDamagedError, ImageError, UsageError
 if TYPE_CHECKING:
     from stsearch.api.model import ImageQuery
     from stsearch.api.photos import Photos
+    from stsearch.gallery.address import Address
     from stsearch.search.engine import Found
     from stsearch.search.hits import Hit
     from stsearch.search.photo_filter import PhotoFilter
@@ -65,8 +67,13 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, Option(metavar="DATE", help="Taken then or before, that day or year included.")]
 IndexPath = Annotated[
-    list[Path] | None,
-    Option(envvar="STSEARCH_INDEX", help="Photos or gallery to search; repeatable; default: see above."),
+    list[str] | None,
+    Option(
+        metavar="PATH|URL",
+        help="Photos or gallery to search; repeatable; default: $STSEARCH_INDEX, else see above.",
+        callback=galleries_or_environment,
+        autocompletion=folders,
+    ),
 ]
 Model = Annotated[
     str | None,
@@ -130,6 +137,8 @@ def search(
     Put signs and quotes in single quotes, so that the shell leaves them alone; several words need none.
     Words are made of the letters a to z and digits; punctuation is ignored.
     """
+    from stsearch.gallery.address import parse_address
+
     began = time.perf_counter()
     asked = _parse(join_words(query) if query else None, queries, like, as_json)
     only_paths = paths or null
@@ -142,8 +151,9 @@ def search(
         if each.remark:
             output.note(each.remark)
     with ExitStack() as stack:
-        photos = _open(index or (), model, stack)
-        scope = Scope(index or (), model, path or (), since, until)
+        where = [parse_address(each) for each in index or ()]
+        photos = _open(where, model, stack)
+        scope = Scope(where, model, path or (), since, until)
         pictures = Wanted(save, sheet, opens, max_megapixels)
         pictures.check(root for gallery in photos.galleries for root in gallery.roots)
         limits = options.limits(photos) if explain else None
@@ -214,7 +224,7 @@ class _Options:
         )
 
 
-def _open(index: Sequence[Path], model: str | None, stack: ExitStack) -> Photos:
+def _open(index: Sequence[Address], model: str | None, stack: ExitStack) -> Photos:
     """Open the galleries that are named, else the nearest, else every registered one; say which on stderr."""
     from stsearch.api.photos import open as open_photos
     from stsearch.gallery import pending

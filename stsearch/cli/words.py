@@ -36,9 +36,9 @@ def words(
     different word, the most frequent first. Exit code 1: there is none.
     """
     from stsearch.api.words import words_of
-    from stsearch.gallery.gallery import Gallery as LocalGallery
+    from stsearch.gallery.access import open_gallery
 
-    with LocalGallery.open(gallery_of(index, path), output.note) as gallery:
+    with open_gallery(gallery_of(index, path), output.note) as gallery:
         files = None if path is None else _files(gallery, path)
         found = list(words_of(gallery, files))
         is_photo = path is not None and files is not None and len(files) == 1 and not path.is_dir()
