@@ -10,7 +10,8 @@ from pathlib import Path
 
 from stsearch.errors import PhotosMissingError, UsageError
 from stsearch.gallery import registry, trust
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.access import view_folder
+from stsearch.gallery.address import Address, DatabaseUrl, parse_address
 from stsearch.gallery.nested import had_gallery, overlapping
 from stsearch.gallery.protocol import Notify
 from stsearch.indexing.dry_run import Preview, preview
@@ -30,14 +31,14 @@ class IndexPlan:
     """
 
     photos: Location
-    place: Path
+    place: Address
     rules: WalkRules
 
     @classmethod
     def of(
         cls,
         folder: Location | str,
-        gallery: Path | str | None,
+        gallery: Path | str | DatabaseUrl | None,
         exclude: Sequence[str],
         follow: bool,
         only: Sequence[Path | str] | None,
@@ -57,10 +58,10 @@ class IndexPlan:
                 raise UsageError(f"{folder} is a gallery: index the folder of its photographs")
         listed = None if only is None else _listed([os.fspath(path) for path in only], photos)
         rules = WalkRules(tuple(exclude), follow, listed)
-        return cls(photos, gallery_folder(photos, gallery), rules)
+        return cls(photos, gallery_place(photos, gallery), rules)
 
     def first_walk(self, prune: bool, notify: Notify) -> Walk | None:
-        """Return what a folder without a gallery holds; None where it has one.
+        """Return what a folder without a gallery holds; None where it has one, or that is in a database.
 
         Args:
             prune: whether somebody means that a gallery may be gone.
@@ -72,7 +73,7 @@ class IndexPlan:
             GalleryUnreadableError: as ``walk_photos``.
             PhotosUnreachableError: the bucket cannot be listed to its end now.
         """
-        if registry.is_gallery(self.place):
+        if isinstance(self.place, DatabaseUrl) or registry.is_gallery(self.place):
             return None
         home, photos = registry.data_home(os.environ), resolved(self.photos)
         walk = source_of(photos).walk(self.rules, lambda _: False)
@@ -97,8 +98,7 @@ class IndexPlan:
             UsageError, GalleryUnreadableError: as ``walk_photos``.
             GalleryDamagedError: the gallery is damaged, or of a newer format.
         """
-        has_gallery = registry.is_gallery(self.place)
-        with Gallery.open(self.place, notify) if has_gallery else nullcontext() as gallery:
+        with view_folder(self.place, self.photos, notify) or nullcontext() as gallery:
             return preview(self.photos, gallery, self.rules, recognize, prune)
 
 
@@ -111,17 +111,20 @@ def _listed(names: Sequence[str], photos: Location) -> tuple[str, ...]:
     return listed_objects(names, photos)
 
 
-def gallery_folder(photos: Location | str, gallery: Path | str | None = None) -> Path:
-    """Return the folder in which :func:`stsearch.index` keeps the gallery of ``photos``.
+def gallery_place(photos: Location | str, gallery: Path | str | DatabaseUrl | None = None) -> Address:
+    """Return where :func:`stsearch.index` keeps the gallery of ``photos``.
 
     Raises:
         GalleryUnreadableError, GalleryUntrustedError: as :func:`stsearch.open`.
     """
     photos, home = located(photos), registry.data_home(os.environ)
-    if gallery is None or Path(gallery).resolve() == resolved(photos):
+    address = None if gallery is None else parse_address(gallery)
+    if isinstance(address, DatabaseUrl):
+        return address
+    if address is None or address.resolve() == resolved(photos):
         place = registry.place_for(photos, home)
     else:
-        place = Path(gallery).resolve()
+        place = address.resolve()
     if place.is_symlink() or registry.is_gallery(place):
         trust.check_owner(place, home)
     return place

@@ -15,7 +15,8 @@ from stsearch.api.photos import Photos, warn
 from stsearch.api.progress import shown
 from stsearch.errors import GalleryLockedError, GalleryUnreadableError, UsageError, WriteError
 from stsearch.gallery import registry, trust
-from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.access import create_gallery, open_gallery
+from stsearch.gallery.address import DatabaseUrl
 from stsearch.gallery.protocol import Notify
 from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS
 from stsearch.indexing.changes import IndexReport
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 def index(
     folder: Location | str | IndexPlan,
     *,
-    gallery: Path | str | None = None,
+    gallery: Path | str | DatabaseUrl | None = None,
     model: str | Model = "tiny",
     device: str = "auto",
     engine: str = "auto",
@@ -79,8 +80,8 @@ def index(
     Args:
         folder: of photographs, or the URL of a bucket or a prefix; or a plan for it, made of the same
             ``gallery``, ``exclude``, ``follow`` and ``only``, which are not looked at then.
-        gallery: folder for the gallery; None: ``folder``/.stsearch, or in the user's data for a URL, or if
-            read-only.
+        gallery: folder for the gallery, or the URL of a PostgreSQL database; None: ``folder``/.stsearch, or
+            in the user's data for a URL, or if read-only.
         model: an installed name, a folder of weights, or what :func:`load` returned.
         device: auto, cpu or cuda[:N].
         engine: what computes: auto (on a CPU exported graphs, else torch), openvino, onnx or torch.
@@ -146,13 +147,14 @@ def index(
         walk = plan.first_walk(prune, notify)
         if walk is not None and not (walk.files or walk.failed):
             return Photos([], name, notify, IndexReport(passed_over=dict(walk.passed_over)))
-        with Gallery.create(plan.place, plan.photos, info, notify, reread, moved) as writable:
-            _list(plan.place, walk is not None, notify)
+        with create_gallery(plan.place, plan.photos, info, notify, reread, moved) as writable:
+            if isinstance(plan.place, Path):
+                _list(plan.place, walk is not None, notify)
             report = index_photos(writable, spotter, options, callback, walk)
             writable.note_run()
     if report.vanished:
         notify(str(report.vanished))
-    return Photos([Gallery.open(plan.place, notify)], name, notify, report)
+    return Photos([open_gallery(plan.place, notify)], name, notify, report)
 
 
 def _processes(

@@ -24,10 +24,10 @@ from stsearch.errors import (
     WeightsError,
 )
 from stsearch.gallery import registry
-from stsearch.gallery.gallery import Gallery as LocalGallery
+from stsearch.gallery.access import open_gallery
+from stsearch.gallery.address import Address, DatabaseUrl, Named, parse_named
 from stsearch.gallery.protocol import Gallery, Notify
 from stsearch.indexing.changes import IndexReport
-from stsearch.objects.url import Location, located
 from stsearch.search import query_encoder
 from stsearch.search.calibration import default_min_score
 from stsearch.search.engine import Encoder, Found, SearchOptions, find, merge_found
@@ -303,13 +303,13 @@ def _weights_of(gallery: Gallery) -> str:
         ) from error
 
 
-def open(*folders: Location | str, model: str | None = None, notify: Notify = warn) -> Photos:
+def open(*folders: Named | str, model: str | None = None, notify: Notify = warn) -> Photos:
     """Open indexed photographs for searching.
 
     Args:
-        folders: of photographs or their URLs, or galleries; several are searched together. Without any: the
-            gallery of the current folder or the nearest above it, else all that were indexed and are still
-            there.
+        folders: of photographs or their URLs, or galleries, or URLs of galleries in PostgreSQL; several are
+            searched together. Without any: the gallery of the current folder or the nearest above it, else
+            all that were indexed and are still there.
         model: weights that made the galleries; None: the installed ones that the galleries name.
         notify: is told in one sentence when something is slower or less than it could be.
 
@@ -321,17 +321,25 @@ def open(*folders: Location | str, model: str | None = None, notify: Notify = wa
     """
     home = registry.data_home(os.environ)
     if folders:
-        places = [registry.find(located(folder), home) for folder in folders]
-    else:
-        places = registry.usable(Path.cwd(), home, notify)
+        return Photos(_open_all([_find(parse_named(each), home) for each in folders], notify), model, notify)
+    places = registry.usable(Path.cwd(), home, notify)
     if not places:
         raise GalleryNotFoundError("no photos are indexed yet; begin with: stsearch index FOLDER")
-    if folders or len(places) == 1:
-        with ExitStack() as stack:
-            galleries = [stack.enter_context(LocalGallery.open(place, notify)) for place in places]
-            stack.pop_all()
-        return Photos(galleries, model, notify)
+    if len(places) == 1:
+        return Photos(_open_all(places, notify), model, notify)
     return _open_usable(places, model, notify)
+
+
+def _find(named: Named, home: Path) -> Address:
+    return named if isinstance(named, DatabaseUrl) else registry.find(named, home)
+
+
+def _open_all(places: Sequence[Address], notify: Notify) -> list[Gallery]:
+    """Open all galleries at ``places``, or none of them."""
+    with ExitStack() as stack:
+        galleries = [stack.enter_context(open_gallery(place, notify)) for place in places]
+        stack.pop_all()
+    return galleries
 
 
 def _open_usable(places: Sequence[Path], model: str | None, notify: Notify) -> Photos:
@@ -344,7 +352,7 @@ def _open_usable(places: Sequence[Path], model: str | None, notify: Notify) -> P
     passed_over: list[StsearchError] = []
     for place in places:
         try:
-            galleries.append(LocalGallery.open(place, notify))
+            galleries.append(open_gallery(place, notify))
         except (*_UNUSABLE, GalleryNotFoundError) as error:  # gone since it was looked for
             passed_over.append(error)
     if not galleries:

@@ -9,13 +9,18 @@ from stsearch.api.words import WordCount, count_words
 from stsearch.gallery.pending import Pending
 from stsearch.gallery.protocol import Gallery, GalleryStatus
 from stsearch.gallery.records import Counts
+from stsearch.objects.url import Location
+from stsearch.types import ModelInfo
 
 
 @dataclass(frozen=True, slots=True)
 class GalleryState:
     """What there is to say of a gallery."""
 
-    gallery: Gallery
+    name: str
+    roots: tuple[Location, ...]
+    model: ModelInfo
+    index_command: str
     status: GalleryStatus
     counts: Counts
     words: WordCount
@@ -26,7 +31,10 @@ class GalleryState:
     def of(cls, gallery: Gallery) -> GalleryState:
         """Return that of ``gallery``, open."""
         return cls(
-            gallery,
+            gallery.name,
+            gallery.roots,
+            gallery.model,
+            gallery.index_command(),
             gallery.status(),
             gallery.counts(),
             count_words(gallery),
@@ -36,9 +44,9 @@ class GalleryState:
 
     def facts(self) -> dict[str, object]:
         """Return it for programs."""
-        status, model, roots = self.status, self.gallery.model, self.gallery.roots
+        status, model, roots = self.status, self.model, self.roots
         return {
-            "gallery": self.gallery.name,
+            "gallery": self.name,
             "folder": str(roots[0]) if len(roots) == 1 else None,
             "folders": [str(root) for root in roots],
             **asdict(self.counts),

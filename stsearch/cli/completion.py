@@ -12,6 +12,18 @@ def weights(incomplete: str) -> list[str]:
     return _beginning(available(), incomplete)
 
 
+def folders(incomplete: str) -> list[str]:
+    """Return the folders whose paths begin so."""
+    from pathlib import Path
+
+    start = Path(incomplete)
+    inside = start if incomplete.endswith("/") or not incomplete else start.parent
+    try:
+        return _beginning((f"{each}/" for each in inside.iterdir() if each.is_dir()), incomplete)
+    except OSError:
+        return []
+
+
 def datasets(incomplete: str) -> list[str]:
     """Return the benchmarks whose names begin so."""
     from stsearch.cli.eval_words import STR, WORDS

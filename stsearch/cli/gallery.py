@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stsearch.cli import output
+from stsearch.cli.completion import folders
 from stsearch.errors import UsageError
 from stsearch.objects.url import Location, located
 
 if TYPE_CHECKING:
     from stsearch.api.status import GalleryState
+    from stsearch.gallery.address import Address
     from stsearch.gallery.protocol import Gallery
 
 DAMAGED = 1
@@ -26,14 +28,19 @@ Option = typer.Option
 IndexPath = Annotated[
     str | None,
     Option(
+        metavar="PATH|URL",
         envvar="STSEARCH_INDEX",
-        metavar="PATH",
         help="Photo folder, its URL, or gallery; default: the nearest, or the only one.",
+        autocompletion=folders,
     ),
 ]
 Folder = Annotated[
     str | None,
-    typer.Argument(help="Photo folder, its URL, or gallery; default: that of --index, or the nearest."),
+    typer.Argument(
+        metavar="[FOLDER]",
+        help="Photo folder, its URL, or gallery; default: that of --index, or the nearest.",
+        autocompletion=folders,
+    ),
 ]
 AsJson = Annotated[bool, Option("--json", help="Print JSON Lines.")]
 
@@ -49,9 +56,9 @@ def status(
 ) -> None:
     """Show what a gallery holds, when it was brought up to date, and what could not be read."""
     from stsearch.api.status import GalleryState
-    from stsearch.gallery.gallery import Gallery as LocalGallery
+    from stsearch.gallery.access import open_gallery
 
-    with LocalGallery.open(_named(folder, index), output.note) as gallery:
+    with open_gallery(_named(folder, index), output.note) as gallery:
         state = GalleryState.of(gallery)
         failures = _failures(gallery) if failed else []
         if remark := gallery.remark():
@@ -78,12 +85,11 @@ def verify(
     quiet: output.Quiet = False,
 ) -> None:
     """Check every byte of a gallery that matters. Exit code 1: damage was found."""
-    from stsearch.gallery import registry
-    from stsearch.gallery.verify import verify as find
+    from stsearch.gallery.access import verify_gallery
 
     place = _named(folder, index)
     whole = True
-    for finding in find(place, deep, output.note):
+    for finding in verify_gallery(place, deep, output.note):
         whole = False
         if as_json:
             line = {"type": "damage", "schema": output.JSON_SCHEMA, "file": os.fspath(finding.file)}
@@ -91,29 +97,37 @@ def verify(
         else:
             print(f"{output.shown_place(finding.file)}: {output.printable(finding.what)}")
     if not whole:
+        itself = (
+            "the catalog itself is damaged: delete the folder and index again"
+            if isinstance(place, Path)
+            else "take back a backup of the database, or index into an empty one"
+        )
         output.note(
-            f"Keep a copy of {output.shown_path(place)}; then remake what is damaged with:"
-            f" stsearch rebuild {output.quoted_path(registry.short_name(place))}. Where that does not help,"
-            " the catalog itself is damaged: delete the folder and index again."
+            f"Keep a copy of {output.shown_place(place)}; then remake what is damaged with:"
+            f" stsearch rebuild {shlex.quote(output.short_place(str(place)))}. Where that does not help,"
+            f" {itself}."
         )
         raise typer.Exit(DAMAGED)
-    output.note(f"No damage in {output.shown_path(place)}.")
+    output.note(f"No damage in {output.shown_place(place)}.")
 
 
 def rebuild(folder: Folder = None, index: IndexPath = None, quiet: output.Quiet = False) -> None:
     """Remake the vector file and the manifest from the catalog, without reading a photo.
 
-    A damaged list of your galleries is begun anew with this one.
+    A damaged list of your galleries is begun anew with this one. In a database the tables are written anew,
+    with their indexes, and nothing is left of what was removed; meanwhile they cannot be used.
     """
     from stsearch.api.words import count_words
     from stsearch.gallery import registry
-    from stsearch.gallery.gallery import Gallery
+    from stsearch.gallery.access import edit_gallery
 
-    with Gallery.edit(_named(folder, index), output.note, restore=True) as gallery:
+    place = _named(folder, index)
+    with edit_gallery(place, output.note, restore=True) as gallery:
         gallery.finish(anew=True)
-        registry.mend(gallery.folder, registry.data_home(os.environ))
+        if isinstance(place, Path):
+            registry.mend(place, registry.data_home(os.environ))
         words = output.counted_words(count_words(gallery))
-        output.note(f"Remade {output.shown_path(gallery.folder)}: {words}.")
+        output.note(f"Remade {output.shown_place(place)}: {words}.")
 
 
 def forget(
@@ -125,28 +139,40 @@ def forget(
 ) -> None:
     """Take photos and their words out of the gallery, without a trace in its files.
 
-    The photos themselves stay; those in an indexed folder are read again by the next stsearch index.
+    In a database no search finds them any more, and stsearch rebuild removes the traces. The photos
+    themselves stay; those in an indexed folder are read again by the next stsearch index.
     """
-    from stsearch.gallery.gallery import Gallery
+    from stsearch.gallery.access import edit_gallery
 
     photos = [located(path) for path in paths]
     places = dict.fromkeys(gallery_of(index, photo) for photo in photos)
     if len(places) > 1:
-        names = ", ".join(map(output.shown_path, places))
+        names = ", ".join(map(output.shown_place, places))
         raise UsageError(f"these lie in several galleries ({names}): forget those of one after the other")
     [place] = places
-    with Gallery.edit(place, output.note) as gallery:
+    with edit_gallery(place, output.note) as gallery:
         count = gallery.forget(photos)
-        output.note(f"Forgot {output.counted(count, 'file')} in {output.shown_path(gallery.folder)}.")
+        output.note(f"Forgot {output.counted(count, 'file')} in {output.shown_place(place)}.")
 
 
-def gallery_of(index: str | None, path: Location | None = None) -> Path:
-    """Return the folder of the gallery that is meant: the one that ``index`` names, else that of ``path``."""
+def galleries_or_environment(given: list[str] | None) -> list[str] | None:
+    """Return what ``--index`` names, else what STSEARCH_INDEX does: a URL, or paths with a colon between."""
+    named = os.environ.get("STSEARCH_INDEX", "")
+    if given or not named:
+        return given
+    return [named] if "://" in named else named.split(os.pathsep)
+
+
+def gallery_of(index: str | None, path: Location | None = None) -> Address:
+    """Return where the gallery is that is meant: the one that ``index`` names, else that of ``path``."""
     from stsearch.gallery import registry
+    from stsearch.gallery.address import DatabaseUrl, parse_named
 
+    named = None if index is None else parse_named(index)
+    if isinstance(named, DatabaseUrl):
+        return named
     home = registry.data_home(os.environ)
     found = registry.of_path(path, home, output.note) if path is not None and index is None else None
-    named = None if index is None else located(index)
     return found or registry.choose(named, Path.cwd(), home, output.note)
 
 
@@ -156,35 +182,43 @@ def _failures(gallery: Gallery) -> list[tuple[str, str, str]]:
     return failed + [("incomplete", each.file.path, each.note) for each in gallery.incomplete()]
 
 
-def _named(folder: str | None, index: str | None) -> Path:
+def _named(folder: str | None, index: str | None) -> Address:
     """Return the gallery that ``folder`` names or lies in; without it, the one that is meant."""
     from stsearch.gallery import registry
+    from stsearch.gallery.address import DatabaseUrl, parse_named
 
     if folder is None:
         return gallery_of(index)
+    named = parse_named(folder)
+    if isinstance(named, DatabaseUrl):
+        return named
     home = registry.data_home(os.environ)
-    path = located(folder)
-    is_there = not isinstance(path, Path) or path.exists()
-    return (is_there and registry.of_path(path, home, output.note)) or registry.find(path, home)
+    is_there = not isinstance(named, Path) or named.exists()
+    return (is_there and registry.of_path(named, home, output.note)) or registry.find(named, home)
 
 
 def _lines(state: GalleryState) -> Iterator[tuple[str, str]]:
     """Yield what people are told of a gallery, each figure with its name."""
-    gallery, status, model = state.gallery, state.status, state.gallery.model
-    yield "photographs", f"{state.counts.photos:,} in {', '.join(map(str, gallery.roots))}"
+    from stsearch.gallery.address import parse_address
+
+    status, model = state.status, state.model
+    yield "photographs", f"{state.counts.photos:,} in {', '.join(map(str, state.roots))}"
     yield "words", output.counted_words(state.words)
     yield "last run", f"{status.last_run:%-d %B %Y, %H:%M}" if status.last_run else "not known"
     parts = [f"{output.counted(state.counts.failed, 'file')}"] if state.counts.failed else []
     if state.counts.incomplete:
         parts.append(f"{output.counted(state.counts.incomplete, 'file')} in part")
     if parts:
-        where = shlex.join(["stsearch", "status", *map(str, gallery.roots), "--failed"])
-        yield "not read", f"{', '.join(parts)}: {where}"
+        # The folder of photographs names a gallery in a folder; where there are several, its URL does.
+        known = str(state.roots[0]) if isinstance(parse_address(state.name), Path) else state.name
+        yield "not read", f"{', '.join(parts)}: {shlex.join(['stsearch', 'status', known, '--failed'])}"
     if state.passed_over:
         yield "passed over", output.passed_over(state.passed_over)
+    if workers := status.store.get("workers"):
+        yield "at work", f"{workers} indexing processes" if workers != 1 else "1 indexing process"
     if left := str(state.pending):
-        yield "left to do", f"{left}: {gallery.index_command()}"
-    yield "gallery", f"{gallery.name}, {output.sized(status.size_bytes)}"
+        yield "left to do", f"{left}: {state.index_command}"
+    yield "gallery", f"{state.name}, {output.sized(status.size_bytes)}"
     yield "weights", f"{model.name} (sha256 {model.sha256[:12]}…)"
     if status.engine:
         yield "device", status.engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from stsearch.cli import output, signals
-from stsearch.cli.completion import weights
+from stsearch.cli.completion import folders, weights
 from stsearch.cli.progress import indexing_progress
 from stsearch.errors import UsageError
-from stsearch.objects.url import Location, resolved
+from stsearch.objects.url import Location, located, resolved
 
 if TYPE_CHECKING:
     from stsearch.api.photos import Photos
+    from stsearch.gallery.address import Address
+    from stsearch.gallery.records import PhotoFile
     from stsearch.indexing.changes import IndexReport
     from stsearch.indexing.dry_run import Preview
     from stsearch.indexing.worker_processes import Loaded
@@ -37,10 +40,12 @@ Folder = Annotated[
     typer.Argument(help="Folder of photos, or their URL: s3://BUCKET/PREFIX, gs://..., az://..."),
 ]
 Index = Annotated[
-    Path | None,
+    str | None,
     Option(
-        readable=False,
-        help="Folder for the gallery; default: FOLDER/.stsearch, of a URL in your data folder.",
+        metavar="PATH|URL",
+        help="Folder for the gallery, or postgresql://HOST/NAME; default: FOLDER/.stsearch, of a URL in your"
+        " data folder.",
+        autocompletion=folders,
     ),
 ]
 Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
@@ -123,7 +128,7 @@ def index(
     if dry_run:
         _print_preview(plan.preview(output.note, not no_read, prune), as_json, quiet)
         return
-    output.note(f"Indexing {output.shown_path(resolved(folder))} → {output.shown_path(plan.place)} …")
+    output.note(f"Indexing {output.shown_path(resolved(folder))} → {output.shown_place(plan.place)} …")
     from stsearch.api.jobs import index as index_photos
 
     def tell_loaded(info: ModelInfo, loaded: Loaded) -> None:
@@ -179,11 +184,11 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _print_interrupted(place: Path) -> None:
+def _print_interrupted(place: Address) -> None:
     from stsearch.api.photos import open as open_photos
-    from stsearch.gallery import registry
+    from stsearch.gallery.access import is_there
 
-    if not registry.is_gallery(place):
+    if not is_there(place):
         return
     with open_photos(place, notify=output.note) as photos:
         [gallery] = photos.galleries
@@ -194,8 +199,6 @@ def _print_interrupted(place: Path) -> None:
 
 def _print_report(photos: Photos, folder: Location, as_json: bool, quiet: bool) -> bool:
     """Print what the run over ``folder`` did, and return whether it could do everything."""
-    from stsearch.gallery import registry
-
     report = photos.report
     assert report is not None  # a run has one
     with photos:
@@ -203,14 +206,26 @@ def _print_report(photos: Photos, folder: Location, as_json: bool, quiet: bool) 
             print(json.dumps({"type": "summary", "schema": output.JSON_SCHEMA, **asdict(report)}))
         elif not quiet:
             _print_summary(photos, folder, report)
-        failed = [each for gallery in photos.galleries for each in gallery.failures()]
-        incomplete = [each for gallery in photos.galleries for each in gallery.incomplete()]
-        places = [registry.short_name(Path(gallery.name)) for gallery in photos.galleries]
+        root = resolved(folder)
+        failed = [each for some in photos.galleries for each in some.failures() if _is_of(root, each.file)]
+        incomplete = [
+            each for some in photos.galleries for each in some.incomplete() if _is_of(root, each.file)
+        ]
+        places = [output.short_place(gallery.name) for gallery in photos.galleries]
     failures = [(each.file.path, each.reason) for each in (*failed, *report.not_reread)]
-    command = " ".join(["stsearch status", *map(output.quoted_path, places), "--failed"])
+    command = shlex.join(["stsearch", "status", *places, "--failed"])
     _print_failures(failures, f"could not be read ({command})")
     _print_failures([(each.file.path, each.note) for each in incomplete], "could be read in part only")
     return not (failures or incomplete or report.vanished)
+
+
+def _is_of(root: Location, file: PhotoFile) -> bool:
+    """Return whether ``file`` lies in ``root``; a gallery of several folders names files by whole paths."""
+    from stsearch.gallery.paths import name_in
+
+    path = located(file.path)
+    is_relative = isinstance(path, Path) and not path.is_absolute()
+    return is_relative or name_in(path, root) is not None
 
 
 def _read_list(files_from: str | None, null: bool) -> list[str] | None:

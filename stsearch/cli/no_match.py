@@ -12,6 +12,7 @@ from stsearch.api.json_lines import advice_fields, hit_line
 from stsearch.cli import output
 
 if TYPE_CHECKING:
+    from stsearch.gallery.address import Named
     from stsearch.search.advice import Advice
     from stsearch.search.hits import Hit
 
@@ -28,7 +29,7 @@ class Scope:
         until: of ``--until``.
     """
 
-    galleries: Sequence[str] = ()
+    galleries: Sequence[Named] = ()
     model: str | None = None
     globs: Sequence[str] = ()
     since: str | None = None

@@ -121,6 +121,15 @@ def shown_place(place: Location | DatabaseUrl | str) -> str:
     return shown_path(place) if isinstance(place, Path) else printable(str(place))
 
 
+def short_place(name: str) -> str:
+    """Return the shortest text that names a gallery in a command."""
+    from stsearch.gallery import registry
+    from stsearch.gallery.address import parse_address
+
+    place = parse_address(name)
+    return shown_path(registry.short_name(place)) if isinstance(place, Path) else name
+
+
 def quoted_path(path: Location) -> str:
     """Return ``path`` as ``shown_path`` does, quoted for a shell."""
     return shlex.quote(shown_path(path))

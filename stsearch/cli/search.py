@@ -17,7 +17,8 @@ import typer
 
 from stsearch.api.json_lines import Limits, is_deleted
 from stsearch.cli import output
-from stsearch.cli.completion import weights
+from stsearch.cli.completion import folders, weights
+from stsearch.cli.gallery import galleries_or_environment
 from stsearch.cli.no_match import Scope, report_wrong_query, say_no_match
 from stsearch.cli.pictures import Wanted
 from stsearch.cli.progress import watched
@@ -28,6 +29,7 @@ from stsearch.objects.url import located
 if TYPE_CHECKING:
     from stsearch.api.model import ImageQuery
     from stsearch.api.photos import Photos
+    from stsearch.gallery.address import Named
     from stsearch.search.engine import Found
     from stsearch.search.hits import Hit
     from stsearch.search.photo_filter import PhotoFilter
@@ -70,9 +72,10 @@ Until = Annotated[str | None, Option(metavar="DATE", help="Taken then or before,
 IndexPath = Annotated[
     list[str] | None,
     Option(
-        envvar="STSEARCH_INDEX",
-        metavar="PATH",
-        help="Photos, their URL, or gallery to search; repeatable; default: see above.",
+        metavar="PATH|URL",
+        help="Photos, their URL, or gallery to search; repeatable; default: $STSEARCH_INDEX, else see above.",
+        callback=galleries_or_environment,
+        autocompletion=folders,
     ),
 ]
 Model = Annotated[
@@ -137,6 +140,8 @@ def search(
     Put signs and quotes in single quotes, so that the shell leaves them alone; several words need none.
     Words are made of the letters a to z and digits; punctuation is ignored.
     """
+    from stsearch.gallery.address import parse_named
+
     began = time.perf_counter()
     asked = _parse(join_words(query) if query else None, queries, like, as_json)
     only_paths = paths or null
@@ -149,8 +154,9 @@ def search(
         if each.remark:
             output.note(each.remark)
     with ExitStack() as stack:
-        photos = _open(index or (), model, stack)
-        scope = Scope(index or (), model, path or (), since, until)
+        where = [parse_named(each) for each in index or ()]
+        photos = _open(where, model, stack)
+        scope = Scope(where, model, path or (), since, until)
         pictures = Wanted(save, sheet, opens, max_megapixels)
         pictures.check(root for gallery in photos.galleries for root in gallery.roots)
         limits = options.limits(photos) if explain else None
@@ -221,7 +227,7 @@ class _Options:
         )
 
 
-def _open(index: Sequence[str], model: str | None, stack: ExitStack) -> Photos:
+def _open(index: Sequence[Named], model: str | None, stack: ExitStack) -> Photos:
     """Open the galleries that are named, else the nearest, else every registered one; say which on stderr."""
     from stsearch.api.photos import open as open_photos
     from stsearch.gallery import pending

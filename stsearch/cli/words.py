@@ -38,10 +38,10 @@ def words(
     different word, the most frequent first. Exit code 1: there is none.
     """
     from stsearch.api.words import words_of
-    from stsearch.gallery.gallery import Gallery as LocalGallery
+    from stsearch.gallery.access import open_gallery
 
     place = None if path is None else located(path)
-    with LocalGallery.open(gallery_of(index, place), output.note) as gallery:
+    with open_gallery(gallery_of(index, place), output.note) as gallery:
         files = None if place is None else _files(gallery, place)
         found = list(words_of(gallery, files))
         is_photo = place is not None and files is not None and _is_photo(gallery, place, files)

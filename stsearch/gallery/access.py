@@ -39,6 +39,16 @@ def open_gallery(where: Address | str, notify: Notify = _ignore) -> Gallery:
     return LocalGallery.open(address, notify)
 
 
+def is_there(where: Address | str) -> bool:
+    """Return whether there is a gallery; of a database this is found out where it is opened.
+
+    Raises:
+        GalleryUnreadableError: its folder cannot be looked into.
+    """
+    address = parse_address(where)
+    return isinstance(address, DatabaseUrl) or registry.is_gallery(address)
+
+
 def create_gallery(
     where: Address | str,
     photos: Location,

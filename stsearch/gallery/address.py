@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stsearch.objects.url import Location, located
+
 _SCHEME = re.compile(r"postgres(ql)?://")
 _SECRETS = re.compile(r"(?<=[?&])(password|sslpassword)=[^&]*&?")
 
@@ -44,3 +46,21 @@ def parse_address(text: str | Path | DatabaseUrl) -> Address:
     if isinstance(text, str) and _SCHEME.match(text):
         return DatabaseUrl(text)
     return text if isinstance(text, DatabaseUrl) else Path(text)
+
+
+Named = Location | DatabaseUrl
+"""A folder of photographs or their URL, their gallery, or a database."""
+
+
+def parse_named(text: str | Named) -> Named:
+    """Return what a person names a gallery by.
+
+    Raises:
+        UsageError: it is a URL of nothing that is known.
+
+    >>> parse_named("s3://bucket/photos"), parse_named("photos")
+    (ObjectUrl(scheme='s3', bucket='bucket', key='photos'), PosixPath('photos'))
+    """
+    if isinstance(text, str) and _SCHEME.match(text):
+        return DatabaseUrl(text)
+    return text if isinstance(text, DatabaseUrl) else located(text)

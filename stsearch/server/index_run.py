@@ -80,7 +80,7 @@ class IndexRuns:
             if self._state.state == "running":
                 raise GalleryLockedError(f"{self._state.gallery} is being indexed: wait until that is done")
             paths = os.pathsep.join(path for path in sys.path if path)  # it imports what this process would
-            command = [sys.executable, "-m", _MODULE, os.fspath(photos), os.fspath(place), model]
+            command = [sys.executable, "-m", _MODULE, str(photos), os.fspath(place), model]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

@@ -79,7 +79,13 @@ def running_server(settings: tuple[str, ...] = ()) -> Iterator[Server]:
     try:
         _make_data(bin_folder, folder, user)
         port = _free_port()
-        given = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", *settings)
+        given = (
+            "fsync=off",
+            "full_page_writes=off",
+            "synchronous_commit=off",
+            "deadlock_timeout=20ms",
+            *settings,
+        )
         options = [part for setting in given for part in ("-c", setting)]
         place: list[str | Path] = ["-D", folder / "data", "-k", folder, "-p", str(port), "-h", "127.0.0.1"]
         with (folder / "log").open("wb") as log:

@@ -64,11 +64,13 @@ class Database:
         self._writes = writes
         self._notify = notify
         self._lock = threading.RLock()
+        self._is_closed = False
         self._parameters = _parse(url)
         self._session = self._connect()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; it is not made again."""
+        self._is_closed = True
         self._session.close()
 
     def rows(self, statement: str, *values: object) -> list[Row]:
@@ -97,7 +99,7 @@ class Database:
                     if attempts == _ATTEMPTS:
                         raise
                 except psycopg.OperationalError as error:
-                    if not self._session.closed:
+                    if self._is_closed or not self._session.closed:
                         raise
                     lost_at = lost_at or time.monotonic()
                     self._reconnect(error, lost_at)

@@ -54,10 +54,11 @@ class Worker:
 
     def close(self) -> None:
         """Give up what is claimed and not done; others may have it at once."""
-        if self._thread is None:
+        thread, self._thread = self._thread, None
+        if thread is None:
             return
         self._is_over.set()
-        self._thread.join(_PAUSE_S)
+        thread.join(_PAUSE_S)
         with suppress(StsearchError):  # else the lease runs out
             self._execute("DELETE FROM workers WHERE id = %s", self._id)
 
