@@ -29,7 +29,7 @@ from stsearch.gallery.takeover import index_command
 from stsearch.indexing.changes import IndexReport
 from stsearch.search import query_encoder
 from stsearch.search.calibration import default_min_score
-from stsearch.search.engine import Encoder, Found, SearchOptions, find, merge_found
+from stsearch.search.engine import Answer, Encoder, Found, SearchOptions, answer, merge_answers
 from stsearch.search.hits import Hit
 from stsearch.search.photo_filter import PhotoFilter, span
 from stsearch.search.query import Query
@@ -182,15 +182,15 @@ class Photos:
                 f"a query is text, a Query or an ImageQuery, not {query!r}; several words are one text"
             )
         text = query.query if isinstance(query, ImageQuery) else query
-        found: list[Found] = []
+        answers: list[Answer] = []
         for gallery, encoder in list(self.searchable):
             by = query.encoder if isinstance(query, ImageQuery) else encoder
             limit = resolve_min_score(min_score, options.fuzzy, by.info)
             try:
-                found.append(find(gallery, text, by, replace(options, min_score=limit)))
+                answers.append(answer(gallery, text, by, replace(options, min_score=limit)))
             except _UNUSABLE as error:
                 self._pass_over((gallery, encoder), error)
-        return merge_found(found, options)
+        return merge_answers(text, answers, options)
 
     def _pass_over(self, which: tuple[Gallery, Encoder], error: StsearchError) -> None:
         """Search one gallery no more; where it was named, or is the last, raise the ``error`` it has."""

@@ -95,6 +95,23 @@ class Found:
     advice: list[Advice] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The answer of one gallery to a query, of those that ``merge_answers`` makes one.
+
+    Attributes:
+        hits: best first.
+        total: as in ``Found``.
+        nearly: as in ``Found``.
+        asked: where there are no hits but advice is wanted, what was searched and the least score.
+    """
+
+    hits: list[Hit]
+    total: int
+    nearly: list[Hit] = field(default_factory=list)
+    asked: tuple[Scorer, float] | None = None
+
+
 def search(
     gallery: Gallery, query: Query, encoder: Encoder, options: SearchOptions = SearchOptions()
 ) -> list[Hit]:
@@ -112,6 +129,15 @@ def search(
 
 def find(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOptions = SearchOptions()) -> Found:
     """Return what ``search`` does, and with ``options.advice`` what there is beside it.
+
+    Raises:
+        WeightsError: the encoder belongs to other weights than the gallery.
+    """
+    return merge_answers(query, [answer(gallery, query, encoder, options)], options)
+
+
+def answer(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOptions) -> Answer:
+    """Return what one gallery answers; advice is given for several together, by ``merge_answers``.
 
     Raises:
         WeightsError: the encoder belongs to other weights than the gallery.
@@ -139,11 +165,11 @@ def find(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOption
         ]
     merged, total = merge_hits([hits], options.top), len(hits) + beyond
     if merged or not options.advice:
-        return Found(merged, total)
+        return Answer(merged, total)
     near = list(islice(_suppress_overlaps(near_rows(query, scorer, options.group), candidates), _MAX_NEAR))
     found = hits_of(gallery, candidates, ranking, near, options.explain)
     nearly = merge_hits([[hit for hit in found if photos is None or hit.path in photos]], _MAX_NEAR)
-    return Found([], 0, nearly, list(islice(advise(query, scorer, options.min_score), options.advice)))
+    return Answer([], 0, nearly, (scorer, options.min_score))
 
 
 def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[Row]:
@@ -160,14 +186,14 @@ def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[
                 yield row
 
 
-def merge_found(found: Sequence[Found], options: SearchOptions) -> Found:
-    """Return the answers of several galleries to one query as one."""
-    hits = merge_hits([each.hits for each in found], options.top)
+def merge_answers(query: Query, answers: Sequence[Answer], options: SearchOptions) -> Found:
+    """Return the answers of several galleries to one query as one; where none has hits, with advice."""
+    hits = merge_hits([each.hits for each in answers], options.top)
     if hits:
-        return Found(hits, sum(each.total for each in found))
-    nearly = merge_hits([each.nearly for each in found], _MAX_NEAR)
-    advice = {(each.query, each.fuzzy, each.min_score): each for one in found for each in one.advice}
-    return Found([], 0, nearly, list(advice.values())[: options.advice])
+        return Found(hits, sum(each.total for each in answers))
+    nearly = merge_hits([each.nearly for each in answers], _MAX_NEAR)
+    asked = [each.asked for each in answers if each.asked]
+    return Found([], 0, nearly, list(islice(advise(query, asked), options.advice)))
 
 
 def score_photos(

@@ -126,6 +126,29 @@ def test_several_galleries_are_searched_together(signs: Path, tmp_path: Path) ->
         assert {hit.path.name for hit in photos.search("coffee")} == {"a.jpg", "c.jpg"}
 
 
+@pytest.mark.parametrize(
+    ("query", "advice"),
+    [
+        pytest.param("tea exit", ("no photo shows all of these words", "tea OR exit"), id="each in another"),
+        pytest.param(
+            "tea exit zebra",
+            ("'zebra' is not found, the others are not in one photo", "tea OR exit"),
+            id="one nowhere",
+        ),
+    ],
+)
+def test_several_galleries_give_one_advice(
+    signs: Path, tmp_path: Path, query: str, advice: tuple[str, str]
+) -> None:
+    for name, word in (("one", "tea"), ("two", "exit"), ("three", "market")):
+        (tmp_path / name).mkdir()
+        make_gallery(tmp_path / name, {f"{name}.jpg": [word]}).close()
+    with stsearch.open(*(tmp_path / name for name in ("one", "two", "three"))) as photos:
+        found = photos.find(query, exact=True)
+    assert advice in [(each.reason, each.query) for each in found.advice]
+    assert len([each for each in found.advice if "nearest word" in each.reason]) == 1
+
+
 def test_without_a_name_the_nearest_gallery_is_opened(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (signs / "sub").mkdir()
     monkeypatch.chdir(signs / "sub")
