@@ -112,11 +112,13 @@ class _Words:
 
 
 def near_rows(query: Query, scorer: Scorer, group: Group) -> Iterator[Row]:
-    """Yield the rows of which every word differs by a letter at most, though it was read confidently."""
+    """Yield the rows of which a letter of some word differs, and no more of any, though read confidently."""
     if any(len(word) < _MIN_NEAR_LETTERS or is_pattern(word) for word in query.words):
         return
-    table = scorer.table
+    table, exact = scorer.table, scorer.within(0)
     for row in Ranking(query, scorer.within(1), group, _EVEN_ONE_EDIT).rows():
+        if all(exact.allows(word, table.readings.folded[at]) for word, at in row.matched):
+            continue  # its score keeps it from being a hit
         rows = [at for _, at in row.matched]
         if min(char_confidence(table.confidences[at], table.transcripts[at]) for at in rows) >= _CONFIDENT:
             yield row

@@ -58,6 +58,16 @@ def test_nothing_is_proposed_where_something_matches_or_nobody_asks(tmp_path: Pa
         assert find(gallery, Query("cofee"), LetterEncoder(), silent).advice == []
 
 
+def test_a_word_that_only_its_score_keeps_from_being_a_hit_does_not_differ_by_a_letter(
+    tmp_path: Path,
+) -> None:
+    strict = SearchOptions(min_score=1.1, advice=1)  # more than any score
+    with make_gallery(tmp_path, {"a.jpg": ["coffee"]}) as gallery:
+        assert find(gallery, Query("coffee"), LetterEncoder(), strict).nearly == []
+        [near] = find(gallery, Query("cofee"), LetterEncoder(), strict).nearly
+    assert near.transcript == "coffee"
+
+
 def test_hits_beyond_those_returned_are_counted(tmp_path: Path) -> None:
     with make_gallery(tmp_path, {f"{number}.jpg": ["coffee"] for number in range(9)}) as gallery:
         found = find(gallery, Query("coffee"), LetterEncoder(), SearchOptions(top=2, min_score=0.6, advice=1))
