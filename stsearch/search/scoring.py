@@ -36,6 +36,13 @@ _MIN_TOP_SCORE = 0.6
 """The likelihood is computed for so many of the best instances, and for all with such a raw score without it.
 On the validation photographs it ranks the 50 best as well as all."""
 
+_MIN_AGREEMENT = 0.3
+"""Likelihood of a word under the posteriors from which the decoder that read it is believed. It reads common
+words into noise: without the limit 83 of 100 validation hits are right, with it 89, and as many are found."""
+
+_NARROW = 2
+"""Letters of a word that may be too narrow for the frames of the posteriors: the decoder is believed."""
+
 
 def raw_word_scores(
     query_word: str,
@@ -263,7 +270,9 @@ class Scorer:
         fused[rows[~known]] = raw_scores[rows[~known]]
         if known.any():
             likelihoods = word_likelihoods(word, [each for each in posteriors if each])
-            likelihoods = np.maximum(likelihoods, self._reading_likelihoods(word, rows[known]))
+            read = self._reading_likelihoods(word, rows[known])
+            believed = (likelihoods >= _MIN_AGREEMENT) | (len(word) <= _NARROW)
+            likelihoods = np.where(believed, np.maximum(likelihoods, read), likelihoods)
             fused[rows[known]] += share * likelihoods
             self._likelihoods[word] = dict(zip(rows[known].tolist(), likelihoods.tolist(), strict=True))
         return np.asarray(fused, np.float32)
@@ -271,8 +280,7 @@ class Scorer:
     def _reading_likelihoods(self, word: str, rows: NDArray[np.int64]) -> Scores:
         """Return the mean confidence of a character where the transcript is exactly ``word``, elsewhere 0.
 
-        The decoder has seen the word then, whatever the posteriors say, which are of another head: a
-        lone digit or letter is too narrow for their frames at times.
+        The decoder has seen the word then, though the posteriors, those of another head, may give it less.
         """
         readings = self.table.readings.folded
         return np.array(

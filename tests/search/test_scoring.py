@@ -180,3 +180,10 @@ def test_where_the_decoder_read_the_word_posteriors_that_miss_it_do_not_hide_it(
     info = replace(MODEL, likelihood_weight=0.6)
     scores = Scorer(candidates_of(table_of("7"), [saw("")]), {"7": embed("7")}, info).score_word("7")
     assert scores[0] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_word_that_the_decoder_alone_sees_in_noise_is_hardly_found() -> None:
+    info = replace(MODEL, likelihood_weight=0.6)
+    candidates = candidates_of(table_of("SALE", "Sale"), [saw(""), saw("sale")])
+    noise, sign = Scorer(candidates, {"sale": embed("sale")}, info).score_word("sale")
+    assert noise < 0.5 < sign
