@@ -151,7 +151,7 @@ class Photos:
         explain: bool = False,
         advice: int = 3,
     ) -> Found:
-        """Return the hits that ``search`` returns, how many there are, and what nearly matches if none does.
+        """Return the hits that ``search`` returns, how many there are, and what nearly matches otherwise.
 
         Args:
             query: as for ``search``.

@@ -75,7 +75,7 @@ def say_no_match(
 
     Args:
         query: as typed.
-        nearly: hits that one letter keeps from being one.
+        nearly: hits that a letter keeps from being one.
         proposals: searches that match, and where they do.
         style: of the hits.
         reason: why nothing can match, where that is known.
@@ -93,12 +93,24 @@ def say_no_match(
         return
     subject = f"{query}: No match" if style.names_query else "No match"
     output.note(f"{subject}: {reason}." if reason else f"{subject}.")
-    if nearly and not (style.paths or style.names_query):
-        output.note("── nearly: one letter differs ──")
-        for hit in nearly:
-            output.note("  ".join(output.cells(hit, style)))
+    say_what_nearly_matches(nearly, style)
     for scope, advice in proposals:
         output.note(f"  {advice.reason}: {scope.command(advice)}")
+    if not (reason or proposals or style.names_query):
+        output.note("  no word read is like it; all that were read: stsearch words")
+
+
+def say_what_nearly_matches(nearly: Sequence[Hit], style: output.Style) -> None:
+    """Say on stderr which words are spelled almost as the query, below whatever matches.
+
+    Args:
+        nearly: hits that a letter keeps from being one.
+        style: of the hits.
+    """
+    if nearly and not (style.json or style.paths or style.names_query):
+        output.note("── nearly: a letter is different, missing, added or swapped ──")
+        for hit in nearly:
+            output.note("  ".join(output.cells(hit, style)))
 
 
 def report_wrong_query(query: str, message: str, as_json: bool) -> None:

@@ -16,7 +16,7 @@ import typer
 
 from stsearch.cli import output
 from stsearch.cli.completion import weights
-from stsearch.cli.no_match import Scope, report_wrong_query, say_no_match
+from stsearch.cli.no_match import Scope, report_wrong_query, say_no_match, say_what_nearly_matches
 from stsearch.cli.pictures import Wanted
 from stsearch.cli.progress import watched
 from stsearch.cli.typed_query import join_words
@@ -250,6 +250,7 @@ def _answer(
                 from stsearch.cli.crop_preview import graphics_of, print_crops
 
                 print_crops(found.hits, graphics_of(os.environ))
+            say_what_nearly_matches(found.nearly, style)
         else:
             _say_why_none(photos, query, found, options, scope, style)
         answers.append(found)

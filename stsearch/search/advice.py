@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import process
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import OSA, Levenshtein
 
 from stsearch.errors import UsageError
 from stsearch.search.query import Alternative, Query, Term
 from stsearch.search.ranking import Group, Ranking, Row
 from stsearch.search.scoring import Scorer, edit_distances
+from stsearch.text.charset import normalize
 from stsearch.text.wildcards import fixed_part, is_pattern
 from stsearch.types import char_confidence
 
@@ -25,6 +26,15 @@ _MIN_PART = 3
 
 _MIN_NEAR_LETTERS = 4
 """Letters of a word from which another letter is likelier a mistake than another word."""
+
+_MIN_FAR_LETTERS = 8
+"""Letters of a word of which two may be mistakes."""
+
+_LETTERS_PER_EDIT = 3
+"""Letters of a word that are right for each that is not; else it is another word."""
+
+_MIN_NEAREST = 0.6
+"""Edit similarity from which the nearest word may be what was meant."""
 
 _CONFIDENT = 0.9
 """Mean confidence of a character from which a reading is shown though it is not quite the word."""
@@ -60,19 +70,17 @@ def advise(query: Query, asked: Sequence[tuple[Scorer, float]]) -> Iterator[Advi
     if not places:
         return
     words = _Words.of([scorer.within(None) for scorer, _ in places])
-    given: set[tuple[str, int | None, float | None]] = set()
+    given: set[tuple[str, int | None]] = set()
     if all(scorer.fuzzy is None and least <= scorer.default_min_score for scorer, least in places):
-        given.add((query.text, None, None))  # that is what was asked
-    is_helped = False
+        given.add((query.text, None))  # that is what was asked
     for each in _candidates(query, words) if query.is_typed else _nearest_word(query, words):
-        key = each.query, each.fuzzy, each.min_score
+        key = each.query, each.fuzzy
         # A single word that was chosen by its edits, or by its reading, is there.
         is_certain = each.fuzzy is not None and " " not in each.query
         if key not in given and (is_certain or _matches(each, words)):
             given.add(key)
-            is_helped = True
             yield each
-    if not is_helped:
+    if not any(words.folded):  # outlines alone, which only resemble words
         yield from (Advice("whatever resembles it", word, min_score=0) for word in query.words[:1])
 
 
@@ -111,14 +119,20 @@ class _Words:
         return self.transcripts[max(rows, key=lambda row: float(self.confidences[row]))]
 
 
-def near_rows(query: Query, scorer: Scorer, group: Group) -> Iterator[Row]:
-    """Yield the rows of which a letter of some word differs, and no more of any, though read confidently."""
+def near_rows(query: Query, scorer: Scorer, group: Group, min_score: float) -> Iterator[Row]:
+    """Yield rows that are no hits because a letter of a word differs, or two of a long one.
+
+    All of them were read confidently.
+    """
     if any(len(word) < _MIN_NEAR_LETTERS or is_pattern(word) for word in query.words):
         return
+    edits = 1 if any(len(word) < _MIN_FAR_LETTERS for word in query.words) else 2
     table, exact = scorer.table, scorer.within(0)
-    for row in Ranking(query, scorer.within(1), group, _EVEN_ONE_EDIT).rows():
-        if all(exact.allows(word, table.readings.folded[at]) for word, at in row.matched):
-            continue  # its score keeps it from being a hit
+    for row in Ranking(query, scorer.within(edits), group, _EVEN_ONE_EDIT).rows():
+        readings = [(word, table.readings.folded[at]) for word, at in row.matched]
+        is_hit = row.score >= min_score and all(scorer.allows(*each) for each in readings)
+        if is_hit or all(exact.allows(*each) for each in readings):
+            continue  # or its score keeps it from being one
         rows = [at for _, at in row.matched]
         if min(char_confidence(table.confidences[at], table.transcripts[at]) for at in rows) >= _CONFIDENT:
             yield row
@@ -133,10 +147,7 @@ def _matches(advice: Advice, words: _Words) -> bool:
 
 
 def _matches_in(scorer: Scorer, query: Query, advice: Advice) -> bool:
-    if advice.min_score is not None:
-        limit = advice.min_score
-    else:
-        limit = scorer.default_min_score if advice.fuzzy is None else _EVEN_ONE_EDIT
+    limit = scorer.default_min_score if advice.fuzzy is None else _EVEN_ONE_EDIT
     ranking = Ranking(query, scorer.within(advice.fuzzy), "word", limit)
     return any(row.score >= limit for row in ranking.rows())
 
@@ -181,15 +192,14 @@ def _fewer_words(alternative: Alternative, words: _Words) -> Iterator[Advice]:
 
 
 def _other_words(word: str, words: _Words) -> Iterator[Advice]:
-    """Yield the words read that are nearest to one, those that hold it, and what it may be made of."""
+    """Yield the word read that is nearest to one, those that hold it, and what it may be made of."""
     known = len(fixed_part(word))
     distances = edit_distances(word, words.folded)
     trusted = np.array([bool(text) for text in words.folded]) & (distances > 0)
-    for edits in (1, 2):
-        rows = np.flatnonzero((distances == edits) & trusted)
-        if len(rows) and edits < known - 1:
-            differ = "letters differ" if edits > 1 else "letter differs"
-            yield Advice(f"{words.surest(rows.tolist())}, {edits} {differ}", word, edits)
+    edits = int(distances[trusted].min(initial=known))
+    if edits <= min(known // _LETTERS_PER_EDIT, 2):
+        nearest = words.surest(np.flatnonzero((distances == edits) & trusted).tolist())
+        yield Advice(f"{nearest}, {_difference(word, nearest, edits)}", word, edits)
     if is_pattern(word):
         return
     longer = [row for row, text in enumerate(words.folded) if word in text and text != word]
@@ -206,14 +216,27 @@ def _other_words(word: str, words: _Words) -> Iterator[Advice]:
             yield Advice("in two words", f"{word[:cut]} {word[cut:]}")
 
 
+def _difference(word: str, transcript: str, edits: int) -> str:
+    """Return in words what ``edits`` changes ``word`` needs.
+
+    >>> _difference("cofee", "Coffee", 1), _difference("graden", "GARDEN", 1), _difference("cfe", "cafes", 2)
+    ('1 letter differs', '2 letters swapped', '2 letters differ')
+    """
+    if edits > 1:
+        return f"{edits} letters differ"
+    if not is_pattern(word) and Levenshtein.distance(word, normalize(transcript)) > edits:
+        return "2 letters swapped"
+    return "1 letter differs"
+
+
 def _nearest_word(query: Query, words: _Words) -> Iterator[Advice]:
-    """Yield the word that reads most like one of the query, to be found as it was read."""
+    """Yield the word that reads most like one of the query, if any does, to be found as it was read."""
     folded = words.folded
     asked = [fixed_part(word) for word in query.words if word]
-    same = process.cdist(asked or [""], folded, scorer=Levenshtein.normalized_similarity).max(axis=0)
+    same = process.cdist(asked or [""], folded, scorer=OSA.normalized_similarity).max(axis=0)
     trust = [char_confidence(*each) for each in zip(words.confidences, words.transcripts, strict=True)]
-    best = int(np.argmax(np.where([bool(text) for text in folded], (same + 1) * trust, -1)))
-    if folded[best]:
+    best = int(np.argmax((same + 1) * trust * (same >= _MIN_NEAREST)))
+    if same[best] >= _MIN_NEAREST:
         yield Advice(f"{words.transcripts[best]} is the nearest word", folded[best], 0)
 
 

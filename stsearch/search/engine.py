@@ -39,6 +39,9 @@ MAX_COUNTED = 1000
 
 _MAX_NEAR = 5  # hits shown that nearly match
 
+_LIKELY = 0.5
+"""Where all hits score less, so that each is likelier wrong than right, the word may have been misspelled."""
+
 _NOWHERE: Polygon = np.zeros((0, 2), np.float32)
 
 
@@ -64,8 +67,8 @@ class SearchOptions:
         blank: with ``group="photo"``, rank photographs without such a word too, with score 0.
         photos: selects the photographs to search; None: all.
         explain: collect the alternative readings of each hit.
-        advice: where nothing matches, how many other searches to propose, and hits that nearly match; where
-            more matches than ``top``, count it. 0: do neither.
+        advice: where nothing matches, how many other searches to propose, and there or where all hits are
+            weak, gather those that nearly match; where more matches than ``top``, count it. 0: do none of it.
     """
 
     top: int = 20
@@ -85,7 +88,7 @@ class Found:
     Attributes:
         hits: best first.
         total: how many hits there are, those beyond ``hits`` included up to ``MAX_COUNTED``.
-        nearly: where there are no hits, those that one letter keeps from being one, though read confidently.
+        nearly: where there are no hits, or only weak ones, words read confidently that differ by a letter.
         advice: where there are no hits, searches that have some.
     """
 
@@ -164,12 +167,20 @@ def answer(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOpti
             if content not in ranked
         ]
     merged, total = merge_hits([hits], options.top), len(hits) + beyond
-    if merged or not options.advice:
+    if not options.advice or _holds_an_answer(merged, options):
         return Answer(merged, total)
-    near = list(islice(_suppress_overlaps(near_rows(query, scorer, options.group), candidates), _MAX_NEAR))
+    some = near_rows(query, scorer, options.group, options.min_score)
+    near = list(islice(_suppress_overlaps(some, candidates), _MAX_NEAR))
     found = hits_of(gallery, candidates, ranking, near, options.explain)
     nearly = merge_hits([[hit for hit in found if photos is None or hit.path in photos]], _MAX_NEAR)
-    return Answer([], 0, nearly, (scorer, options.min_score))
+    return Answer(merged, total, nearly, None if merged else (scorer, options.min_score))
+
+
+def _holds_an_answer(hits: Sequence[Hit], options: SearchOptions) -> bool:
+    """Return whether one of ``hits`` is likelier right than wrong, or was chosen or read as it was typed."""
+    if options.fuzzy is not None:
+        return bool(hits)
+    return any(hit.score >= _LIKELY or not any(each.edits for each in hit.matches) for hit in hits)
 
 
 def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[Row]:
@@ -189,9 +200,10 @@ def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[
 def merge_answers(query: Query, answers: Sequence[Answer], options: SearchOptions) -> Found:
     """Return the answers of several galleries to one query as one; where none has hits, with advice."""
     hits = merge_hits([each.hits for each in answers], options.top)
-    if hits:
-        return Found(hits, sum(each.total for each in answers))
     nearly = merge_hits([each.nearly for each in answers], _MAX_NEAR)
+    if hits:
+        total = sum(each.total for each in answers)
+        return Found(hits, total, [] if _holds_an_answer(hits, options) else nearly)
     asked = [each.asked for each in answers if each.asked]
     return Found([], 0, nearly, list(islice(advise(query, asked), options.advice)))
 

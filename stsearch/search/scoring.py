@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import process
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import OSA, Levenshtein
 
 from stsearch.gallery.records import InstanceTable
 from stsearch.search.calibration import default_min_score, exact_reading_probability, match_probability
@@ -92,17 +92,21 @@ def raw_pattern_scores(pattern: str, fixed_embedding: Embedding, table: Instance
 def edit_distances(word: str, transcripts: Sequence[str]) -> NDArray[np.int64]:
     """Return (N,) how many characters of each transcript must be changed until it is ``word``.
 
+    Two neighbours that are swapped count as one change, but in a pattern as two.
+
     Args:
         word: folded; ``*`` stands for any run of characters and ``?`` for any one, at no cost.
         transcripts: as read.
 
     >>> edit_distances("b?r*", ["Bar", "Berlin", "Bier", "sun"]).tolist()
     [0, 0, 1, 2]
+    >>> edit_distances("graden", ["Garden", "garde"]).tolist()
+    [1, 2]
     """
     folded = [_fold(text) for text in transcripts]
     if is_pattern(word):
         return _pattern_distances(word, folded)
-    return np.asarray(process.cdist([word], folded, scorer=Levenshtein.distance).reshape(-1), np.int64)
+    return np.asarray(process.cdist([word], folded, scorer=OSA.distance).reshape(-1), np.int64)
 
 
 def _pattern_distances(pattern: str, folded: Sequence[str]) -> NDArray[np.int64]:
@@ -173,7 +177,7 @@ class Scorer:
 
     def allows(self, word: str, reading: str) -> bool:
         """Return whether ``reading``, folded, is ``word`` within the limit of edits, if there is one."""
-        return self.fuzzy is None or Levenshtein.distance(word, reading) <= self.fuzzy
+        return self.fuzzy is None or OSA.distance(word, reading) <= self.fuzzy
 
     @property
     def default_min_score(self) -> float:
@@ -300,7 +304,7 @@ class Scorer:
         """Return (N,) the edit distance between ``word`` and each instance, or its nearest part."""
         distances = edit_distances(word, self.table.transcripts)
         for part in () if is_pattern(word) else self._parts_of(word):
-            distances[part.row] = min(distances[part.row], Levenshtein.distance(word, part.part))
+            distances[part.row] = min(distances[part.row], OSA.distance(word, part.part))
         return distances
 
     def _limit_edits(self, scores: Scores, word: str, limit: int) -> Scores:
