@@ -144,12 +144,6 @@ def test_what_is_nearly_the_word_is_shown_below_a_line(run: Run) -> None:
     assert "nearly" not in run("bor", "--exact").err  # of a short word any other letter makes another word
 
 
-def test_where_no_word_is_like_the_query_the_way_to_all_words_is_named(run: Run) -> None:
-    done = run("zzxqy")
-    assert (done.code, done.out) == (1, "")
-    assert "No match.\n  no word read is like it; all that were read: stsearch words\n" in done.err
-
-
 def test_no_match_is_a_json_line_with_the_same_advice(run: Run) -> None:
     done = run("starbocks", "--exact", "--json")
     line = json.loads(done.out)
