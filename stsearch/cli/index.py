@@ -102,7 +102,10 @@ def index(
 
     plan = IndexPlan.of(folder, index, exclude or (), follow, _read_list(files_from, null))
     if dry_run:
-        _print_preview(plan.preview(output.note, not no_read, prune), as_json, quiet)
+        found = plan.preview(output.note, not no_read, prune)
+        _print_preview(found, as_json, quiet)
+        if found.vanished or found.failed:
+            raise typer.Exit(FILES_FAILED)
         return
     tell = (lambda _: None) if quiet else output.note
     tell(f"Indexing {output.shown_path(folder.resolve())} → {output.shown_path(plan.place)} …")
@@ -224,7 +227,7 @@ def _print_preview(found: Preview, as_json: bool, quiet: bool) -> None:
             print(kind, output.printable(path), sep="\t")
         _print_counts(counts, found.passed_over)
     if found.vanished:
-        output.note(str(found.vanished))
+        output.complain(str(found.vanished))
     _print_failures([(each.file.path, each.reason) for each in found.failed], "cannot be looked at")
 
 
