@@ -12,7 +12,7 @@ import typer
 
 from stsearch.cli import completion
 from stsearch.cli.eval_words import STR, WORDS, evaluate_words
-from stsearch.cli.output import note, shown_path
+from stsearch.cli.output import Quiet, note, shown_path
 from stsearch.cli.progress import indexing_progress
 from stsearch.cli.text_file import check_page, write_text
 from stsearch.errors import ImageError, UsageError
@@ -70,6 +70,7 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Write the report to stdout as one JSON line.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure retrieval, detection and reading on labelled photographs, through the code that search uses.
 
