@@ -71,6 +71,9 @@ def count_words(gallery: Gallery) -> WordCount:
         counted += sum(len(found.get(content, ())) for content in some)
     if step == 1:
         return WordCount(counted, False)
+    if not counted:  # the few there may be in other photographs
+        readings = gallery.catalog.words()
+        return WordCount(readings, readings > 0)
     return WordCount(round(counted * len(contents) / len(sample)), True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stsearch.cli import output
-from stsearch.errors import UsageError
+from stsearch.errors import GalleryNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
@@ -119,7 +119,8 @@ def forget(
 ) -> None:
     """Take photos and their words out of the gallery, without a trace in its files.
 
-    The photos themselves stay; those in an indexed folder are read again by the next stsearch index.
+    The photos themselves stay, so the next stsearch index reads them again; name them in .stsearchignore to
+    keep them out.
     """
     from stsearch.gallery.gallery import Gallery
 
@@ -131,15 +132,42 @@ def forget(
     with Gallery.edit(place, output.note) as gallery:
         count = gallery.forget(paths)
         output.note(f"Forgot {output.counted(count, 'file')} in {output.shown_path(gallery.folder)}.")
+        if there := [path for path in paths if path.exists()]:
+            output.note(_way_to_keep_out(there, gallery.photos))
+
+
+def _way_to_keep_out(paths: Sequence[Path], photos: Path) -> str:
+    """Return what to do so that ``paths`` are not read again into the gallery of the folder ``photos``."""
+    from stsearch.indexing.ignore_patterns import pattern_of
+    from stsearch.indexing.walk import IGNORE_FILE
+
+    names = [(path.parent.resolve() / path.name).relative_to(photos).as_posix() for path in paths]
+    patterns = ", ".join(pattern_of(name) for name in names if name != ".")
+    return "What is still there is read again by the next stsearch index" + (
+        f", unless {output.shown_path(photos / IGNORE_FILE)} has the line {patterns}" if patterns else ""
+    )
 
 
 def gallery_of(index: Path | None, path: Path | None = None) -> Path:
-    """Return the folder of the gallery that is meant: the one that ``index`` names, else that of ``path``."""
+    """Return the folder of the gallery that is meant: the one that ``index`` names, else that of ``path``.
+
+    Raises:
+        UsageError: ``path`` is not there, and in no folder that is indexed.
+        GalleryNotFoundError: it is in no folder that is indexed.
+    """
     from stsearch.gallery import registry
 
     home = registry.data_home(os.environ)
-    found = registry.of_path(path, home, output.note) if path is not None and index is None else None
-    return found or registry.choose(index, Path.cwd(), home, output.note)
+    if path is None or index is not None:
+        return registry.choose(index, Path.cwd(), home, output.note)
+    if (found := registry.of_path(path, home, output.note)) is not None:
+        return found
+    if not (path.exists() or path.is_symlink()):
+        raise UsageError(f"there is no file or folder {path}")
+    folder = path if path.is_dir() else path.parent
+    raise GalleryNotFoundError(
+        f"{path} lies in no indexed folder; to read it: stsearch index {output.quoted_path(folder)}"
+    )
 
 
 def _failures(gallery: Gallery) -> list[tuple[str, str, str]]:
@@ -221,7 +249,7 @@ class _State:
 
         gallery, manifest = self.gallery, self.gallery.manifest
         yield "photographs", f"{self.counts.photos:,} in {gallery.photos}"
-        yield "words", output.counted_words(self.words)
+        yield "words", output.counted_words(self.words).rpartition(" ")[0]
         yield "last run", f"{self.last_run:%-d %B %Y, %H:%M}" if self.last_run else "not known"
         parts = [f"{output.counted(self.counts.failed, 'file')}"] if self.counts.failed else []
         if self.counts.incomplete:

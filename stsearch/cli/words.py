@@ -34,6 +34,8 @@ def words(
 
     Of a photo every word is listed, from top to bottom, with its place; of a folder or a gallery every
     different word, the most frequent first. Exit code 1: there is none.
+
+    Of each place only the likeliest reading is listed. A search also finds what else it may say.
     """
     from stsearch.api.words import words_of
     from stsearch.gallery.gallery import Gallery
@@ -41,6 +43,7 @@ def words(
     with Gallery.open(gallery_of(index, path), output.note) as gallery:
         files = None if path is None else _files(gallery, path)
         found = list(words_of(gallery, files))
+        failure = _failure(gallery, files) if not found else None
         is_photo = path is not None and files is not None and len(files) == 1 and not path.is_dir()
     groups = [[word] for word in sorted(found, key=_place)] if is_photo else _by_word(found)
     cells = _in_photo if is_photo else _in_photos
@@ -49,7 +52,7 @@ def words(
             print(json.dumps(_as_json(group)))
     else:
         output.print_rows([cells(group) for group in groups[:top]])
-        output.note(_summary(found, groups, top))
+        output.note(failure or _summary(found, groups, top))
     if not found:
         raise typer.Exit(NO_WORDS)
 
@@ -59,6 +62,16 @@ def _files(gallery: Gallery, path: Path) -> list[str] | None:
     if path.resolve() == gallery.folder:
         return None
     return gallery.files_below(path, gallery.catalog.paths())
+
+
+def _failure(gallery: Gallery, files: Sequence[str] | None) -> str | None:
+    """Return why the only one of ``files`` could not be read, if it could not."""
+    from stsearch.gallery.records import Failed
+
+    record = gallery.catalog.record_at(files[0]) if files and len(files) == 1 else None
+    if not isinstance(record, Failed):
+        return None
+    return f"{record.file.path} could not be read: {record.reason}"
 
 
 def _by_word(found: Iterable[Word]) -> list[list[Word]]:

@@ -40,7 +40,8 @@ def files_below(path: Path, root: Path, known: Iterable[str], may_be_gone: bool 
             return chosen
     if may_be_gone and name is not None:
         return []
-    raise UsageError(f"{path} is not in the gallery of {root}")
+    remedy = f"stsearch index {root} reads what is new" if path.exists() else "there is no such file"
+    raise UsageError(f"{path} is not in the gallery of {root}: {remedy}")
 
 
 def _name_in(path: Path, root: Path) -> str | None:
