@@ -27,7 +27,11 @@ DAMAGED = 1
 Option = typer.Option
 IndexPath = Annotated[
     Path | None,
-    Option(envvar="STSEARCH_INDEX", help="Photo folder or gallery; default: the nearest, or the only one."),
+    Option(
+        metavar="FOLDER",
+        envvar="STSEARCH_INDEX",
+        help="Photo folder or gallery; default: the nearest, or the only one.",
+    ),
 ]
 Folder = Annotated[
     Path | None, typer.Argument(help="Photo folder or gallery; default: that of --index, or the nearest.")

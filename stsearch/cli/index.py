@@ -31,7 +31,9 @@ _FAILURES_SHOWN = 20
 
 Option = typer.Option
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of photos.")]
-Index = Annotated[Path | None, Option(help="Folder for the gallery; default: FOLDER/.stsearch.")]
+Index = Annotated[
+    Path | None, Option(metavar="FOLDER", help="Folder for the gallery; default: FOLDER/.stsearch.")
+]
 Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
 Engine = Annotated[
     str,

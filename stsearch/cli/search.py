@@ -42,8 +42,8 @@ MinScore = Annotated[
     Option(
         min=0,
         max=1,
-        show_default="0.2; any with --fuzzy",
-        help="Leave out hits that are less probable; with 0, --group photo ranks photos without words too.",
+        help="Leave out hits that are less probable; default: 0.2, any with --fuzzy. With 0, --group photo"
+        " ranks photos without words too.",
     ),
 ]
 Exact = Annotated[bool, Option("--exact", help="Only words read exactly so; the same as --fuzzy 0.")]
@@ -66,7 +66,11 @@ Since = Annotated[
 Until = Annotated[str | None, Option(metavar="DATE", help="Taken then or before, that day or year included.")]
 IndexPath = Annotated[
     list[Path] | None,
-    Option(envvar="STSEARCH_INDEX", help="Photos or gallery to search; repeatable; default: see above."),
+    Option(
+        metavar="FOLDER",
+        envvar="STSEARCH_INDEX",
+        help="Photos or gallery to search; repeatable; default: see above.",
+    ),
 ]
 Model = Annotated[
     str | None,

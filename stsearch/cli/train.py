@@ -27,7 +27,11 @@ Folders: TypeAlias = list[Path] | None
 _TRUST = " (FOLDER:partial: not all text is labelled; FOLDER:weak: outlines are rough)"
 ClipSources = Annotated[
     list[str] | None,
-    Option("--clip-pretrained", help="Start cr50 from CLIP: openai, or files of RN50 and ViT-B-16."),
+    Option(
+        "--clip-pretrained",
+        metavar="SOURCE",
+        help="Start cr50 from CLIP: openai, or files of RN50 and ViT-B-16.",
+    ),
 ]
 
 
