@@ -79,6 +79,11 @@ class Photos:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        """Return how many photographs there are, and in which folders."""
+        folders = ", ".join(repr(os.fspath(gallery.photos)) for gallery in self.galleries)
+        return f"<Photos of {folders or 'nothing'}: {'closed' if self._is_closed else len(self)}>"
+
     def __len__(self) -> int:
         """Return how many photographs there are."""
         return sum(gallery.catalog.counts().photos for gallery in self.galleries)

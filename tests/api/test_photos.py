@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, LetterEncoder, make_gallery, photo_bytes
+from gallery_fixtures import (
+    MODEL,
+    OTHER_MODEL,
+    ColourSpotter,
+    LetterEncoder,
+    instance,
+    make_gallery,
+    photo_bytes,
+)
 
 import stsearch
 from stsearch.errors import DeviceError, GalleryDamagedError, GalleryNotFoundError, UsageError, WeightsError
@@ -46,6 +55,20 @@ def signs(tmp_path: Path, letters: None, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def words(hits: Sequence[stsearch.Hit]) -> list[str]:
     return [hit.transcript for hit in hits]
+
+
+def test_photos_and_hits_are_shown_short_and_say_what_they_are(signs: Path) -> None:
+    with stsearch.open(signs) as photos:
+        [hit] = photos.search("coffee")
+        assert repr(photos) == f"<Photos of {str(signs)!r}: 2>"
+    assert repr(hit) == f"<Hit 1: 'Coffee' score=1.00 {str(signs / 'a.jpg')!r} box=0,2,20,8>"
+    assert repr(photos) == f"<Photos of {str(signs)!r}: closed>"
+
+
+def test_a_text_instance_is_shown_without_its_arrays() -> None:
+    assert repr(instance("exit", x=5)) == "<TextInstance 'exit' confidence=0.80 box=5,2,20,8>"
+    paged = replace(instance("exit"), page=3, polygon=np.zeros((0, 2), np.float32))
+    assert repr(paged) == "<TextInstance 'exit' confidence=0.80 page=3>"
 
 
 def test_a_folder_is_indexed_and_searched_in_a_few_lines(tmp_path: Path, letters: None) -> None:

@@ -159,8 +159,10 @@ def test_help_wraps_its_paragraphs_and_leaves_tables_alone(
     assert lines[at + 1].startswith("--index the nearest gallery in this folder or its parents is searched")
 
 
-NOISY = ("index", "search", "words", "status", "verify", "rebuild", "forget", "galleries")
-NOISY += ("train", "eval", "synth", "doctor", "models")
+NOISY = (
+    *("index", "search", "words", "status", "verify", "rebuild", "forget", "galleries"),
+    *("train", "eval", "synth", "doctor", "models"),
+)
 
 
 @pytest.mark.parametrize("command", NOISY)
