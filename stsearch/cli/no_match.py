@@ -107,10 +107,15 @@ def say_what_nearly_matches(nearly: Sequence[Hit], style: output.Style) -> None:
         nearly: hits that a letter keeps from being one.
         style: of the hits.
     """
+    from rich.cells import cell_len
+
     if nearly and not (style.json or style.paths or style.names_query):
         output.note("── nearly: a letter is different, missing, added or swapped ──")
-        for hit in nearly:
-            output.note("  ".join(output.cells(hit, style)))
+        words = [output.printable(hit.transcript) for hit in nearly]
+        width = max(map(cell_len, words))
+        for word, hit in zip(words, nearly, strict=True):
+            page = "" if hit.page is None else f", page {hit.page}"
+            output.note(f"{word}{' ' * (width - cell_len(word))}  {output.shown_path(hit.path)}{page}")
 
 
 def report_wrong_query(query: str, message: str, as_json: bool) -> None:

@@ -52,9 +52,7 @@ def test_every_console_example_succeeds_and_finds_the_photographs_it_shows(folde
         assert (done.returncode, example.command) == (0, example.command), done.stderr
         printed = done.stdout or done.stderr  # where nothing matches, what nearly does
         assert photographs(printed) == photographs(example.output), example.command
-        assert scores(printed) == pytest.approx(scores(example.output), abs=SCORE_TOLERANCE), (
-            example.command
-        )
+        assert scores(printed) == pytest.approx(scores(example.output), abs=SCORE_TOLERANCE), example.command
         shown = figures(example.output)
         assert figures(printed) == pytest.approx(shown, abs=FIGURE_TOLERANCE), example.command
 
