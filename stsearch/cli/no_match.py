@@ -110,7 +110,7 @@ def say_what_nearly_matches(nearly: Sequence[Hit], style: output.Style) -> None:
     from rich.cells import cell_len
 
     if nearly and not (style.json or style.paths or style.names_query):
-        output.note("── nearly: a letter is different, missing, added or swapped ──")
+        output.note("── nearly: a letter differs, or two are swapped ──")
         words = [output.printable(hit.transcript) for hit in nearly]
         width = max(map(cell_len, words))
         for word, hit in zip(words, nearly, strict=True):

@@ -138,7 +138,7 @@ def test_where_nothing_was_read_a_command_that_matches_is_offered_too(
 def test_what_is_nearly_the_word_is_shown_below_a_line(run: Run) -> None:
     done = run("starbocks", "--exact")
     assert (done.code, done.out) == (1, "")
-    line = "── nearly: a letter is different, missing, added or swapped ──"
+    line = "── nearly: a letter differs, or two are swapped ──"
     assert f"{line}\nStarbucks  cafe.jpg\n" in done.err
     assert "nearly" not in run("zzxqy").err
     assert "nearly" not in run("bor", "--exact").err  # of a short word any other letter makes another word
