@@ -70,6 +70,7 @@ def say_no_match(
     proposals: Sequence[tuple[Scope, Advice]],
     style: output.Style,
     reason: str | None = None,
+    folders: Sequence[Path] = (),
 ) -> None:
     """Say that nothing matches ``query``, and what does; as a JSON line on stdout, else on stderr.
 
@@ -79,6 +80,7 @@ def say_no_match(
         proposals: searches that match, and where they do.
         style: of the hits.
         reason: why nothing can match, where that is known.
+        folders: of photographs that were searched.
     """
     if style.json:
         line = {
@@ -97,7 +99,8 @@ def say_no_match(
     for scope, advice in proposals:
         output.note(f"  {advice.reason}: {scope.command(advice)}")
     if not (reason or proposals or style.names_query):
-        output.note("  no word read is like it; all that were read: stsearch words")
+        place = output.quoted_path(folders[0]) if len(folders) == 1 else "FOLDER"
+        output.note(f"  no word read is like it; all that were read: stsearch words {place}")
 
 
 def say_what_nearly_matches(nearly: Sequence[Hit], style: output.Style) -> None:

@@ -143,7 +143,7 @@ def test_where_no_word_is_like_the_query_the_way_to_all_words_is_named(run: Run,
     run("index", photos)
     done = run("search", "zzxqy")
     assert (done.code, done.out) == (1, "")
-    assert "No match.\n  no word read is like it; all that were read: stsearch words\n" in done.err
+    assert f"No match.\n  no word read is like it; all that were read: stsearch words {photos}\n" in done.err
 
 
 def test_search_in_a_gallery_without_words_ends_with_1(run: Run, tmp_path: Path) -> None:
