@@ -16,7 +16,8 @@ demo: export XDG_DATA_HOME = $(CURDIR)/$(DEMO)
 demo: $(VENV)/.installed
 	rm -rf $(DEMO)
 	mkdir -p $(DEMO)
-	cp -r examples/gallery $(DEMO)/photos
+	cp -r examples/photographs $(DEMO)/photos
+	cp examples/gallery/*.jpg $(DEMO)/photos
 	$(BIN)/stsearch index $(DEMO)/photos
 	$(BIN)/stsearch search "garden"
 	$(BIN)/stsearch search "delicatessen" --group photo

@@ -42,4 +42,6 @@ def main(folder: Path, text: str, out: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

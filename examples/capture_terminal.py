@@ -71,4 +71,6 @@ def run(command: str, folder: str, environment: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -59,4 +59,6 @@ def draw(hit: stsearch.Hit) -> Image.Image:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

@@ -65,10 +65,36 @@ class TextInstance:
         None  # of a file with several, or the frame of an animation, from 1; polygons lie in it
     )
 
+    def __repr__(self) -> str:
+        """Return what is read, how surely and where, without the arrays."""
+        return f"<TextInstance {self.transcript!r} confidence={self.confidence:.2f}{shown_place(self)}>"
+
     @property
     def char_confidence(self) -> float:
         """Return the mean (geometric) confidence of a character, in [0, 1]."""
         return char_confidence(self.confidence, self.transcript)
+
+
+class Placed(Protocol):
+    """What stands somewhere in a photograph."""
+
+    @property
+    def polygon(self) -> Polygon:
+        """(P, 2) float32, in pixels of the photograph."""
+
+    @property
+    def page(self) -> int | None:
+        """Of the photograph, from 1; None where it has one."""
+
+
+def shown_place(placed: Placed) -> str:
+    """Return the page and the upright box x,y,w,h in whole pixels; nothing of what is nowhere."""
+    page = "" if placed.page is None else f" page={placed.page}"
+    if not len(placed.polygon):
+        return page
+    left, top = placed.polygon.min(axis=0)
+    right, bottom = placed.polygon.max(axis=0)
+    return f"{page} box={left:.0f},{top:.0f},{right - left:.0f},{bottom - top:.0f}"
 
 
 def char_confidence(confidence: float, text: str) -> float:

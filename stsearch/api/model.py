@@ -74,6 +74,10 @@ class Model:
         self.spotter = spotter
         self.name = name
 
+    def __repr__(self) -> str:
+        """Return the name of the weights, and where they are at work."""
+        return f"<Model {self.name!r} on {self.spotter.device}>"
+
     @property
     def info(self) -> ModelInfo:
         """What a gallery must know of the weights."""
@@ -146,6 +150,10 @@ class ImageQuery:
 
     query: Query
     encoder: PictureEncoder
+
+    def __repr__(self) -> str:
+        """Return the name of the picture, and what is read in it."""
+        return f"<ImageQuery {self.text!r} read={self.query.words[0]!r}>"
 
     @property
     def text(self) -> str:

@@ -30,7 +30,7 @@ from stsearch.gallery.protocol import Gallery, Notify
 from stsearch.indexing.changes import IndexReport
 from stsearch.search import query_encoder
 from stsearch.search.calibration import default_min_score
-from stsearch.search.engine import Encoder, Found, SearchOptions, find, merge_found
+from stsearch.search.engine import Answer, Encoder, Found, SearchOptions, answer, merge_answers
 from stsearch.search.hits import Hit
 from stsearch.search.photo_filter import PhotoFilter, span
 from stsearch.search.query import Query
@@ -79,6 +79,11 @@ class Photos:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        """Return how many photographs there are, and in which folders."""
+        folders = ", ".join(repr(str(root)) for gallery in self.galleries for root in gallery.roots)
+        return f"<Photos of {folders or 'nothing'}: {'closed' if self._is_closed else len(self)}>"
 
     def __len__(self) -> int:
         """Return how many photographs there are."""
@@ -152,7 +157,7 @@ class Photos:
         explain: bool = False,
         advice: int = 3,
     ) -> Found:
-        """Return the hits that ``search`` returns, how many there are, and what nearly matches if none does.
+        """Return the hits that ``search`` returns, how many there are, and what nearly matches otherwise.
 
         Args:
             query: as for ``search``.
@@ -183,15 +188,15 @@ class Photos:
                 f"a query is text, a Query or an ImageQuery, not {query!r}; several words are one text"
             )
         text = query.query if isinstance(query, ImageQuery) else query
-        found: list[Found] = []
+        answers: list[Answer] = []
         for gallery, encoder in list(self.searchable):
             by = query.encoder if isinstance(query, ImageQuery) else encoder
             limit = resolve_min_score(min_score, options.fuzzy, by.info)
             try:
-                found.append(find(gallery, text, by, replace(options, min_score=limit)))
+                answers.append(answer(gallery, text, by, replace(options, min_score=limit)))
             except _UNUSABLE as error:
                 self._pass_over((gallery, encoder), error)
-        return merge_found(found, options)
+        return merge_answers(text, answers, options)
 
     def _pass_over(self, which: tuple[Gallery, Encoder], error: StsearchError) -> None:
         """Search one gallery no more; where it was named, or is the last, raise the ``error`` it has."""

@@ -78,6 +78,9 @@ def count_words(gallery: Gallery) -> WordCount:
         counted += sum(len(found.get(content, ())) for content in some)
     if len(sample) >= photos:
         return WordCount(counted, False)
+    if not counted:  # the few there may be in other photographs
+        readings = gallery.instance_count()
+        return WordCount(readings, readings > 0)
     return WordCount(round(counted * photos / len(sample)), True)
 
 

@@ -45,6 +45,7 @@ def doctor(
         str, typer.Option(envvar="STSEARCH_ENGINE", help="auto, openvino, onnx or torch.")
     ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Show what stsearch runs on, whether it can write, and how fast it reads 10 rendered photographs.
 
@@ -54,7 +55,7 @@ def doctor(
     findings = []
     for finding in _look(model, device, engine):
         findings.append(finding)
-        if not as_json:
+        if not as_json and (finding.exit_code or not quiet):
             mark = "  <- wrong" if finding.exit_code else ""
             print(f"{finding.name:<11}{output.printable(finding.text)}{mark}", flush=True)
     if as_json:

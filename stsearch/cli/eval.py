@@ -12,8 +12,9 @@ import typer
 
 from stsearch.cli import completion
 from stsearch.cli.eval_words import STR, WORDS, evaluate_words
-from stsearch.cli.output import note, shown_path
+from stsearch.cli.output import Quiet, note, shown_path
 from stsearch.cli.progress import indexing_progress
+from stsearch.cli.text_file import check_page, write_text
 from stsearch.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="Write the report to stdout as one JSON line.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure retrieval, detection and reading on labelled photographs, through the code that search uses.
 
@@ -118,13 +120,14 @@ def _exit(report: Report, min_map: float | None) -> None:
 def _check_files(files: Mapping[str, Path | None], rescore: bool) -> None:
     if rescore and files["--predictions"] is None:
         raise UsageError("--rescore needs --predictions FILE, as an earlier run kept it")
+    if (html := files["--html"]) is not None:
+        check_page("--html", html)
     for option, path in files.items():
         if path is not None and not path.parent.is_dir():
             raise UsageError(f"{option}: there is no folder {path.parent}")
 
 
 def _write(report: Report, markdown: Path | None, html: Path | None) -> None:
-    from stsearch.cli.text_file import write_text
     from stsearch.evaluation.reports.html import to_html
     from stsearch.evaluation.reports.markdown import to_markdown
 

@@ -95,6 +95,9 @@ def find(
             print(f"listed {output.shown_path(place)}")
     new = len([place for place in found if place not in known])
     output.note(f"Found {_counted(len(found))}, {new} of them new to the list.")
+    if gone := [place for place in sorted(known) if not registry.is_gallery(place)]:
+        named = ", ".join(output.shown_path(registry.short_name(place)) for place in gone)
+        output.note(f"Missing: {named}. To take off the list: stsearch galleries forget --missing")
 
 
 @galleries.command("forget", epilog="Example: stsearch galleries forget --missing")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,7 @@ import typer
 
 from stsearch.cli import output
 from stsearch.cli.completion import folders
-from stsearch.errors import UsageError
+from stsearch.errors import GalleryNotFoundError, UsageError
 from stsearch.objects.url import Location, located
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def forget(
     """Take photos and their words out of the gallery, without a trace in its files.
 
     In a database no search finds them any more, and stsearch rebuild removes the traces. The photos
-    themselves stay; those in an indexed folder are read again by the next stsearch index.
+    themselves stay, so the next stsearch index reads them again; name them in .stsearchignore to keep them
+    out.
     """
     from stsearch.gallery.access import edit_gallery
 
@@ -153,6 +154,28 @@ def forget(
     with edit_gallery(place, output.note) as gallery:
         count = gallery.forget(photos)
         output.note(f"Forgot {output.counted(count, 'file')} in {output.shown_place(place)}.")
+        if there := [path for path in photos if isinstance(path, Path) and path.exists()]:
+            output.note(_way_to_keep_out(there, gallery.roots))
+
+
+def _way_to_keep_out(paths: Sequence[Path], roots: Sequence[Location]) -> str:
+    """Return what to do so that ``paths`` are not read again from the folders ``roots``."""
+    from stsearch.gallery.paths import name_in
+    from stsearch.indexing.ignore_patterns import pattern_of
+    from stsearch.indexing.walk import IGNORE_FILE
+
+    lines: dict[Location, list[str]] = {}
+    for path in paths:
+        for root in roots:
+            if name := name_in(path, root):
+                lines.setdefault(root, []).append(pattern_of(name))
+                break
+    unless = " and ".join(
+        f"{output.shown_path(root / IGNORE_FILE)} has the line {', '.join(patterns)}"
+        for root, patterns in lines.items()
+    )
+    again = "What is still there is read again by the next stsearch index"
+    return f"{again}, unless {unless}" if unless else again
 
 
 def galleries_or_environment(given: list[str] | None) -> list[str] | None:
@@ -164,7 +187,12 @@ def galleries_or_environment(given: list[str] | None) -> list[str] | None:
 
 
 def gallery_of(index: str | None, path: Location | None = None) -> Address:
-    """Return where the gallery is that is meant: the one that ``index`` names, else that of ``path``."""
+    """Return where the gallery is that is meant: the one that ``index`` names, else that of ``path``.
+
+    Raises:
+        UsageError: ``path`` is not there, and in no folder that is indexed.
+        GalleryNotFoundError: it is in no folder that is indexed.
+    """
     from stsearch.gallery import registry
     from stsearch.gallery.address import DatabaseUrl, parse_named
 
@@ -172,8 +200,18 @@ def gallery_of(index: str | None, path: Location | None = None) -> Address:
     if isinstance(named, DatabaseUrl):
         return named
     home = registry.data_home(os.environ)
-    found = registry.of_path(path, home, output.note) if path is not None and index is None else None
-    return found or registry.choose(named, Path.cwd(), home, output.note)
+    if path is None or index is not None:
+        return registry.choose(named, Path.cwd(), home, output.note)
+    if (found := registry.of_path(path, home, output.note)) is not None:
+        return found
+    folder = path
+    if isinstance(path, Path):
+        if not (path.exists() or path.is_symlink()):
+            raise UsageError(f"there is no file or folder {path}")
+        folder = path if path.is_dir() else path.parent
+    raise GalleryNotFoundError(
+        f"{path} lies in no indexed folder; to read it: stsearch index {output.quoted_path(folder)}"
+    )
 
 
 def _failures(gallery: Gallery) -> list[tuple[str, str, str]]:
@@ -203,7 +241,7 @@ def _lines(state: GalleryState) -> Iterator[tuple[str, str]]:
 
     status, model = state.status, state.model
     yield "photographs", f"{state.counts.photos:,} in {', '.join(map(str, state.roots))}"
-    yield "words", output.counted_words(state.words)
+    yield "words", output.counted_words(state.words).rpartition(" ")[0]
     yield "last run", f"{status.last_run:%-d %B %Y, %H:%M}" if status.last_run else "not known"
     parts = [f"{output.counted(state.counts.failed, 'file')}"] if state.counts.failed else []
     if state.counts.incomplete:

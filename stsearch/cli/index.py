@@ -37,12 +37,14 @@ _FAILURES_SHOWN = 20
 Option = typer.Option
 Folder = Annotated[
     str,
-    typer.Argument(help="Folder of photos, or their URL: s3://BUCKET/PREFIX, gs://..., az://..."),
+    typer.Argument(
+        metavar="FOLDER", help="Folder of photos, or their URL: s3://BUCKET/PREFIX, gs://..., az://..."
+    ),
 ]
 Index = Annotated[
     str | None,
     Option(
-        metavar="PATH|URL",
+        metavar="FOLDER|URL",
         help="Folder for the gallery, or postgresql://HOST/NAME; default: FOLDER/.stsearch, of a URL in your"
         " data folder.",
         autocompletion=folders,
@@ -126,7 +128,10 @@ def index(
 
     plan = IndexPlan.of(folder, index, exclude or (), follow, _read_list(files_from, null))
     if dry_run:
-        _print_preview(plan.preview(output.note, not no_read, prune), as_json, quiet)
+        found = plan.preview(output.note, not no_read, prune)
+        _print_preview(found, as_json, quiet)
+        if found.vanished or found.failed:
+            raise typer.Exit(FILES_FAILED)
         return
     output.note(f"Indexing {output.shown_path(resolved(folder))} → {output.shown_place(plan.place)} …")
     from stsearch.api.jobs import index as index_photos

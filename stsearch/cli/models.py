@@ -47,7 +47,7 @@ class _Listed:
 
 
 @models.callback(invoke_without_command=True)
-def list_models(context: typer.Context, as_json: AsJson = False) -> None:
+def list_models(context: typer.Context, as_json: AsJson = False, quiet: output.Quiet = False) -> None:
     """List the shipped weights, show what they say of themselves, check their files, measure weights.
 
     The mAP is of the validation photographs that the card names.
@@ -76,6 +76,7 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
 def show(
     name: Name,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole card as JSON.")] = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Show the card: what the weights are, figures with their protocol, what they were trained on."""
     from stsearch.dataclass_io import to_dict
@@ -98,6 +99,7 @@ def verify(
         typer.Argument(help="A shipped name or a folder; default: all shipped.", autocompletion=weights),
     ] = None,
     as_json: AsJson = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Compare the files of weights with the checksums in their cards. Exit code 13: one is damaged."""
     from stsearch.weights.card import available, checked, find_weights, read_card, weight_files
@@ -111,7 +113,7 @@ def verify(
                 if as_json:
                     line = {"type": "whole", "schema": output.JSON_SCHEMA, "file": os.fspath(file)}
                     print(json.dumps({**line, "sha256": sha256}))
-                else:
+                elif not quiet:
                     print(f"{output.shown_path(file)}: whole, sha256 {sha256}")
         except WeightsError as error:
             output.complain(f"error: {output.printable(str(error))}")
@@ -131,6 +133,7 @@ def export(
         ),
     ],
     photos: Annotated[int, typer.Option(min=1, help="Photographs taken of them all.")] = 24,
+    quiet: output.Quiet = False,
 ) -> None:
     """Export weights to the graphs that CPUs run, in 8 bits, and note them in their card.
 
@@ -144,8 +147,8 @@ def export(
     if not found:
         raise UsageError(f"no photographs in {', '.join(map(str, data))}")
     card = export_weights(name, found[:: -(-len(found) // photos)])
-    for file in card.graphs:
-        print(file)
+    if not quiet:
+        print(*card.graphs, sep="\n")
 
 
 @models.command("measure", epilog="Example: stsearch models measure runs/scenes/best --val DATA/val/icdar15")
@@ -163,6 +166,7 @@ def measure(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Measure weights on labelled photographs, and write figures and calibration to their card.
 
@@ -183,7 +187,8 @@ def measure(
     output.print_rows([_photo_figures(*each) for each in at(card.metrics, "validation", "by_set").items()])
     for set_name, figures in (at(card.metrics, "words", "by_set") if val_crops else {}).items():
         print(f"{output.printable(set_name)}: {_word_figures(figures)}")
-    print(f"{output.shown_path(folder / 'card.json')} holds these figures")
+    if not quiet:
+        print(f"{output.shown_path(folder / 'card.json')} holds these figures")
 
 
 def _photo_figures(set_name: str, figures: Mapping[str, float]) -> dict[str, Cell]:

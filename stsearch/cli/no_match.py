@@ -13,6 +13,7 @@ from stsearch.cli import output
 
 if TYPE_CHECKING:
     from stsearch.gallery.address import Named
+    from stsearch.objects.url import Location
     from stsearch.search.advice import Advice
     from stsearch.search.hits import Hit
 
@@ -71,15 +72,17 @@ def say_no_match(
     proposals: Sequence[tuple[Scope, Advice]],
     style: output.Style,
     reason: str | None = None,
+    folders: Sequence[Location] = (),
 ) -> None:
     """Say that nothing matches ``query``, and what does; as a JSON line on stdout, else on stderr.
 
     Args:
         query: as typed.
-        nearly: hits that one letter keeps from being one.
+        nearly: hits that a letter keeps from being one.
         proposals: searches that match, and where they do.
         style: of the hits.
         reason: why nothing can match, where that is known.
+        folders: of photographs that were searched.
     """
     if style.json:
         line = {
@@ -94,12 +97,30 @@ def say_no_match(
         return
     subject = f"{query}: No match" if style.names_query else "No match"
     output.note(f"{subject}: {reason}." if reason else f"{subject}.")
-    if nearly and not (style.paths or style.names_query):
-        output.note("── nearly: one letter differs ──")
-        for hit in nearly:
-            output.note("  ".join(output.cells(hit, style)))
+    say_what_nearly_matches(nearly, style)
     for scope, advice in proposals:
         output.note(f"  {advice.reason}: {scope.command(advice)}")
+    if not (reason or proposals or style.names_query):
+        place = output.quoted_path(folders[0]) if len(folders) == 1 else "FOLDER"
+        output.note(f"  no word read is like it; all that were read: stsearch words {place}")
+
+
+def say_what_nearly_matches(nearly: Sequence[Hit], style: output.Style) -> None:
+    """Say on stderr which words are spelled almost as the query, below whatever matches.
+
+    Args:
+        nearly: hits that a letter keeps from being one.
+        style: of the hits.
+    """
+    from rich.cells import cell_len
+
+    if nearly and not (style.json or style.paths or style.names_query):
+        output.note("── nearly: a letter differs, or two are swapped ──")
+        words = [output.printable(hit.transcript) for hit in nearly]
+        width = max(map(cell_len, words))
+        for word, hit in zip(words, nearly, strict=True):
+            page = "" if hit.page is None else f", page {hit.page}"
+            output.note(f"{word}{' ' * (width - cell_len(word))}  {output.shown_path(hit.path)}{page}")
 
 
 def report_wrong_query(query: str, message: str, as_json: bool) -> None:

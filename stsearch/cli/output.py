@@ -44,6 +44,11 @@ def hush(quiet: bool) -> bool:
     return quiet
 
 
+def is_quiet() -> bool:
+    """Return whether errors only are said."""
+    return _Speech.is_quiet
+
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.", callback=hush)]
 """The option of every command that says more than its results; a command only has to take it."""
 

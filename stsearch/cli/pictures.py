@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stsearch.cli import output
+from stsearch.cli.text_file import ELSEWHERE, check_page
 from stsearch.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
@@ -42,11 +43,13 @@ class Wanted:
         """Refuse what could harm photographs, be found as one, or mix two searches, before any is made.
 
         Raises:
-            UsageError: the copies would lie among the photographs or other files, or the sheet is not named
-                as one.
+            UsageError: the copies would lie among the photographs or other files; the sheet is not named
+                as one, would replace a file of another kind, or has no folder.
         """
         if self.sheet and self.sheet.suffix.lower() not in _SHEET_ENDINGS:
             raise UsageError(f"--sheet {self.sheet} would not open in a browser: let its name end in .html")
+        if self.sheet:
+            check_page("--sheet", self.sheet)
         if self.copies is None:
             return
         for folder in photo_folders:
@@ -105,9 +108,8 @@ class Wanted:
         return failed
 
     def _place_of_sheet(self) -> Path | None:
-        """Return the file of the contact sheet, in a folder that is there; None where none is wanted."""
+        """Return the file of the contact sheet; None where none is wanted."""
         if self.sheet is not None:
-            _make_folder(self.sheet.parent)
             return self.sheet
         return Path(tempfile.mkdtemp(prefix="stsearch-"), "hits.html") if self.opens else None
 
@@ -147,7 +149,7 @@ def _save_copy(folder: Path, stem: str, hits: Sequence[Hit], image: Image) -> No
     from stsearch.pages.drawing import outline_words
 
     drawn = outline_words(image, [hit.polygon for hit in hits], [label(hit) for hit in hits])
-    with replacing(folder / f"{stem}.jpg", mode=0o666) as beside:
+    with replacing(folder / f"{stem}.jpg", 0o666, ELSEWHERE) as beside:
         PIL.Image.fromarray(drawn).save(beside, "JPEG", quality=_JPEG_QUALITY)
 
 

@@ -1,4 +1,4 @@
-"""How commands present themselves: help as written, flags without a type, errors with the way to it."""
+"""How commands present themselves: help as written, values in words, errors with the way to it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,18 @@ _MARKUP = re.compile(r"\[(?=[a-z#/@])")  # what rich takes for the beginning of 
 
 
 class Command(TyperCommand):
-    """A command whose help wraps like prose, and shows flags as what they are: present or not."""
+    """A command whose help wraps like prose, and names values as people do, not by Python's types."""
 
     def __init__(self, name: str | None, **options: Any) -> None:  # Any: those of typer's command
         super().__init__(name, **{**options, "help": _as_shown(options.get("help"))})
 
     def get_params(self, ctx: Any) -> list[Any]:  # Any: Typer's types are private
-        """Return the parameters, flags without a type."""
-        return _without_types_of_flags(super().get_params(ctx))
+        """Return the parameters, each with a word for its value; flags have none."""
+        return _with_words_for_values(super().get_params(ctx))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # Any: see above
+        """Return the parts of the usage line; arguments that must be given stand without braces."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Any: Typer's types are private
         """Parse what was typed, which looks at the paths in it: each on a mount that answers."""
@@ -53,7 +57,7 @@ class _Group(TyperGroup):
         super().__init__(**{**options, "help": _as_shown(options.get("help"))})
 
     def get_params(self, ctx: Any) -> list[Any]:  # Any: Typer's types are private
-        return _without_types_of_flags(super().get_params(ctx))
+        return _with_words_for_values(super().get_params(ctx))
 
 
 class Program(typer.Typer):
@@ -105,8 +109,27 @@ def _as_shown(text: str | None) -> str | None:
     return _MARKUP.sub(r"\\[", "\n\n".join(unwrapped))
 
 
-def _without_types_of_flags(params: list[Any]) -> list[Any]:  # Any: Typer's types are private
+def _with_words_for_values(params: list[Any]) -> list[Any]:  # Any: Typer's types are private
     for param in params:
+        is_argument = param.param_type_name == "argument"
         if getattr(param, "is_flag", False):
             param.metavar = ""
+        elif param.metavar is None:
+            param.metavar = param.name.upper() if is_argument else _word_for_value(param)
+        if is_argument:  # its name says it
+            param.display_type = lambda _: ""
     return params
+
+
+def _word_for_value(option: Any) -> str | None:  # Any: Typer's types are private
+    """Return what stands for the value of an option in its help; None where its choices do."""
+    kind = option.type_descriptor
+    if kind.is_choice:
+        return "|".join(map(str, kind.choices))
+    if kind.is_ranged:
+        return "x"  # as in the range that follows
+    if kind.annotation in (int, float):
+        return "NUMBER"
+    if kind.is_path or kind.annotation == list[Path]:
+        return {"dir": "FOLDER", "file": "FILE"}.get(kind.path_type, "PATH")
+    return str(option.name.upper())

@@ -40,6 +40,7 @@ class Step:
         more: figures of the job, such as losses.
         skipped: steps of those done that took no time; the rate is of the others.
         left_s: seconds left; None: by the rate.
+        is_over: the job has ended, be it before all steps were done.
     """
 
     done: int
@@ -49,6 +50,7 @@ class Step:
     more: str = ""
     skipped: int = 0
     left_s: float | None = None
+    is_over: bool = False
 
 
 class ProgressDisplay:
@@ -119,7 +121,7 @@ class ProgressDisplay:
 
     def _left_text(self) -> str:
         step, rate = self._step, self.rate
-        if 0 < step.total == step.done:
+        if step.is_over or 0 < step.total == step.done:
             return f"in {timedelta(seconds=round(self._clock() - self._begun))}"
         left_s = step.left_s
         if left_s is None and rate and step.total:
@@ -164,9 +166,9 @@ def progress_display(noun: str, hidden: bool = False) -> Iterator[ProgressDispla
 
     Args:
         noun: what is counted, such as photos.
-        hidden: show nothing.
+        hidden: show nothing; so it is where errors only are wanted.
     """
-    if hidden:
+    if hidden or output.is_quiet():
         yield ProgressDisplay(noun)
         return
     if not sys.stderr.isatty():

@@ -19,7 +19,7 @@ from stsearch.api.json_lines import Limits, is_deleted
 from stsearch.cli import output
 from stsearch.cli.completion import folders, weights
 from stsearch.cli.gallery import galleries_or_environment
-from stsearch.cli.no_match import Scope, report_wrong_query, say_no_match
+from stsearch.cli.no_match import Scope, report_wrong_query, say_no_match, say_what_nearly_matches
 from stsearch.cli.pictures import Wanted
 from stsearch.cli.progress import watched
 from stsearch.cli.typed_query import join_words
@@ -47,8 +47,8 @@ MinScore = Annotated[
     Option(
         min=0,
         max=1,
-        show_default="0.2; any with --fuzzy",
-        help="Leave out hits that are less probable; with 0, --group photo ranks photos without words too.",
+        help="Leave out hits that are less probable; default: 0.2, any with --fuzzy. With 0, --group photo"
+        " ranks photos without words too.",
     ),
 ]
 Exact = Annotated[bool, Option("--exact", help="Only words read exactly so; the same as --fuzzy 0.")]
@@ -72,7 +72,7 @@ Until = Annotated[str | None, Option(metavar="DATE", help="Taken then or before,
 IndexPath = Annotated[
     list[str] | None,
     Option(
-        metavar="PATH|URL",
+        metavar="FOLDER|URL",
         help="Photos, their URL, or gallery to search; repeatable; default: $STSEARCH_INDEX, else see above.",
         callback=galleries_or_environment,
         autocompletion=folders,
@@ -264,6 +264,7 @@ def _answer(
                 from stsearch.cli.crop_preview import graphics_of, print_crops
 
                 print_crops(found.hits, graphics_of(os.environ))
+            say_what_nearly_matches(found.nearly, style)
         else:
             _say_why_none(photos, query, found, options, scope, style)
         answers.append(found)
@@ -306,7 +307,8 @@ def _say_why_none(
     proposals = [(scope, each) for each in found.advice]
     if scope.has_filters and isinstance(query, Query) and photos.find(query, top=1, advice=0).hits:
         proposals.insert(0, (scope.without_filters(), Advice("in all photos", query.text)))
-    say_no_match(query.text, found.nearly, proposals, style, reason)
+    folders = [root for gallery in galleries for root in gallery.roots]
+    say_no_match(query.text, found.nearly, proposals, style, reason, folders)
 
 
 def _summary(found: Sequence[Found], style: output.Style, top: int) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stsearch.cli import output
 from stsearch.cli.progress import Step, progress_display
 
 
@@ -33,6 +34,7 @@ def synth(
     sheet: Annotated[
         Path | None, typer.Option(help="PNG to draw a contact sheet to.", dir_okay=False)
     ] = None,
+    quiet: output.Quiet = False,
 ) -> None:
     """Render labelled scenes with text, and word crops, reproducibly from a seed."""
     from stsearch.synth.renderer import load_assets
@@ -50,7 +52,8 @@ def synth(
         from stsearch.synth.writer import write_sheet
 
         write_sheet(assets, sheet, options)
-    typer.echo(
-        f"{out}: {summary.scenes} scenes, {summary.words} words ({summary.legible} readable), "
-        f"{summary.crops} crops"
-    )
+    if not quiet:
+        typer.echo(
+            f"{out}: {summary.scenes} scenes, {summary.words} words ({summary.legible} readable), "
+            f"{summary.crops} crops"
+        )

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -27,7 +27,11 @@ Folders: TypeAlias = list[Path] | None
 _TRUST = " (FOLDER:partial: not all text is labelled; FOLDER:weak: outlines are rough)"
 ClipSources = Annotated[
     list[str] | None,
-    Option("--clip-pretrained", help="Start cr50 from CLIP: openai, or files of RN50 and ViT-B-16."),
+    Option(
+        "--clip-pretrained",
+        metavar="SOURCE",
+        help="Start cr50 from CLIP: openai, or files of RN50 and ViT-B-16.",
+    ),
 ]
 
 
@@ -58,6 +62,7 @@ def train(
     seed: Annotated[int, Option(help="Seed of everything random.")] = 1,
     compiled: Annotated[bool, Option("--compile", help="Compile the backbone, for long runs.")] = False,
     as_json: Annotated[bool, Option("--json", help="Write progress to stdout as JSON Lines.")] = False,
+    quiet: output.Quiet = False,
 ) -> None:
     """Train the network on rendered scenes mixed with labelled photographs."""
     from stsearch.training.options import TrainOptions
@@ -98,22 +103,20 @@ def _reporter(as_json: bool) -> Iterator[Report]:
         yield _json_lines(time.monotonic)
         return
     with progress_display("steps") as display:
+        last = Step(0)  # of training itself: it stays in view
 
         def report(progress: Progress) -> None:
+            nonlocal last
             if progress.message:
                 output.note(progress.message)
             if progress.at:
-                display.show(
-                    Step(
-                        progress.step,
-                        progress.steps,
-                        at=progress.at,
-                        more=_losses(progress),
-                        left_s=progress.eta_s,
-                    )
-                )
+                step = Step(progress.step, progress.steps, progress.at, more=_losses(progress))
+                step = replace(step, left_s=progress.eta_s)
+                last = step if progress.steps else last
+                display.show(step)
 
         yield report
+        display.show(replace(last, at="", left_s=None, is_over=True))
 
 
 def _losses(progress: Progress) -> str:

@@ -36,6 +36,8 @@ def words(
 
     Of a photo every word is listed, from top to bottom, with its place; of a folder or a gallery every
     different word, the most frequent first. Exit code 1: there is none.
+
+    Of each place only the likeliest reading is listed. A search also finds what else it may say.
     """
     from stsearch.api.words import words_of
     from stsearch.gallery.access import open_gallery
@@ -44,7 +46,8 @@ def words(
     with open_gallery(gallery_of(index, place), output.note) as gallery:
         files = None if place is None else _files(gallery, place)
         found = list(words_of(gallery, files))
-        is_photo = place is not None and files is not None and _is_photo(gallery, place, files)
+        failure = _failure(gallery, files) if not found else None
+        is_photo = place is not None and files is not None and _is_photo(place, files)
     groups = [[word] for word in sorted(found, key=_place)] if is_photo else group_words(found)
     cells = _in_photo if is_photo else _in_photos
     if as_json:
@@ -52,7 +55,7 @@ def words(
             print(json.dumps(word_line(group)))
     else:
         output.print_rows([cells(group) for group in groups[:top]])
-        output.note(_summary(found, groups, top))
+        output.note(failure or _summary(found, groups, top))
     if not found:
         raise typer.Exit(NO_WORDS)
 
@@ -62,11 +65,26 @@ def _files(gallery: Gallery, path: Location) -> list[Location] | None:
     return None if str(resolved(path)) == gallery.name else gallery.paths_below(path)
 
 
-def _is_photo(gallery: Gallery, path: Location, files: Sequence[Location]) -> bool:
+def _is_photo(path: Location, files: Sequence[Location]) -> bool:
     """Return whether ``path`` is the one photograph that ``files`` names, and not a folder of one alone."""
     if len(files) != 1:
         return False
     return not path.is_dir() if isinstance(path, Path) else path == files[0]
+
+
+def _failure(gallery: Gallery, files: Sequence[Location] | None) -> str | None:
+    """Return why the only one of ``files`` could not be read, if it could not."""
+    if not files or len(files) != 1:
+        return None
+    roots = gallery.roots
+    return next(
+        (
+            f"{each.file.path} could not be read: {each.reason}"
+            for each in gallery.failures()
+            if any(root / each.file.path == files[0] for root in roots)
+        ),
+        None,
+    )
 
 
 def _place(word: Word) -> tuple[int, float, float]:

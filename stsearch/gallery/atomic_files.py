@@ -9,16 +9,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stsearch.errors import GalleryLockedError
-from stsearch.gallery.file_systems import lock_error, write_error
+from stsearch.gallery.file_systems import ELSEWHERE, lock_error, write_error
 
 
 @contextmanager
-def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
+def replacing(path: Path, mode: int = 0o600, elsewhere: str = ELSEWHERE) -> Iterator[Path]:
     """Yield a path to write to; afterwards it replaces ``path`` at once and durably, or not at all.
 
     Args:
         path: of the file.
         mode: its permissions, less those that the user's umask takes away; by default the user's alone.
+        elsewhere: what to do where the disk is read-only; by default what suits a gallery.
 
     Raises:
         WriteError: the disk is full, or the folder may not be written to.
@@ -32,7 +33,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
         beside.replace(path)
         sync(path.parent)
     except OSError as error:
-        raise write_error(path, error) from error
+        raise write_error(path, error, elsewhere=elsewhere) from error
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)

@@ -10,14 +10,14 @@ from pathlib import Path
 from stsearch.errors import WriteError
 from stsearch.mounts import Mounts
 
-_ELSEWHERE = "keep the gallery on a local disk: stsearch index FOLDER --index LOCAL"
+ELSEWHERE = "keep the gallery on a local disk: stsearch index FOLDER --index LOCAL"
 
 
-def write_error(path: Path, error: OSError, verb: str = "write") -> WriteError:
+def write_error(path: Path, error: OSError, verb: str = "write", elsewhere: str = ELSEWHERE) -> WriteError:
     """Return the error that ``path`` cannot be written; on a read-only disk it says what to do."""
     message = f"cannot {verb} {path}: {error.strerror or error}"
     if error.errno == errno.EROFS:
-        message += f"; {_ELSEWHERE}"
+        message += f"; {elsewhere}"
     return WriteError(message)
 
 
@@ -25,7 +25,7 @@ def lock_error(folder: Path, error: OSError) -> WriteError:
     """Return the error that the file system of ``folder`` has no working locks."""
     kind = Mounts().kind_of(folder.absolute())
     name = f"the file system {kind}" if kind else "the file system"
-    return WriteError(f"{name} of {folder} has no working locks ({error.strerror or error}); {_ELSEWHERE}")
+    return WriteError(f"{name} of {folder} has no working locks ({error.strerror or error}); {ELSEWHERE}")
 
 
 def fault_of_locks(folder: Path) -> WriteError | None:

@@ -41,7 +41,12 @@ def files_below(path: Location, root: Location, known: Iterable[str], may_be_gon
             return chosen
     if may_be_gone and name is not None:
         return []
-    raise UsageError(f"{path} is not in the gallery of {root}")
+    remedy = (
+        f"stsearch index {root} reads what is new"
+        if not isinstance(path, Path) or path.exists()
+        else "there is no such file"
+    )
+    raise UsageError(f"{path} is not in the gallery of {root}: {remedy}")
 
 
 def name_in(path: Location, root: Location) -> str | None:

@@ -17,6 +17,17 @@ _LEADING_FOLDERS = "(?:.+/)?"  # and **/ at its beginning
 _ITSELF_OR_BELOW = "(?:(?P<ps_d>/)|$)"  # and the end: pathspec lets a pattern match all below a folder
 
 
+def pattern_of(name: str) -> str:
+    r"""Return the pattern that leaves out the file or folder ``name``, relative to where the pattern stands.
+
+    >>> print(pattern_of("private/IMG[1] .jpg"))
+    /private/IMG\[1\] .jpg
+    """
+    escaped = re.sub(r"[\\*?\[\]]", r"\\\g<0>", name)
+    bare = escaped.rstrip(" ")
+    return f"/{bare}" + "\\ " * (len(escaped) - len(bare))
+
+
 class Patterns:
     """The patterns of one place, for everything below the folder ``base`` ("" or with a slash at its end).
 

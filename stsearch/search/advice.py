@@ -1,6 +1,6 @@
 """What would match where a query matches nothing: the nearest words, a pattern, the split, fewer words.
 
-Every advice is tried on the same instances before it is given.
+Every advice is tried on the instances that were searched, of all galleries, before it is given.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz import process
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import OSA, Levenshtein
 
 from stsearch.errors import UsageError
-from stsearch.gallery.records import InstanceTable
 from stsearch.search.query import Alternative, Query, Term
 from stsearch.search.ranking import Group, Ranking, Row
 from stsearch.search.scoring import Scorer, edit_distances
+from stsearch.text.charset import normalize
 from stsearch.text.wildcards import fixed_part, is_pattern
 from stsearch.types import char_confidence
 
@@ -25,6 +26,15 @@ _MIN_PART = 3
 
 _MIN_NEAR_LETTERS = 4
 """Letters of a word from which another letter is likelier a mistake than another word."""
+
+_MIN_FAR_LETTERS = 8
+"""Letters of a word of which two may be mistakes."""
+
+_LETTERS_PER_EDIT = 3
+"""Letters of a word that are right for each that is not; else it is another word."""
+
+_MIN_NEAREST = 0.6
+"""Edit similarity from which the nearest word may be what was meant."""
 
 _CONFIDENT = 0.9
 """Mean confidence of a character from which a reading is shown though it is not quite the word."""
@@ -49,58 +59,100 @@ class Advice:
     min_score: float | None = None
 
 
-def advise(query: Query, scorer: Scorer, min_score: float) -> Iterator[Advice]:
+def advise(query: Query, asked: Sequence[tuple[Scorer, float]]) -> Iterator[Advice]:
     """Yield searches that match, the likeliest wish first, for a query that matches nothing as it was asked.
 
     Args:
         query: parsed.
-        scorer: of the instances that were searched.
-        min_score: that was asked for.
+        asked: for every gallery the scorer of what was searched, and the least score that was asked for.
     """
-    if not len(scorer.table.ids):
+    places = [(scorer, least) for scorer, least in asked if len(scorer.table.ids)]
+    if not places:
         return
-    plain = scorer.within(None)
-    given: set[tuple[str, int | None, float | None]] = set()
-    if scorer.fuzzy is None and min_score <= plain.default_min_score:
-        given.add((query.text, None, None))  # that is what was asked
-    is_helped = False
-    for each in _candidates(query, plain) if query.is_typed else _nearest_word(query, plain):
-        key = each.query, each.fuzzy, each.min_score
+    words = _Words.of([scorer.within(None) for scorer, _ in places])
+    given: set[tuple[str, int | None]] = set()
+    if all(scorer.fuzzy is None and least <= scorer.default_min_score for scorer, least in places):
+        given.add((query.text, None))  # that is what was asked
+    for each in _candidates(query, words) if query.is_typed else _nearest_word(query, words):
+        key = each.query, each.fuzzy
         # A single word that was chosen by its edits, or by its reading, is there.
         is_certain = each.fuzzy is not None and " " not in each.query
-        if key not in given and (is_certain or _matches(each, plain)):
+        if key not in given and (is_certain or _matches(each, words)):
             given.add(key)
-            is_helped = True
             yield each
-    if not is_helped:
+    if not any(words.folded):  # outlines alone, which only resemble words
         yield from (Advice("whatever resembles it", word, min_score=0) for word in query.words[:1])
 
 
-def near_rows(query: Query, scorer: Scorer, group: Group) -> Iterator[Row]:
-    """Yield the rows of which every word differs by a letter at most, though it was read confidently."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Words:
+    """What was read in all galleries that were searched.
+
+    Attributes:
+        scorers: of the instances of each, without a limit of edits.
+        transcripts: N strings, as read.
+        folded: the same, folded.
+        confidences: (N,) float32 in [0, 1].
+    """
+
+    scorers: Sequence[Scorer]
+    transcripts: tuple[str, ...]
+    folded: tuple[str, ...]
+    confidences: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, scorers: Sequence[Scorer]) -> _Words:
+        tables = [scorer.table for scorer in scorers]
+        return cls(
+            scorers,
+            tuple(text for table in tables for text in table.transcripts),
+            tuple(text for table in tables for text in table.readings.folded),
+            np.concatenate([table.confidences for table in tables]),
+        )
+
+    def has(self, word: str) -> bool:
+        """Return whether ``word``, folded, was read."""
+        return any(scorer.table.readings.rows_of([word]) for scorer in self.scorers)
+
+    def surest(self, rows: Sequence[int]) -> str:
+        """Return the transcript that was read most confidently."""
+        return self.transcripts[max(rows, key=lambda row: float(self.confidences[row]))]
+
+
+def near_rows(query: Query, scorer: Scorer, group: Group, min_score: float) -> Iterator[Row]:
+    """Yield rows that are no hits because a letter of a word differs, or two of a long one.
+
+    All of them were read confidently.
+    """
     if any(len(word) < _MIN_NEAR_LETTERS or is_pattern(word) for word in query.words):
         return
-    table = scorer.table
-    for row in Ranking(query, scorer.within(1), group, _EVEN_ONE_EDIT).rows():
+    edits = 1 if any(len(word) < _MIN_FAR_LETTERS for word in query.words) else 2
+    table, exact = scorer.table, scorer.within(0)
+    for row in Ranking(query, scorer.within(edits), group, _EVEN_ONE_EDIT).rows():
+        readings = [(word, table.readings.folded[at]) for word, at in row.matched]
+        is_hit = row.score >= min_score and all(scorer.allows(*each) for each in readings)
+        if is_hit or all(exact.allows(*each) for each in readings):
+            continue  # or its score keeps it from being one
         rows = [at for _, at in row.matched]
         if min(char_confidence(table.confidences[at], table.transcripts[at]) for at in rows) >= _CONFIDENT:
             yield row
 
 
-def _matches(advice: Advice, scorer: Scorer) -> bool:
-    if advice.min_score is not None:
-        limit = advice.min_score
-    else:
-        limit = scorer.default_min_score if advice.fuzzy is None else _EVEN_ONE_EDIT
+def _matches(advice: Advice, words: _Words) -> bool:
     try:
         query = Query(advice.query)
     except UsageError:  # such as "tea OR -milk", made from "tea or -milk"
         return False
+    return any(_matches_in(scorer, query, advice) for scorer in words.scorers)
+
+
+def _matches_in(scorer: Scorer, query: Query, advice: Advice) -> bool:
+    limit = scorer.default_min_score if advice.fuzzy is None else _EVEN_ONE_EDIT
     ranking = Ranking(query, scorer.within(advice.fuzzy), "word", limit)
     return any(row.score >= limit for row in ranking.rows())
 
 
-def _candidates(query: Query, scorer: Scorer) -> Iterator[Advice]:
+def _candidates(query: Query, words: _Words) -> Iterator[Advice]:
     yield Advice("without --exact, --fuzzy and --min-score", query.text)
     yield Advice("one or the other", query.text.replace(" or ", " OR "))
     for alternative in query.alternatives:
@@ -109,27 +161,27 @@ def _candidates(query: Query, scorer: Scorer) -> Iterator[Advice]:
             unwanted = " and ".join(_written([term]) for term in alternative.unwanted)
             yield Advice(f"every photo with it also shows {unwanted}", _written(alternative.wanted))
         if several:
-            yield from _fewer_words(alternative, scorer)
+            yield from _fewer_words(alternative, words)
         for at, term in enumerate(alternative.wanted):
-            is_enough = (several or alternative.unwanted) and _is_found(term, scorer)
+            is_enough = (several or alternative.unwanted) and _is_found(term, words)
             if len(term.words) == 1 and not is_enough:
-                for each in _other_words(term.words[0], scorer):
+                for each in _other_words(term.words[0], words):
                     others = (*alternative.wanted[:at], *Query(each.query).alternatives[0].wanted)
                     text = _written((*others, *alternative.wanted[at + 1 :]))
                     yield Advice(each.reason, text, each.fuzzy)
-    yield from _nearest_word(query, scorer)
+    yield from _nearest_word(query, words)
 
 
-def _fewer_words(alternative: Alternative, scorer: Scorer) -> Iterator[Advice]:
+def _fewer_words(alternative: Alternative, words: _Words) -> Iterator[Advice]:
     """Yield the words of a phrase without quotes, all words joined, and those found without the others."""
-    words = tuple(Term((word,)) for term in alternative.wanted for word in term.words)
-    if len(words) > len(alternative.wanted):
-        yield Advice("these words, but not next to each other", _written(words))
-    joined = "".join(word for term in words for word in term.words)
-    if scorer.table.readings.rows_of([joined]):
+    terms = tuple(Term((word,)) for term in alternative.wanted for word in term.words)
+    if len(terms) > len(alternative.wanted):
+        yield Advice("these words, but not next to each other", _written(terms))
+    joined = "".join(word for term in terms for word in term.words)
+    if words.has(joined):
         yield Advice("in one word", joined)
-    found = [term for term in words if _is_found(term, scorer)]
-    missing = [term for term in words if term not in found]
+    found = [term for term in terms if _is_found(term, words)]
+    missing = [term for term in terms if term not in found]
     if found and missing:
         are = "are" if len(missing) > 1 else "is"
         reason = f"{' and '.join(repr(_written([term])) for term in missing)} {are} not found"
@@ -139,51 +191,57 @@ def _fewer_words(alternative: Alternative, scorer: Scorer) -> Iterator[Advice]:
         yield Advice("no photo shows all of these words", " OR ".join(_written([term]) for term in found))
 
 
-def _other_words(word: str, scorer: Scorer) -> Iterator[Advice]:
-    """Yield the words read that are nearest to one, those that hold it, and what it may be made of."""
-    readings, table = scorer.table.readings, scorer.table
+def _other_words(word: str, words: _Words) -> Iterator[Advice]:
+    """Yield the word read that is nearest to one, those that hold it, and what it may be made of."""
     known = len(fixed_part(word))
-    distances = edit_distances(word, readings.folded)
-    trusted = np.array([bool(text) for text in readings.folded]) & (distances > 0)
-    for edits in (1, 2):
-        rows = np.flatnonzero((distances == edits) & trusted)
-        if len(rows) and edits < known - 1:
-            differ = "letters differ" if edits > 1 else "letter differs"
-            yield Advice(f"{_surest(rows.tolist(), table)}, {edits} {differ}", word, edits)
+    distances = edit_distances(word, words.folded)
+    trusted = np.array([bool(text) for text in words.folded]) & (distances > 0)
+    edits = int(distances[trusted].min(initial=known))
+    if edits <= min(known // _LETTERS_PER_EDIT, 2):
+        nearest = words.surest(np.flatnonzero((distances == edits) & trusted).tolist())
+        yield Advice(f"{nearest}, {_difference(word, nearest, edits)}", word, edits)
     if is_pattern(word):
         return
-    longer = [row for row, text in enumerate(readings.folded) if word in text and text != word]
+    longer = [row for row, text in enumerate(words.folded) if word in text and text != word]
     for pattern, says, is_so in (
         (f"{word}*", "begins so", str.startswith),
         (f"*{word}", "ends so", str.endswith),
         (f"*{word}*", "holds it", str.__contains__),
     ):
-        holding = [row for row in longer if known >= _MIN_PART and is_so(readings.folded[row], word)]
+        holding = [row for row in longer if known >= _MIN_PART and is_so(words.folded[row], word)]
         if holding:
-            yield Advice(f"{_surest(holding, table)} {says}", pattern)
+            yield Advice(f"{words.surest(holding)} {says}", pattern)
     for cut in range(2, known - 1):
-        if len(readings.rows_of([word[:cut], word[cut:]])) == 2:
+        if words.has(word[:cut]) and words.has(word[cut:]):
             yield Advice("in two words", f"{word[:cut]} {word[cut:]}")
 
 
-def _surest(rows: Sequence[int], table: InstanceTable) -> str:
-    """Return the transcript that was read most confidently."""
-    return table.transcripts[max(rows, key=lambda row: float(table.confidences[row]))]
+def _difference(word: str, transcript: str, edits: int) -> str:
+    """Return in words what ``edits`` changes ``word`` needs.
+
+    >>> _difference("cofee", "Coffee", 1), _difference("graden", "GARDEN", 1), _difference("cfe", "cafes", 2)
+    ('1 letter differs', '2 letters swapped', '2 letters differ')
+    """
+    if edits > 1:
+        return f"{edits} letters differ"
+    if not is_pattern(word) and Levenshtein.distance(word, normalize(transcript)) > edits:
+        return "2 letters swapped"
+    return "1 letter differs"
 
 
-def _nearest_word(query: Query, scorer: Scorer) -> Iterator[Advice]:
-    """Yield the word that reads most like one of the query, to be found as it was read."""
-    table, folded = scorer.table, scorer.table.readings.folded
-    words = [fixed_part(word) for word in query.words if word]
-    same = process.cdist(words or [""], folded, scorer=Levenshtein.normalized_similarity).max(axis=0)
-    trust = [char_confidence(*each) for each in zip(table.confidences, table.transcripts, strict=True)]
-    best = int(np.argmax(np.where([bool(text) for text in folded], (same + 1) * trust, -1)))
-    if folded[best]:
-        yield Advice(f"{table.transcripts[best]} is the nearest word", folded[best], 0)
+def _nearest_word(query: Query, words: _Words) -> Iterator[Advice]:
+    """Yield the word that reads most like one of the query, if any does, to be found as it was read."""
+    folded = words.folded
+    asked = [fixed_part(word) for word in query.words if word]
+    same = process.cdist(asked or [""], folded, scorer=OSA.normalized_similarity).max(axis=0)
+    trust = [char_confidence(*each) for each in zip(words.confidences, words.transcripts, strict=True)]
+    best = int(np.argmax((same + 1) * trust * (same >= _MIN_NEAREST)))
+    if same[best] >= _MIN_NEAREST:
+        yield Advice(f"{words.transcripts[best]} is the nearest word", folded[best], 0)
 
 
-def _is_found(term: Term, scorer: Scorer) -> bool:
-    return _matches(Advice("", _written([term])), scorer)
+def _is_found(term: Term, words: _Words) -> bool:
+    return _matches(Advice("", _written([term])), words)
 
 
 def _written(terms: Iterable[Term]) -> str:

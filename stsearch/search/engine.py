@@ -39,6 +39,9 @@ MAX_COUNTED = 1000
 
 _MAX_NEAR = 5  # hits shown that nearly match
 
+_LIKELY = 0.5
+"""Where all hits score less, so that each is likelier wrong than right, the word may have been misspelled."""
+
 _NOWHERE: Polygon = np.zeros((0, 2), np.float32)
 
 
@@ -64,8 +67,8 @@ class SearchOptions:
         blank: with ``group="photo"``, rank photographs without such a word too, with score 0.
         photos: selects the photographs to search; None: all.
         explain: collect the alternative readings of each hit.
-        advice: where nothing matches, how many other searches to propose, and hits that nearly match; where
-            more matches than ``top``, count it. 0: do neither.
+        advice: where nothing matches, how many other searches to propose, and there or where all hits are
+            weak, gather those that nearly match; where more matches than ``top``, count it. 0: do none of it.
     """
 
     top: int = 20
@@ -85,7 +88,7 @@ class Found:
     Attributes:
         hits: best first.
         total: how many hits there are, those beyond ``hits`` included up to ``MAX_COUNTED``.
-        nearly: where there are no hits, those that one letter keeps from being one, though read confidently.
+        nearly: where there are no hits, or only weak ones, words read confidently that differ by a letter.
         advice: where there are no hits, searches that have some.
     """
 
@@ -93,6 +96,23 @@ class Found:
     total: int
     nearly: list[Hit] = field(default_factory=list)
     advice: list[Advice] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The answer of one gallery to a query, of those that ``merge_answers`` makes one.
+
+    Attributes:
+        hits: best first.
+        total: as in ``Found``.
+        nearly: as in ``Found``.
+        asked: where there are no hits but advice is wanted, what was searched and the least score.
+    """
+
+    hits: list[Hit]
+    total: int
+    nearly: list[Hit] = field(default_factory=list)
+    asked: tuple[Scorer, float] | None = None
 
 
 def search(
@@ -116,6 +136,15 @@ def find(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOption
     Raises:
         WeightsError: the encoder belongs to other weights than the gallery.
     """
+    return merge_answers(query, [answer(gallery, query, encoder, options)], options)
+
+
+def answer(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOptions) -> Answer:
+    """Return what one gallery answers; advice is given for several together, by ``merge_answers``.
+
+    Raises:
+        WeightsError: the encoder belongs to other weights than the gallery.
+    """
     gallery.check_model(encoder.info)
     embeddings = _embed_words([query], encoder)
     candidates = _candidates(gallery, query, embeddings, options)
@@ -134,12 +163,20 @@ def find(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOption
             if content not in ranked
         ]
     merged, total = merge_hits([hits], options.top), len(hits) + beyond
-    if merged or not options.advice:
-        return Found(merged, total)
-    near = list(islice(_suppress_overlaps(near_rows(query, scorer, options.group), candidates), _MAX_NEAR))
-    nearly = list(hits_of(gallery, candidates, ranking, near, options.explain, options.photos))
-    nearly = merge_hits([nearly], _MAX_NEAR)
-    return Found([], 0, nearly, list(islice(advise(query, scorer, options.min_score), options.advice)))
+    if not options.advice or _holds_an_answer(merged, options):
+        return Answer(merged, total)
+    some = near_rows(query, scorer, options.group, options.min_score)
+    near = list(islice(_suppress_overlaps(some, candidates), _MAX_NEAR))
+    found = list(hits_of(gallery, candidates, ranking, near, options.explain, options.photos))
+    nearly = merge_hits([found], _MAX_NEAR)
+    return Answer(merged, total, nearly, None if merged else (scorer, options.min_score))
+
+
+def _holds_an_answer(hits: Sequence[Hit], options: SearchOptions) -> bool:
+    """Return whether one of ``hits`` is likelier right than wrong, or was chosen or read as it was typed."""
+    if options.fuzzy is not None:
+        return bool(hits)
+    return any(hit.score >= _LIKELY or not any(each.edits for each in hit.matches) for hit in hits)
 
 
 def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[Row]:
@@ -160,14 +197,15 @@ def _overlap(before: Sequence[Polygon], here: Sequence[Polygon]) -> bool:
     return bool(ReadingBoxes.of([*before, *here]).same_place()[len(before) :, : len(before)].any())
 
 
-def merge_found(found: Sequence[Found], options: SearchOptions) -> Found:
-    """Return the answers of several galleries to one query as one."""
-    hits = merge_hits([each.hits for each in found], options.top)
+def merge_answers(query: Query, answers: Sequence[Answer], options: SearchOptions) -> Found:
+    """Return the answers of several galleries to one query as one; where none has hits, with advice."""
+    hits = merge_hits([each.hits for each in answers], options.top)
+    nearly = merge_hits([each.nearly for each in answers], _MAX_NEAR)
     if hits:
-        return Found(hits, sum(each.total for each in found))
-    nearly = merge_hits([each.nearly for each in found], _MAX_NEAR)
-    advice = {(each.query, each.fuzzy, each.min_score): each for one in found for each in one.advice}
-    return Found([], 0, nearly, list(advice.values())[: options.advice])
+        total = sum(each.total for each in answers)
+        return Found(hits, total, [] if _holds_an_answer(hits, options) else nearly)
+    asked = [each.asked for each in answers if each.asked]
+    return Found([], 0, nearly, list(islice(advise(query, asked), options.advice)))
 
 
 def score_photos(

@@ -16,7 +16,7 @@ from stsearch.geometry.reading_boxes import ReadingBoxes
 from stsearch.objects.url import Location, ObjectUrl
 from stsearch.search.candidates import GalleryCandidates
 from stsearch.search.ranking import Ranking, Row
-from stsearch.types import Polygon, Quad
+from stsearch.types import Polygon, Quad, shown_place
 
 _ALTERNATIVES = 4  # other readings of a word that a hit lists at most
 
@@ -76,6 +76,11 @@ class Hit:
     characters: tuple[float, ...] = ()
     matches: tuple[Match, ...] = ()
     page: int | None = None
+
+    def __repr__(self) -> str:
+        """Return what was found and where, without the arrays."""
+        found = f"{self.transcript!r} score={self.score:.2f} {str(self.path)!r}"
+        return f"<Hit {self.rank}: {found}{shown_place(self)}>"
 
     @property
     def box(self) -> Quad:

@@ -28,6 +28,7 @@ _ALLOWED = (
 )
 _TOKEN = re.compile(r'[-−–]?"[^"]*"|[|]+|[^\s"|]+')  # noqa: RUF001 - minus signs as phones type them
 _MINUS = re.compile(r'^[−–](?=["\w*?])')  # noqa: RUF001
+_OPERATORS = {"OR", "|", "AND", "NOT"}
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))  # noqa: RUF001 - what phones and word processors type
 
 MAX_LENGTH, MAX_WORDS, MAX_LETTERS, MAX_WILDCARDS = 2000, 64, 200, 16
@@ -121,14 +122,15 @@ class Query:
         >>> Query("coffee or tea").remark
         "'or' is searched for like any word; for one or the other write OR in capitals"
         """
-        tokens = _TOKEN.findall(self.text.translate(_QUOTES))[1:-1]
+        tokens = _TOKEN.findall(self.text.translate(_QUOTES))
+        between = [each for before, each, after in _triples(tokens) if not {before, after} & _OPERATORS]
         for token, said in (
             ("or", "for one or the other write OR"),
             ("not", "to leave photos out write NOT"),
         ):
-            if token in tokens:
+            if token in between:
                 return f"{token!r} is searched for like any word; {said} in capitals"
-        if "NOT" in tokens and self.text.isupper():
+        if "NOT" in tokens[1:-1] and self.text.isupper():
             return "'NOT' is searched for like any word where all is in capitals; -word leaves photos out"
         return None
 
@@ -142,6 +144,10 @@ class Query:
         """Whether it has no pattern, phrase or unwanted term, so that only similar instances match it."""
         words = all(len(term.words) == 1 and not is_pattern(term.words[0]) for term in self.terms())
         return words and not any(alternative.unwanted for alternative in self.alternatives)
+
+
+def _triples(tokens: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    return zip(tokens, tokens[1:], tokens[2:], strict=False)
 
 
 def _parse(text: str) -> Iterator[Alternative]:

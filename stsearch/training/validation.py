@@ -68,7 +68,9 @@ class Validation:
         line = f"labelled words: mAP {self.labelled_map:.3f}, read {self.labelled_accuracy:.3f}"
         if self.retrieval_map is not None:
             line = f"mAP {self.retrieval_map:.3f} · hmean {self.hmean:.3f} · {line}"
-        return f"validation ({self.photos} photos, {self.queries} queries): {line}"
+        photos = "1 photo" if self.photos == 1 else f"{self.photos} photos"
+        queries = "1 query" if self.queries == 1 else f"{self.queries} queries"
+        return f"validation ({photos}, {queries}): {line}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

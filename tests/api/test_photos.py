@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, LetterEncoder, make_gallery, photo_bytes
+from gallery_fixtures import (
+    MODEL,
+    OTHER_MODEL,
+    ColourSpotter,
+    LetterEncoder,
+    instance,
+    make_gallery,
+    photo_bytes,
+)
 
 import stsearch
 from stsearch.errors import DeviceError, GalleryDamagedError, GalleryNotFoundError, UsageError, WeightsError
@@ -46,6 +55,20 @@ def signs(tmp_path: Path, letters: None, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def words(hits: Sequence[stsearch.Hit]) -> list[str]:
     return [hit.transcript for hit in hits]
+
+
+def test_photos_and_hits_are_shown_short_and_say_what_they_are(signs: Path) -> None:
+    with stsearch.open(signs) as photos:
+        [hit] = photos.search("coffee")
+        assert repr(photos) == f"<Photos of {str(signs)!r}: 2>"
+    assert repr(hit) == f"<Hit 1: 'Coffee' score=1.00 {str(signs / 'a.jpg')!r} box=0,2,20,8>"
+    assert repr(photos) == f"<Photos of {str(signs)!r}: closed>"
+
+
+def test_a_text_instance_is_shown_without_its_arrays() -> None:
+    assert repr(instance("exit", x=5)) == "<TextInstance 'exit' confidence=0.80 box=5,2,20,8>"
+    paged = replace(instance("exit"), page=3, polygon=np.zeros((0, 2), np.float32))
+    assert repr(paged) == "<TextInstance 'exit' confidence=0.80 page=3>"
 
 
 def test_a_folder_is_indexed_and_searched_in_a_few_lines(tmp_path: Path, letters: None) -> None:
@@ -124,6 +147,29 @@ def test_several_galleries_are_searched_together(signs: Path, tmp_path: Path) ->
     make_gallery(tmp_path / "more", {"c.jpg": ["coffee"]}).close()
     with stsearch.open(signs, tmp_path / "more") as photos:
         assert {hit.path.name for hit in photos.search("coffee")} == {"a.jpg", "c.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("query", "advice"),
+    [
+        pytest.param("tea exit", ("no photo shows all of these words", "tea OR exit"), id="each in another"),
+        pytest.param(
+            "tea exit zebra",
+            ("'zebra' is not found, the others are not in one photo", "tea OR exit"),
+            id="one nowhere",
+        ),
+    ],
+)
+def test_several_galleries_give_one_advice(
+    signs: Path, tmp_path: Path, query: str, advice: tuple[str, str]
+) -> None:
+    for name, word in (("one", "tea"), ("two", "exit"), ("three", "market")):
+        (tmp_path / name).mkdir()
+        make_gallery(tmp_path / name, {f"{name}.jpg": [word]}).close()
+    with stsearch.open(*(tmp_path / name for name in ("one", "two", "three"))) as photos:
+        found = photos.find(query, exact=True)
+    assert advice in [(each.reason, each.query) for each in found.advice]
+    assert len([each for each in found.advice if "nearest word" in each.reason]) == 1
 
 
 def test_without_a_name_the_nearest_gallery_is_opened(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

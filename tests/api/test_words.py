@@ -38,6 +38,17 @@ def test_a_large_gallery_is_counted_in_a_sample(tmp_path: Path, monkeypatch: pyt
         assert count_words(gallery) == WordCount(16, True)
 
 
+def test_words_that_the_sample_misses_are_not_called_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs = {f"{number}.jpg": ["tea"] if number == 1 else [] for number in range(8)}
+    monkeypatch.setattr(words, "_COUNTED", 2)
+    with make_gallery(tmp_path, signs) as gallery:
+        assert count_words(gallery) == WordCount(1, True)
+    with make_gallery(tmp_path / "blank", {name: [] for name in signs}) as gallery:
+        assert count_words(gallery) == WordCount(0, False)
+
+
 def test_an_empty_gallery_has_no_words(tmp_path: Path) -> None:
     with make_gallery(tmp_path, {}) as gallery:
         assert count_words(gallery) == WordCount(0, False)

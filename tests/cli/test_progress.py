@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from stsearch.cli import output
 from stsearch.cli.progress import (
     ProgressDisplay,
     Step,
@@ -41,6 +42,25 @@ def drawn(display: ProgressDisplay, width: int) -> list[str]:
     with terminal.capture() as captured:
         terminal.print(display)
     return [Text.from_ansi(line).plain for line in captured.get().splitlines()]
+
+
+def test_a_job_that_ends_before_all_steps_says_how_long_it_took() -> None:
+    clock = Clock()
+    display = ProgressDisplay("steps", clock=clock)
+    run(display, clock, [(0.0, Step(1, 100)), (10.0, Step(2, 100)), (60.0, Step(2, 100, is_over=True))])
+    assert display.line == "2/100 steps · 10.0 s each · in 0:01:00"
+
+
+def test_where_errors_only_are_wanted_no_progress_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := io.StringIO())
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    output.hush(True)
+    try:
+        with progress_display("photos") as display:
+            display.show(Step(1, 2))
+    finally:
+        output.hush(False)
+    assert terminal.getvalue() == ""
 
 
 def test_rate_and_time_left_are_of_what_takes_time() -> None:

@@ -256,10 +256,13 @@ def test_eval_writes_markdown_and_html(labelled: Path, capsys: pytest.CaptureFix
 
 @pytest.mark.usefixtures("fake_weights")
 def test_eval_names_the_report_it_cannot_write(labelled: Path) -> None:
-    with pytest.raises(UsageError, match="--html: there is no folder"):
+    with pytest.raises(UsageError, match="there is no folder"):
         evaluate([labelled], html=labelled / "absent" / "report.html")
-    with pytest.raises(WriteError, match="cannot write"):
+    with pytest.raises(UsageError, match="is a folder: name a file in it"):
         evaluate([labelled], html=labelled)
+    (labelled / "notes.html").write_text("mine")
+    with pytest.raises(UsageError, match="no page of stsearch: name another file"):
+        evaluate([labelled], html=labelled / "notes.html")
 
 
 @pytest.mark.usefixtures("fake_weights")
@@ -267,9 +270,9 @@ def test_a_full_disk_leaves_the_report_of_before(labelled: Path, monkeypatch: py
     def fill_up(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    (labelled / "report.html").write_text("before")
+    (labelled / "report.html").write_text(before := '<meta name="generator" content="stsearch">')
     monkeypatch.setattr("os.fsync", fill_up)
     with pytest.raises(WriteError, match="No space left on device"):
         evaluate([labelled], html=labelled / "report.html")
-    assert (labelled / "report.html").read_text() == "before"
+    assert (labelled / "report.html").read_text() == before
     assert [file.name for file in labelled.iterdir() if file.name.startswith(".report")] == []

@@ -55,6 +55,7 @@ def test_moved_galleries_are_found_and_listed(run: Run, photos: Path, home: Path
     done = run("galleries", "find", tmp_path)
     assert done.out.splitlines() == [f"listed {tmp_path}/moved/{name}/.stsearch" for name in "ab"]
     assert "Found 2 galleries, 2 of them new to the list." in done.err
+    assert f"Missing: {photos}/a, {photos}/b. To take off the list: stsearch galleries forget" in done.err
     assert run("search", "exit", "-l").code == 0
     assert run("galleries", "find", tmp_path).out == ""
 

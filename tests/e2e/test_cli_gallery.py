@@ -37,7 +37,7 @@ def test_status_says_what_a_gallery_holds(run: Run, photos: Path) -> None:
     assert re.fullmatch(rf"{photos}/.stsearch, [\d.]+ [kM]B", shown.pop("gallery"))
     assert shown == {
         "photographs": f"2 in {photos}",
-        "words": "2 words",
+        "words": "2",
         "last run": "not known",
         "not read": f"1 file: stsearch status {photos} --failed",
         "weights": "letters (sha256 abababababab…)",
@@ -218,6 +218,13 @@ def stored_ids(photos: Path) -> list[int]:
     """Return the ids of all vectors in the vector file, removed ones included."""
     [file] = (photos / ".stsearch").glob("*.hnsw")
     return list(map(int, HnswStore.load(file, MODEL.dim).ids()))
+
+
+def test_forget_says_how_a_photo_that_is_still_there_stays_out(run: Run, photos: Path) -> None:
+    (photos / "cup.jpg").touch()
+    done = run("forget", photos / "cup.jpg")
+    ignored = photos / ".stsearchignore"
+    assert f"read again by the next stsearch index, unless {ignored} has the line /cup.jpg" in done.err
 
 
 def test_forget_takes_whole_folders(run: Run, photos: Path) -> None:

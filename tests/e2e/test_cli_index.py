@@ -121,7 +121,16 @@ def test_a_dry_run_quietly_prints_only_what_cannot_be_looked_at(
     feed(monkeypatch, b"../photos/exit.png\n../photos/\x1b.png\n")
     done = run("index", photos, "--dry-run", "--quiet", "--files-from", "-")
     expected = "1 file cannot be looked at:\n  \\x1b.png: No such file or directory\n"
-    assert done == Done(0, "", expected)
+    assert done == Done(3, "", expected)
+
+
+def test_a_dry_run_ends_as_the_run_would_where_photos_seem_to_have_vanished(run: Run, photos: Path) -> None:
+    run("index", photos)
+    for photo in photos.glob("*.png"):
+        photo.unlink()
+    done = run("index", photos, "--dry-run")
+    assert (done.code, "as if a share were not mounted" in done.err) == (3, True)
+    assert run("index", photos).code == 3
 
 
 def test_photos_above_a_limit_are_refused(run: Run, photos: Path) -> None:

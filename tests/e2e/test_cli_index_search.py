@@ -134,9 +134,16 @@ def test_on_a_terminal_paths_are_escaped(run: Run, tmp_path: Path, monkeypatch: 
 
 def test_search_without_a_match_ends_with_1_and_names_the_best(run: Run, photos: Path) -> None:
     run("index", photos)
+    done = run("search", "exiit", "--exact")
+    assert (done.code, done.out) == (1, "")
+    assert "  exit is the nearest word: stsearch search exit --exact\n" in done.err
+
+
+def test_where_no_word_is_like_the_query_the_way_to_all_words_is_named(run: Run, photos: Path) -> None:
+    run("index", photos)
     done = run("search", "zzxqy")
     assert (done.code, done.out) == (1, "")
-    assert "No match.\n  exit is the nearest word: stsearch search exit --exact\n" in done.err
+    assert f"No match.\n  no word read is like it; all that were read: stsearch words {photos}\n" in done.err
 
 
 def test_search_in_a_gallery_without_words_ends_with_1(run: Run, tmp_path: Path) -> None:

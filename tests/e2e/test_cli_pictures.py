@@ -82,7 +82,7 @@ def test_a_full_disk_leaves_no_part_of_a_picture_or_page(
 
     (tmp_path / "hits").mkdir()
     if option[0] == "--sheet":
-        (tmp_path / "hits" / "a.html").write_text("an older page")
+        (tmp_path / "hits" / "a.html").write_text('<meta name="generator" content="stsearch">')
     before = {file: file.read_bytes() for file in (tmp_path / "hits").iterdir()}
     monkeypatch.setattr("os.fsync", fill_up)
     done = run("search", "coffee", option[0], tmp_path / option[1])
@@ -143,7 +143,35 @@ def test_what_could_harm_photographs_ends_with_2(
 def test_a_folder_that_cannot_be_written_to_ends_with_15(run: Run, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert run("search", "bar", "--save", tmp_path / "file" / "hits").code == 15
-    assert run("search", "bar", "--sheet", tmp_path / "file" / "a.html").code == 15
+    assert run("search", "bar", "--sheet", "/proc/a.html").code == 15
+
+
+def test_a_page_replaces_a_page_but_nothing_else(run: Run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "diary.html").write_text("mine")
+    done = run("search", "bar", "--sheet", tmp_path / "diary.html")
+    assert (done.code, done.out) == (2, "")
+    assert "diary.html is there already, and no page of stsearch: name another file" in done.err
+    assert (tmp_path / "diary.html").read_text() == "mine"
+    for _ in range(2):
+        assert run("search", "bar", "--sheet", tmp_path / "a.html").code == 0
+
+
+def test_a_page_goes_into_a_folder_that_is_there(run: Run, photos: Path, tmp_path: Path) -> None:
+    done = run("search", "bar", "--sheet", tmp_path / "absent" / "a.html")
+    assert (done.code, "there is no folder" in done.err) == (2, True)
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_page_on_a_read_only_disk_is_told_nothing_of_galleries(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, mode: int, exist_ok: bool) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("pathlib.Path.touch", refuse)
+    done = run("search", "bar", "--sheet", "a.html")
+    assert done.code == 15
+    assert "Read-only file system; name a file on a disk that can be written to" in done.err
 
 
 def test_photos_that_cannot_be_read_are_named_and_the_rest_is_shown(
@@ -180,6 +208,7 @@ class Page(html.parser.HTMLParser):
 
 @pytest.fixture
 def page(run: Run, photos: Path, tmp_path: Path) -> Page:
+    (tmp_path / "pages").mkdir()
     run("search", "coffee", "--exact", "--sheet", tmp_path / "pages" / "sheet.html")
     return Page((tmp_path / "pages" / "sheet.html").read_text(encoding="utf-8"))
 

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from gallery_fixtures import Run, make_set_gallery
 
+from stsearch.gallery.gallery import Gallery
+from stsearch.gallery.records import Failed, PhotoFile
+
 SIGNS = {"a.jpg": ["Coffee bar", "open"], "in/b.jpg": ["COFFEE"], "in/c.jpg": []}
 
 
@@ -64,12 +67,21 @@ def test_what_is_not_shown_is_counted_with_the_option_that_shows_it(run: Run, ph
     ("path", "code", "message"),
     [
         pytest.param("in/c.jpg", 1, "0 words in 0 photos", id="no words"),
-        pytest.param("absent.jpg", 2, "absent.jpg is not in the gallery", id="no photo"),
+        pytest.param("absent.jpg", 2, "photos: there is no such file", id="no photo"),
+        pytest.param("new.jpg", 2, "photos reads what is new", id="not indexed yet"),
+        pytest.param("zero.jpg", 1, "zero.jpg could not be read: the file is empty\n", id="unreadable"),
+        pytest.param("../absent.jpg", 2, "error: there is no file or folder ", id="nowhere"),
+        pytest.param("../free.jpg", 10, "lies in no indexed folder; to read it: stsearch index ", id="free"),
     ],
 )
 def test_a_photo_without_words_and_one_that_is_not_there(
     run: Run, photos: Path, path: str, code: int, message: str
 ) -> None:
+    for name in ("new.jpg", "../free.jpg"):
+        (photos / name).touch()
+    with Gallery.open(photos) as gallery:
+        gallery.add([Failed(PhotoFile("zero.jpg", 0, 1), "the file is empty")])
+    make_set_gallery(photos.parent / "other", {}).close()  # so that there are several
     done = run("words", photos / path)
     assert (done.code, done.out) == (code, "")
     assert message in done.err

@@ -30,6 +30,13 @@ def test_search_gallery_finds_the_two_photographs_that_carry_the_word(rendered_g
     assert {line.split()[-1] for line in best} == {"street-04.jpg", "street-11.jpg"}
 
 
+@pytest.mark.parametrize("script", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_without_arguments_an_example_says_how_it_is_called(script: str) -> None:
+    done = subprocess.run([sys.executable, EXAMPLES / script], capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2)
+    assert f"python examples/{script} " in done.stderr or f"usage: {script} " in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("tiny_weights")
 def test_spot_words_reads_a_photograph(rendered_gallery: Path) -> None:

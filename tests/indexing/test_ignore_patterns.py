@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 from pathspec.pattern import RegexPattern
 
-from stsearch.indexing.ignore_patterns import Patterns
+from stsearch.indexing.ignore_patterns import Patterns, pattern_of
 
 PATTERNS = st.lists(st.sampled_from(["a", "b", "*", "?", "/", "**", "/**/", "[ab]", "\\*", "."]), min_size=1)
 PATHS = st.lists(st.text("ab.*", min_size=1, max_size=3), min_size=1, max_size=5).map("/".join)
+
+
+NAMES = st.text("a b*?[]\\!#.", min_size=1, max_size=8)
 
 
 def matches(pattern: str, path: str) -> bool:
@@ -48,3 +51,10 @@ def test_a_name_is_the_same_however_its_accents_are_spelled() -> None:
     composed, decomposed = "M\u00fcll*", "Mu\u0308ll*"
     assert matches(composed, f"{decomposed}er.jpg")
     assert matches(decomposed, f"{composed}er.jpg")
+
+
+@given(NAMES, NAMES)
+def test_the_pattern_of_a_name_matches_it_and_no_other(name: str, other: str) -> None:
+    assert matches(pattern_of(name), name)
+    assert not matches(pattern_of(name), f"below/{name}")
+    assert matches(pattern_of(name), other) is (name == other)

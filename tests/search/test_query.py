@@ -111,6 +111,7 @@ def test_what_is_no_query_is_refused_with_the_way_out(text: str, message: str) -
         ("coffee OR tea", None),
         ("or", None),
         ('"now or never"', None),
+        ("rose OR or OR hotel", None),
     ],
 )
 def test_what_may_have_been_meant_otherwise_is_explained(text: str, remark: str | None) -> None:

@@ -18,7 +18,8 @@ from stsearch.weights.card import read_card
 def test_the_end_says_where_the_weights_are_and_what_they_reach(options: TrainOptions) -> None:
     messages: list[str] = []
     train(dataclasses.replace(options, steps=1), lambda progress: messages.append(progress.message))
-    assert messages[-1].startswith(f"The weights are in {options.out / 'best'}. They reach: validation (1 ph")
+    place = options.out / "best"
+    assert messages[-1].startswith(f"The weights are in {place}. They reach: validation (1 photo, ")
 
 
 def test_the_end_without_validation_says_where_the_weights_are(options: TrainOptions) -> None:
