@@ -160,8 +160,9 @@ def _look_at(place: Path) -> _Listed:
             is_here = not isinstance(photos, Path) or registry.is_folder(photos)
             state = _HERE if is_here else f"its photographs are missing: {photos}"
             return _Listed(place, photos, state, gallery.catalog.counts().photos)
-    except StsearchError as error:  # one that cannot be opened does not hide the others
-        return _Listed(place, folder, str(error), None)
+    except (StsearchError, OSError) as error:  # one that cannot be opened does not hide the others
+        reason = isinstance(error, OSError) and error.strerror
+        return _Listed(place, folder, reason or str(error), None)
 
 
 def _galleries_below(folder: Path) -> Iterator[Path]:

@@ -31,8 +31,7 @@ def check_model(folder: Path, manifest: Manifest, model: ModelInfo) -> None:
         command = index_command(folder, manifest.location(folder))
         raise WeightsError(
             f"{folder} was made with the weights {made}, these are {given}: give those with --model,"
-            f" or read its photos anew with: {command} --reread, and the same --model if"
-            " one was given"
+            f" or read its photos anew with: {command} --reread, and the same --model if one was given"
         )
 
 

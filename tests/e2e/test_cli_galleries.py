@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -48,6 +49,18 @@ def test_photographs_that_are_gone_are_said_to_be(run: Run, tmp_path: Path, home
     [line] = run("galleries", "--json").out.splitlines()
     assert json.loads(line)["folder"] == str(tmp_path)
     assert (json.loads(line)["state"], json.loads(line)["photos"]) == ("here", 1)
+
+
+def test_an_error_of_the_system_is_listed_in_words(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("stsearch.gallery.gallery.Gallery.open", fail)
+    listed = run("galleries").out
+    assert "Input/output error" in listed
+    assert "Errno" not in listed
 
 
 def test_moved_galleries_are_found_and_listed(run: Run, photos: Path, home: Path, tmp_path: Path) -> None:
