@@ -175,10 +175,11 @@ class _State:
     def of(cls, gallery: Gallery) -> _State:
         from stsearch.api.words import count_words
         from stsearch.gallery import last_run
+        from stsearch.gallery.file_systems import statuses
         from stsearch.gallery.pending import Pending
 
         catalog = gallery.catalog
-        size_bytes = sum(file.stat().st_size for file in gallery.folder.iterdir())
+        size_bytes = sum(status.st_size for status in statuses(gallery.folder))
         return cls(
             gallery,
             catalog.counts(),

@@ -230,6 +230,7 @@ def _print_preview(found: Preview, as_json: bool, quiet: bool) -> None:
 
 def _print_summary(photos: Photos, folder: Path, report: IndexReport) -> None:
     from stsearch.api.words import count_words
+    from stsearch.gallery.file_systems import statuses
 
     if not photos.galleries:
         output.note(f"No photos found in {output.shown_path(folder.resolve())}.")
@@ -237,7 +238,7 @@ def _print_summary(photos: Photos, folder: Path, report: IndexReport) -> None:
     _print_counts({name: getattr(report, name) for name in kinds}, report.passed_over)
     for gallery in photos.galleries:
         count = gallery.catalog.counts().photos
-        size = sum(file.stat().st_size for file in gallery.folder.iterdir()) / 1e6
+        size = sum(status.st_size for status in statuses(gallery.folder)) / 1e6
         print(
             f"Done: {output.counted(count, 'photo')}, {output.counted_words(count_words(gallery))},"
             f" {size:.1f} MB gallery, {report.seconds:.1f} s."
