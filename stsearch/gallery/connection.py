@@ -6,6 +6,7 @@ that a crafted file costs no more than a damaged one; signals are handled while 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ Row = tuple[Any, ...]  # Any: what SQLite holds
 BUSY_S = 10
 """Seconds to wait for the locks of other processes."""
 
+_JOURNAL = bytes.fromhex("d9d505f920a163d7")  # which journals begin with, and end with where they name a file
 _MAX_VALUE = 1 << 20  # bytes of a value or a row; the largest that is written is a vector of 4 KB
 _MIN_SIZE = 1 << 16  # bytes; what was added in an open transaction is not all in the file
 _ROW = 24  # bytes that a row takes besides its texts and arrays, at least
@@ -80,6 +82,17 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):  # not within a trigger or a comment
             yield statement
             statement = ""
+
+
+def _names_a_file(journal: Path) -> bool:
+    """Return whether a journal ends as those of a transaction over several files do; a catalog has none.
+
+    Such an end names a further journal, and that file is deleted after a rollback, whatever it is.
+    """
+    with journal.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - len(_JOURNAL)))
+        return file.read() == _JOURNAL
 
 
 class Connection:
@@ -277,3 +290,10 @@ class Connection:
             raise self.damaged("it is missing") from error
         if not stat.S_ISREG(status.st_mode):
             raise self.damaged("it is a link, or no file at all")
+        for ending in ("-journal", "-wal", "-shm"):  # which SQLite follows, and makes where they lead
+            beside = self._path.with_name(f"{self._path.name}{ending}")
+            with suppress(FileNotFoundError):
+                if not stat.S_ISREG(beside.lstat().st_mode):
+                    raise self.damaged(f"{beside.name} is a link, or no file at all")
+                if _names_a_file(beside):
+                    raise self.damaged(f"{beside.name} names another file, which SQLite would delete")

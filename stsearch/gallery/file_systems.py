@@ -1,10 +1,16 @@
-"""What some file systems cannot do: locks, writing. Said so that a person knows which one, and what to do."""
+"""What some file systems cannot do: locks, writing. Said so that a person knows which one, and what to do.
+
+And what a folder holds while others write to it.
+"""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from stsearch.errors import WriteError
@@ -39,3 +45,14 @@ def fault_of_locks(folder: Path) -> WriteError | None:
     except OSError:  # nothing can be written, so nothing can be tried
         pass
     return None
+
+
+def statuses(folder: Path) -> Iterator[os.stat_result]:
+    """Yield the status of everything in ``folder`` that is still there then; of links their own.
+
+    Raises:
+        OSError: the folder cannot be looked into.
+    """
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # a writer has replaced it
+            yield path.lstat()

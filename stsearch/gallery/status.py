@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stsearch.gallery import last_run
 from stsearch.gallery.catalog import Catalog
+from stsearch.gallery.file_systems import statuses
 from stsearch.gallery.manifest import FORMAT, Manifest
 from stsearch.gallery.protocol import GalleryStatus
 
@@ -14,7 +15,7 @@ def status_of(folder: Path, manifest: Manifest, catalog: Catalog) -> GalleryStat
     """Return that of the gallery in ``folder``."""
     store = manifest.store
     return GalleryStatus(
-        sum(file.stat().st_size for file in folder.iterdir()),
+        sum(status.st_size for status in statuses(folder)),
         last_run.when(folder),
         manifest.engine,
         {"manifest": FORMAT, "catalog": catalog.format},

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stsearch.errors import GalleryUnreadableError, GalleryUntrustedError
+from stsearch.gallery.file_systems import statuses
 from stsearch.gallery.user_lists import Entries, change_list, read_list
 
 _ROOT = 0
@@ -69,7 +70,7 @@ def _other_owners(folder: Path) -> list[int]:
             raise GalleryUntrustedError(
                 f"{folder} is a link to {target}: none is followed; name the gallery with --index {target}"
             )
-        owners = {folder.stat().st_uid} | {file.lstat().st_uid for file in folder.iterdir()}
+        owners = {folder.stat().st_uid} | {status.st_uid for status in statuses(folder)}
     except OSError as error:
         raise GalleryUnreadableError(f"cannot look into {folder}: {error.strerror or error}") from error
     return sorted(owners - {os.geteuid(), _ROOT})

@@ -64,6 +64,11 @@ def test_nothing_is_read_or_written_through_a_link_in_the_place_of_a_gallery(
     assert run("galleries", "find", photos).out == ""
 
 
+def test_a_link_to_nowhere_beside_a_catalog_costs_no_status(run: Run, listed: Path) -> None:
+    (listed / "a" / ".stsearch" / "notes").symlink_to("nowhere")
+    assert run("status", "--index", listed / "a").code == 0
+
+
 def test_a_damaged_list_ends_a_search_with_12_and_rebuild_begins_a_new_one(run: Run, listed: Path) -> None:
     names = registry.data_home(os.environ) / "galleries.json"
     names.write_text("[" * 100_000 + "]" * 100_000)

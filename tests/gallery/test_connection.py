@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from gallery_fixtures import make_gallery
 
 from stsearch.errors import DeviceError, GalleryDamagedError, GalleryUnreadableError, WriteError
 from stsearch.gallery.connection import Connection, schema_after
 
+JOURNAL = bytes.fromhex("d9d505f920a163d7")
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
 ENDLESS = f"{NUMBERS} SELECT max(i) FROM n"
 
@@ -158,3 +160,38 @@ def test_a_schema_holds_every_definition(connection: Connection) -> None:
     assert before == schema_after(("CREATE TABLE signs (text TEXT)",))
     connection.execute("CREATE VIEW all_signs AS SELECT * FROM signs")
     assert connection.schema() != before
+
+
+def hot_journal(catalog: Path, named: Path) -> bytes:
+    """Return a journal as of a process that died, whose transaction was also over the file ``named``."""
+    pages, name = catalog.stat().st_size // 4096, bytes(named)
+    numbers = (0, 1, pages, 512, 4096)  # records, nonce, and sizes: of the catalog, a sector and a page
+    header = JOURNAL + b"".join(number.to_bytes(4, "big") for number in numbers)
+    lock_page = (0x40000000 // 4096 + 1).to_bytes(4, "big")
+    end = len(name).to_bytes(4, "big") + sum(name).to_bytes(4, "big") + JOURNAL
+    return header.ljust(512, b"\0") + lock_page + name + end
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_a_journal_that_names_another_file_does_not_get_it_deleted(tmp_path: Path, locks: bool) -> None:
+    make_gallery(tmp_path, {"a.jpg": ["exit"]}).close()
+    catalog, victim = tmp_path / ".stsearch" / "catalog.sqlite3", tmp_path / "letters.txt"
+    victim.write_text("dear Ada")
+    catalog.with_name("catalog.sqlite3-journal").write_bytes(hot_journal(catalog, victim))
+    with pytest.raises(GalleryDamagedError, match="names another file"):
+        Connection(catalog, locks=locks)
+    assert victim.exists()
+
+
+@pytest.mark.parametrize("ending", ["-journal", "-wal", "-shm"])
+def test_links_in_the_place_of_what_sqlite_writes_beside_a_catalog_are_refused(
+    tmp_path: Path, ending: str
+) -> None:
+    make_gallery(tmp_path, {"a.jpg": ["exit"]}).close()
+    catalog = tmp_path / ".stsearch" / "catalog.sqlite3"
+    with contextlib.closing(sqlite3.connect(catalog)) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+    catalog.with_name(f"{catalog.name}{ending}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(GalleryDamagedError, match=f"{ending} is a link"):
+        Connection(catalog)
+    assert not (tmp_path / "elsewhere").exists()

@@ -120,3 +120,14 @@ def test_a_gallery_on_a_file_system_with_locks_is_written_to(share: Path) -> Non
     with Gallery.create(share / ".stsearch", share, MODEL) as gallery:
         gallery.add([spotted("a.jpg", "exit")])
         assert len(gallery.catalog.photos()) == 1
+
+
+def test_a_file_that_a_writer_replaces_meanwhile_is_passed_over_and_a_link_counts_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "kept").write_bytes(b"12345")
+    (tmp_path / "photos" / "link").symlink_to("gone")
+    listed = [tmp_path / "photos" / name for name in ("kept", "replaced", "link")]
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(listed))
+    assert [status.st_size for status in file_systems.statuses(tmp_path / "photos")] == [5, len("gone")]
