@@ -15,13 +15,15 @@ from stsearch.indexing.walk import NEVER
 def is_as_recorded(file: PhotoFile, known: Record | None) -> bool:
     """Return whether a file that was listed is the one of the record that the gallery has of its path.
 
-    An object is by its size and stamp, whatever its time: that changes when it is copied or archived.
+    An object is by its size and stamp, whatever its time: that changes when it is copied or archived. Where
+    one of the two has no stamp, the time decides.
     """
     if known is None:
         return False
-    if file.stamp is None or known.file.mtime_ns == NEVER:
-        return known.file == file
-    return (known.file.size, known.file.stamp) == (file.size, file.stamp)
+    if None in (file.stamp, known.file.stamp):
+        return (known.file.size, known.file.mtime_ns) == (file.size, file.mtime_ns)
+    is_settled = known.file.mtime_ns != NEVER
+    return is_settled and (known.file.size, known.file.stamp) == (file.size, file.stamp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
