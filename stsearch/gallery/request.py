@@ -47,7 +47,7 @@ class CandidateRequest:
         count: how many of the most similar instances to take for each of them, in a large gallery.
         groups: of each alternative, the words that a photograph must show together.
         words_only: whether only similar instances can match; else any transcript may, by its letters.
-        whole_photos: whether it matters what else a photograph shows: several words, a phrase, unwanted ones.
+        whole_photos: whether it matters what else a photograph shows: a phrase, unwanted words.
         is_exhaustive: whether photographs without such a word are wanted too.
         photos: selects the photographs; None: all.
         more: ids of instances that may match without being similar; looked up when they are asked for.

@@ -261,7 +261,7 @@ def _candidates(
         groups=groups,
         # Only similar instances match words alone; any transcript may match any other query.
         words_only=query.has_words_only and options.fuzzy is None,
-        whole_photos=any(len(group) > 1 for group in groups)
+        whole_photos=any(len(term.words) > 1 for term in query.terms())
         or any(each.unwanted for each in query.alternatives),
         is_exhaustive=options.blank,
         photos=options.photos,

@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from gallery_fixtures import MODEL, ColourSpotter, photo_bytes
 from postgres_server import Server
-from program import ROOT
+from shared_index import start, wait_until_paused
 
 from stsearch.gallery.access import create_gallery, open_gallery, verify_gallery
 from stsearch.gallery.address import DatabaseUrl
 from stsearch.indexing.indexer import index_photos
 from stsearch.objects.url import Location
 
-# The program with a spotter that needs no weights. PAUSE: the photograph at which it stops, and says so.
-PROGRAM = """
-import itertools, os, sys, time
-from types import ModuleType, SimpleNamespace
-from gallery_fixtures import MODEL, ColourSpotter
-from stsearch.cli import app
-from stsearch.gallery.postgres import worker
-from stsearch.weights import card
-
-class Spotter(ColourSpotter):
-    calls = itertools.count(1)  # next() is one step, whatever threads do
-    def spot(self, images):
-        if next(self.calls) == int(os.environ.get("PAUSE", 0)):
-            print("paused", flush=True)
-            time.sleep(60)
-        return super().spot(images)
-
-worker.LEASE_S, worker._PAUSE_S, worker.CLAIM = 1.0, 0.05, 4
-weights = ModuleType("stsearch.spotting.load")
-weights.load_spotter = lambda *_: Spotter()
-sys.modules["stsearch.spotting.load"] = weights
-card.check_weights = lambda name: SimpleNamespace(info=MODEL)
-app.main()
-"""
 PHOTOS = 60
 
 pytestmark = pytest.mark.slow
@@ -58,19 +32,9 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def start(photos: Path, database: DatabaseUrl, **environment: int) -> subprocess.Popen[str]:
-    arguments = ["index", str(photos), "--index", database.secret, "--batch", "2", "--quiet"]
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT / "tests" / "support")]),
-            **{name: str(value) for name, value in environment.items()},
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def index(photos: Path, database: DatabaseUrl, **environment: int) -> subprocess.Popen[str]:
+    arguments = ("index", photos, "--index", database.secret, "--batch", 2, "--quiet")
+    return start(*map(str, arguments), LEASE_S=1, CLAIM=4, **environment)
 
 
 def holds(database: DatabaseUrl) -> dict[Location, list[str]]:
@@ -94,10 +58,9 @@ def undisturbed(photos: Path, postgres: Server) -> dict[Location, list[str]]:
 def test_a_killed_process_costs_nothing_but_its_batch(
     photos: Path, database: DatabaseUrl, undisturbed: dict[Location, list[str]]
 ) -> None:
-    killed = start(photos, database, PAUSE=3)
-    assert killed.stdout is not None
-    assert killed.stdout.readline() == "paused\n"
-    other = start(photos, database)
+    killed = index(photos, database, PAUSE=3)
+    wait_until_paused(killed)
+    other = index(photos, database)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     other.communicate(timeout=60)
@@ -108,7 +71,7 @@ def test_a_killed_process_costs_nothing_but_its_batch(
 def test_two_processes_fill_one_gallery_and_both_end_when_it_is_full(
     photos: Path, database: DatabaseUrl, undisturbed: dict[Location, list[str]]
 ) -> None:
-    both = [start(photos, database), start(photos, database)]
+    both = [index(photos, database), index(photos, database)]
     for process in both:
         process.communicate(timeout=60)
     assert [process.returncode for process in both] == [0, 0]
@@ -118,13 +81,12 @@ def test_two_processes_fill_one_gallery_and_both_end_when_it_is_full(
 def test_an_interrupted_process_leaves_its_files_to_the_next(
     photos: Path, database: DatabaseUrl, undisturbed: dict[Location, list[str]]
 ) -> None:
-    stopped = start(photos, database, PAUSE=3)
-    assert stopped.stdout is not None
-    assert stopped.stdout.readline() == "paused\n"
+    stopped = index(photos, database, PAUSE=3)
+    wait_until_paused(stopped)
     stopped.send_signal(signal.SIGINT)
     stopped.communicate(timeout=60)
     assert stopped.returncode == 130
-    other = start(photos, database)
+    other = index(photos, database)
     other.communicate(timeout=60)
     assert other.returncode == 0
     assert holds(database) == undisturbed

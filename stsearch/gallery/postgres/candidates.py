@@ -1,7 +1,7 @@
 """The instances that may answer a query, found by the indexes of PostgreSQL where there are too many to read.
 
 Similar embeddings (HNSW) and similar letters (trigrams) are what a search begins with. Where it matters what
-else a photograph shows (phrases, several words, unwanted ones), the best photographs are then read whole.
+else a photograph shows (phrases, unwanted words), the best photographs are then read whole.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_SIMILAR = 2_000
 
 _MIN_SHARED = 0.3  # of the trigrams of both
 
-_MAX_PHOTOS = 2_000
+_MAX_PHOTOS = 1_000
 """Photographs that are read whole."""
 
 
@@ -53,7 +53,13 @@ def find_candidates(database: Database, request: CandidateRequest, condition: Co
     found = [seed for some in seeds.values() for seed in some]
     if not request.whole_photos:
         ids = {seed.instance for seed in found} | set(request.more)
-        return Condition(f"id = ANY(%s) AND {condition.sql}", (sorted(ids), *condition.values))
+        together = {
+            each for group in request.groups for each in _reading_together(database, group, condition)
+        }
+        return Condition(
+            f"(id = ANY(%s) OR content = ANY(%s)) AND {condition.sql}",
+            (sorted(ids), sorted(together), *condition.values),
+        )
     photos = _best_photos(database, request, seeds, condition)
     return Condition("content = ANY(%s)", (photos,))
 

@@ -19,7 +19,8 @@ from stsearch.gallery.postgres.database import Database
 from stsearch.gallery.postgres.filters import Condition, condition_of
 from stsearch.gallery.postgres.roots import Root, read_roots
 from stsearch.gallery.postgres.tables import read_facts
-from stsearch.gallery.protocol import EXACT_LIMIT, GalleryStatus
+from stsearch.gallery.protocol import EXACT_LIMIT as EXACT_LIMIT  # tests and benchmarks lower it
+from stsearch.gallery.protocol import GalleryStatus
 from stsearch.gallery.records import (
     Counts,
     Detail,
