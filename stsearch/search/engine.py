@@ -66,6 +66,7 @@ class SearchOptions:
         explain: collect the alternative readings of each hit.
         advice: where nothing matches, how many other searches to propose, and hits that nearly match; where
             more matches than ``top``, count it. 0: do neither.
+        counts: count what matches beyond ``top`` all the same.
     """
 
     top: int = 20
@@ -76,6 +77,7 @@ class SearchOptions:
     photos: PhotoFilter | None = None
     explain: bool = False
     advice: int = 0
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +128,7 @@ def find(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOption
     wanted = takewhile(lambda row: row.score >= options.min_score, ranking.rows())
     apart = _suppress_overlaps(wanted, candidates) if options.group == "word" else wanted
     rows = list(islice(apart, options.top))
-    beyond = sum(1 for _ in islice(apart, MAX_COUNTED)) if options.advice else 0
+    beyond = sum(1 for _ in islice(apart, MAX_COUNTED)) if options.advice or options.counts else 0
     found = hits_of(gallery, candidates, ranking, rows, options.explain)
     hits = [hit for hit in found if photos is None or hit.path in photos]
     if options.blank and options.group == "photo" and len(rows) < options.top:
