@@ -156,12 +156,14 @@ class Photos:
         until: str | int | date | None = None,
         explain: bool = False,
         advice: int = 3,
+        counts: bool = False,
     ) -> Found:
         """Return the hits that ``search`` returns, how many there are, and what nearly matches otherwise.
 
         Args:
             query: as for ``search``.
             advice: where nothing matches, how many searches to propose that do.
+            counts: without advice too, count the hits beyond ``top``.
 
         Raises:
             UsageError: the query or an option cannot be used.
@@ -179,6 +181,7 @@ class Photos:
             photos=photo_filter(paths, since, until),
             explain=explain,
             advice=advice,
+            counts=counts,
         )
         _check_values(group, top, fuzzy, min_score)
         if isinstance(query, str):

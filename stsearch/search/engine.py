@@ -69,6 +69,7 @@ class SearchOptions:
         explain: collect the alternative readings of each hit.
         advice: where nothing matches, how many other searches to propose, and there or where all hits are
             weak, gather those that nearly match; where more matches than ``top``, count it. 0: do none of it.
+        counts: count what matches beyond ``top`` all the same.
     """
 
     top: int = 20
@@ -79,6 +80,7 @@ class SearchOptions:
     photos: PhotoFilter | None = None
     explain: bool = False
     advice: int = 0
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +155,7 @@ def answer(gallery: Gallery, query: Query, encoder: Encoder, options: SearchOpti
     wanted = takewhile(lambda row: row.score >= options.min_score, ranking.rows())
     apart = _suppress_overlaps(wanted, candidates) if options.group == "word" else wanted
     rows = list(islice(apart, options.top))
-    beyond = sum(1 for _ in islice(apart, MAX_COUNTED)) if options.advice else 0
+    beyond = sum(1 for _ in islice(apart, MAX_COUNTED)) if options.advice or options.counts else 0
     hits = list(hits_of(gallery, candidates, ranking, rows, options.explain, options.photos))
     if options.blank and options.group == "photo" and len(rows) < options.top:
         ranked = {row.content for row in rows} | ranking.excluded()

@@ -46,10 +46,21 @@ Box = Annotated[
 
 def make_server(service: Service) -> MCPServer:
     """Return the server of the tools; its galleries are those of ``service``."""
-    server = MCPServer("stsearch", instructions=_INSTRUCTIONS, version=__version__)
+    server, tools = MCPServer("stsearch", instructions=_INSTRUCTIONS, version=__version__), _Tools(service)
+    for tool in (tools.search, tools.words, tools.status):
+        server.tool(annotations=_READS, structured_output=True)(tool)
+    server.tool(annotations=_READS, structured_output=False)(tools.show)
+    return server
 
-    @server.tool(annotations=_READS, structured_output=True)
+
+class _Tools:
+    """The tools; agents read their descriptions."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
     async def search(  # noqa: PLR0913 - one parameter an option
+        self,
         query: Query,
         top: Annotated[int, Field(ge=1, le=MAX_TOP)] = 10,
         group: Literal["word", "photo"] = "word",
@@ -73,12 +84,12 @@ def make_server(service: Service) -> MCPServer:
             top=top,
         )
         try:
-            return answer_line(await service.search(ask))
+            return answer_line(await self._service.search(ask))
         except StsearchError as error:
             raise ToolError(str(error)) from error
 
-    @server.tool(annotations=_READS, structured_output=True)
     async def words(
+        self,
         photograph: Photograph = "",
         gallery: Gallery = "",
         top: Annotated[int, Field(ge=1, le=_MOST_WORDS)] = 100,
@@ -86,30 +97,26 @@ def make_server(service: Service) -> MCPServer:
         """List the words read in one photograph, or those of a gallery, the most frequent first."""
         try:
             if photograph:
-                found = photograph_words(await service.photograph(photograph))
+                found = photograph_words(await self._service.photograph(photograph))
             else:
-                found = await word_lines(service, gallery)
+                found = await word_lines(self._service, gallery)
         except StsearchError as error:
             raise ToolError(str(error)) from error
         return {"total": len(found), "words": found[:top]}
 
-    @server.tool(annotations=_READS, structured_output=False)
-    async def show(photograph: Photograph, box: Box = None, page: int | None = None) -> Image:
+    async def show(self, photograph: Photograph, box: Box = None, page: int | None = None) -> Image:
         """Show a photograph, or one word of it cut out and straightened."""
         try:
-            here = (await service.photograph(photograph)).photograph
+            here = (await self._service.photograph(photograph)).photograph
             outline = ",".join(str(round(value)) for point in box or () for value in point)
             view = read_view("crop", page, outline) if box else View("whole", page)
-            return Image(data=await service.jpeg(here, view), format="jpeg")
+            return Image(data=await self._service.jpeg(here, view), format="jpeg")
         except StsearchError as error:
             raise ToolError(str(error)) from error
 
-    @server.tool(annotations=_READS, structured_output=True)
-    async def status() -> dict[str, object]:
+    async def status(self) -> dict[str, object]:
         """Say which galleries there are, and how many photographs and words they hold."""
         try:
-            return {"galleries": await gallery_lines(service)}
+            return {"galleries": await gallery_lines(self._service)}
         except StsearchError as error:
             raise ToolError(str(error)) from error
-
-    return server

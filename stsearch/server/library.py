@@ -172,6 +172,7 @@ class Library:
             until=ask.until or None,
             explain=ask.explain,
             advice=advice,
+            counts=True,
         )
 
     def _like(self, name: str) -> ImageQuery:

@@ -13,7 +13,7 @@ from stsearch.api.json_lines import grade
 from stsearch.errors import ImageError, UsageError
 from stsearch.geometry.polygons import word_size
 from stsearch.search.hits import Hit, Match
-from stsearch.server.ask import Ask
+from stsearch.server.ask import MAX_TOP, Ask
 from stsearch.server.hit_views import file_name, image_url
 from stsearch.server.library import Answer, NoPhotographError, PhotographWords
 from stsearch.server.service import Service
@@ -134,19 +134,18 @@ async def show_photograph(service: Service, ask: Ask, answer: Answer, rank: int)
         missing = str(error)
     except OSError as error:
         missing = f"{hit.path.name} is no longer there: {error.strerror or error}"
+    total = max(answer.found.total, len(hits))
     words = [] if here is None else _of_page(here, hit.page)
-    shown = hits if len(hits) >= answer.found.total or rank < len(hits) else []
-    has_next = rank < len(hits) or (bool(shown) is False and rank < answer.found.total)
     return PhotoView(
         rank=rank,
-        total=max(answer.found.total, len(hits)),
+        total=total,
         word=hit.transcript,
         score=f"{hit.score:.2f}",
         grade=grade(hit.score),
         file=file_name(hit),
         place=str(hit.path),
         previous=ask.url("/", hit=rank - 1) if rank > 1 else None,
-        next=ask.url("/", hit=rank + 1) if has_next else None,
+        next=ask.url("/", hit=rank + 1) if rank < min(total, MAX_TOP) else None,
         close=ask.url("/"),
         like=_like_url(ask, sha256, hit, words),
         missing=missing,

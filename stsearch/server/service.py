@@ -26,7 +26,8 @@ MAX_PICTURE_BYTES = 64_000_000
 """Larger pictures are not searched for."""
 
 _DECODERS = 2  # threads
-_ANSWERS, _PHOTOGRAPHS, _PICTURES, _SUMMARIES = 2000, 500, 64, 32
+_HITS, _WORDS = 30_000, 10_000  # kept of answers and of photographs: 2 or 3 KB each
+_PICTURES, _SUMMARIES = 64, 32
 _CHECK_S = 0.5  # between two looks at whether the galleries were written to
 
 
@@ -50,8 +51,8 @@ class Service:
         self._model, self._device = model, device
         self._models: dict[str, Model] = {}
         self._pictures = Pictures(max_megapixels)
-        self._answers: BoundedCache[tuple[int, Ask], Answer] = BoundedCache(_ANSWERS)
-        self._photographs: BoundedCache[tuple[int, str], PhotographWords] = BoundedCache(_PHOTOGRAPHS)
+        self._answers: BoundedCache[tuple[int, Ask], Answer] = BoundedCache(_HITS)
+        self._photographs: BoundedCache[tuple[int, str], PhotographWords] = BoundedCache(_WORDS)
         self._image_queries: BoundedCache[str, ImageQuery] = BoundedCache(_PICTURES)
         self._summaries: BoundedCache[object, object] = BoundedCache(_SUMMARIES)
         self.notify = notify
@@ -93,7 +94,7 @@ class Service:
         answer = await self._once(
             key, partial(self._in, self._searching, self.library.search, ask, image_query)
         )
-        self._answers.put(key, answer)
+        self._answers.put(key, answer, 1 + len(answer.found.hits) + len(answer.found.nearly))
         return answer
 
     async def photograph(self, sha256: str) -> PhotographWords:
@@ -107,7 +108,7 @@ class Service:
         if (found := self._photographs.get(key)) is not None:
             return found
         found = await self._once(key, partial(self._in, self._searching, self.library.photograph, sha256))
-        self._photographs.put(key, found)
+        self._photographs.put(key, found, 1 + len(found.words))
         return found
 
     async def jpeg(self, photograph: Photograph, view: View) -> bytes:

@@ -237,7 +237,7 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        pytest.param("stsearch se", "search", id="a command"),
+        pytest.param("stsearch sea", "search", id="a command"),
         pytest.param("stsearch search --shee", "--sheet", id="an option"),
         pytest.param("stsearch models ver", "verify", id="a command of a command"),
         pytest.param("stsearch search --model ti", "tiny", id="weights"),

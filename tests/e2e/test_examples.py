@@ -110,9 +110,20 @@ def test_capture_terminal_shows_what_was_found_and_fetches_nothing(tmp_path: Pat
     assert "@font-face" not in shown
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("tiny_weights")
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium is not installed")
+def test_capture_page_shows_hits_and_a_photograph(tmp_path: Path) -> None:
+    run("capture_page.py", tmp_path / "page.jpg", tmp_path / "photograph.jpg", "garden", PHOTOGRAPHS)
+    for name in ("page.jpg", "photograph.jpg"):
+        picture = read_image(tmp_path / name)
+        assert picture.shape[1] == 1200
+        assert picture.std() > 20
+
+
 def test_the_pictures_stay_small() -> None:
     pictures = [*PHOTOGRAPHS.iterdir(), *EXAMPLES.glob("*.jpg"), *EXAMPLES.glob("*.svg")]
-    assert sum(picture.stat().st_size for picture in pictures) < 700_000
+    assert sum(picture.stat().st_size for picture in pictures) < 800_000
 
 
 def test_the_rendered_gallery_stays_small(rendered_gallery: Path) -> None:

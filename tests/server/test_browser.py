@@ -26,7 +26,7 @@ HOSTILE = {
     "'\"&{{7*7}}.png": ["\"'><script>alert(1)</script>", "bazaar"],
     f"{'n' * 200}.png": ["bazaar", "x" * 900],
 }
-MANY = {f"{number:03}.png": ["lantern"] for number in range(70)}
+MANY = {f"{number:03}.png": ["lantern", f"{number:03}"] for number in range(70)}
 
 
 @pytest.fixture(scope="module")

@@ -133,7 +133,7 @@ function openViewer() {
     details.open = unfolded[which];
     details.addEventListener("toggle", () => (unfolded[which] = details.open));
   });
-  viewer.querySelector("[rel=next], [rel=prev], .close")?.focus({ preventScroll: true });
+  document.getElementById("viewer-title").focus({ preventScroll: true });
 }
 
 function closeViewer() {
