@@ -35,4 +35,6 @@ def main(query: str, server: str = "http://127.0.0.1:8765", token: str = "") -> 
 
 
 if __name__ == "__main__":
+    if not 2 <= len(sys.argv) <= 4:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

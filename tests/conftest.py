@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # Set before torch is imported: its threads and those of a parallel run would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Stand-ins for the networks are in the process of the test.
+os.environ["STSEARCH_WORKERS"] = "1"
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +48,8 @@ def own_user_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     home = tmp_path_factory.mktemp("home")
     for kind in ("DATA", "CONFIG", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
-    for name in [name for name in os.environ if name.startswith("STSEARCH_")]:
+    for name in [name for name in os.environ if name.startswith("STSEARCH_") and name != "STSEARCH_WORKERS"]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("STSEARCH_WORKERS", "1")  # stand-ins for the networks are in the process of the test
     # What a test starts runs this code, installed or not, and finds what this process was told to find.
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     monkeypatch.setenv("PYTHONPATH", path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
+from stsearch.errors import ImageError
 from stsearch.gallery.records import PhotoFile
 from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS, Decoded, decode_image
 from stsearch.images.effort import Effort, effort_of
@@ -123,12 +124,11 @@ class PhotoReader:
 
 
 def memory_to_decode(content: Content, limits: ReadLimits) -> int:
-    """Return the bytes that decoding a page takes of the budget of all; 0: so few that they do not count.
-
-    Raises:
-        ImageError: it is none that is read.
-    """
-    effort = _effort(content)
+    """Return the bytes that decoding a page takes of the budget of all; 0: so few that they do not count."""
+    try:
+        effort = _effort(content)
+    except ImageError:  # it is none that is read, as decoding will say
+        return 0
     return 0 if _is_soon_done(effort, limits) else effort.memory_bytes
 
 

@@ -138,7 +138,7 @@ def test_a_value_has_the_name_that_says_what_it_is(capsys: pytest.CaptureFixture
     app.run(app.app, ["search", "--help"])
     shown = capsys.readouterr().out
     assert "stsearch search [OPTIONS] [QUERY]..." in shown
-    assert re.search(r"--index +FOLDER ", shown)
+    assert re.search(r"--index +FOLDER\|URL ", shown)
     assert re.search(r"--group +word\|photo ", shown)
     assert re.search(r"--top +-n +x \[x>=1\]", shown)
 

@@ -134,6 +134,8 @@ def test_the_gallery_is_the_one_that_a_single_process_makes(
     signs.mkdir()
     for photo in sorted(rendered_gallery.glob("*.jpg"))[:3]:
         shutil.copy(photo, signs)
+    (signs / "empty.jpg").touch()
+    (signs / "text.png").write_text("no picture")
     (signs / "damaged.jpg").write_bytes(sorted(signs.iterdir())[0].read_bytes()[:300])
     info, told = check_weights(str(tiny_weights)).info, list[Loaded]()
     networks = Networks(str(tiny_weights), "cpu", "auto", True)
