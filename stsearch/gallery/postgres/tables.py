@@ -19,6 +19,7 @@ from stsearch.gallery.postgres.schema import EXTENSIONS, MIGRATIONS, SCHEMA
 from stsearch.gallery.protocol import Notify
 from stsearch.types import ModelInfo
 
+_MIN_PGVECTOR = (0, 8)
 _LOCK = int.from_bytes(b"stsearch", "big") >> 1  # of making and migrating, by two machines at a time
 
 
@@ -80,6 +81,7 @@ def make_tables(url: DatabaseUrl, model: ModelInfo | None, notify: Notify) -> Da
             if model is None:
                 raise GalleryNotFoundError(no_gallery(url))
             database = _with_extensions(database, notify)
+            _check_version(database)
         if not has_gallery or read_facts(database).version < len(MIGRATIONS):
             database.run(lambda session: _migrate(session, database, model))
     except BaseException:
@@ -139,6 +141,20 @@ def _with_extensions(database: Database, notify: Notify) -> Database:
             ) from error
     database.close()
     return Database(database.url, writes=True, notify=notify)
+
+
+def _check_version(database: Database) -> None:
+    """Refuse a pgvector that cannot go on searching where a filter leaves little.
+
+    Raises:
+        GalleryUnreadableError: it is too old.
+    """
+    version = str(database.value("SELECT extversion FROM pg_extension WHERE extname = 'vector'"))
+    if tuple(map(int, version.split(".")[:2])) < _MIN_PGVECTOR:
+        raise GalleryUnreadableError(
+            f"{database.url} has pgvector {version}, a gallery needs 0.8: upgrade it on the server, and run"
+            " in this database: ALTER EXTENSION vector UPDATE"
+        )
 
 
 def _make_extension(session: Session, name: str) -> None:
