@@ -19,6 +19,7 @@ from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, LetterEncoder, m
 import stsearch
 from stsearch.errors import DeviceError, GalleryDamagedError, GalleryNotFoundError, UsageError, WeightsError
 from stsearch.gallery import registry
+from stsearch.gallery.address import DatabaseUrl
 from stsearch.gallery.gallery import Gallery
 from stsearch.indexing.progress import Progress
 from stsearch.types import ModelInfo
@@ -124,6 +125,21 @@ def test_several_galleries_are_searched_together(signs: Path, tmp_path: Path) ->
     make_gallery(tmp_path / "more", {"c.jpg": ["coffee"]}).close()
     with stsearch.open(signs, tmp_path / "more") as photos:
         assert {hit.path.name for hit in photos.search("coffee")} == {"a.jpg", "c.jpg"}
+
+
+def test_a_database_is_indexed_into_and_searched_beside_a_folder(
+    signs: Path, tmp_path: Path, database: DatabaseUrl
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(photo_bytes("exit"))
+    with stsearch.index(tmp_path / "photos", gallery=database.secret) as photos:
+        assert words(photos.search("exit", min_score=0.9)) == ["exit"]
+        assert photos.report is not None
+        assert photos.report.new == 1
+    assert not (tmp_path / "photos" / ".stsearch").exists()
+    with stsearch.open(signs, database.secret) as photos:
+        assert words(photos.search("exit OR bakery", min_score=0.9)) == ["exit", "bakery"]
+        assert len(photos) == 3
 
 
 def test_without_a_name_the_nearest_gallery_is_opened(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
