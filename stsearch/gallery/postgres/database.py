@@ -65,6 +65,7 @@ class Database:
         self._notify = notify
         self._lock = threading.RLock()
         self._is_closed = False
+        self._knows_types = False
         self._parameters = _parse(url)
         self._session = self._connect()
 
@@ -90,6 +91,8 @@ class Database:
         """
         attempts, lost_at = 0, None
         with self._lock:
+            if self._session.closed and not self._is_closed:
+                self._session = self._connect()
             while True:
                 try:
                     with self._named_errors(), self._session.transaction():
@@ -103,6 +106,9 @@ class Database:
                         raise
                     lost_at = lost_at or time.monotonic()
                     self._reconnect(error, lost_at)
+                except (KeyboardInterrupt, SystemExit):
+                    self._session.close()  # it may have come between any two steps of the library
+                    raise
 
     def run_alone(self, statement: str) -> None:
         """Run a statement that PostgreSQL does not allow in a transaction, such as VACUUM."""
@@ -131,6 +137,12 @@ class Database:
             raise
         return session
 
+    def learn_types(self) -> None:
+        """Let the connection know the types of the extensions, if they were made since it was opened."""
+        if not self._knows_types:
+            with self._lock, self._named_errors():
+                self._prepare(self._session)
+
     def _prepare(self, session: Session) -> None:
         """Let names of types and tables be found wherever the extensions were put."""
         found = session.execute(
@@ -140,7 +152,8 @@ class Database:
         ).fetchall()
         places = ", ".join(dict.fromkeys([SCHEMA, *(place for _, place in found), "public"]))
         session.execute(f"SET search_path = {places}".encode())
-        if "vector" in {name for name, _ in found}:
+        self._knows_types = "vector" in {name for name, _ in found}
+        if self._knows_types:
             register_vector(session)
         session.commit()
         session.read_only = None if self._writes else True

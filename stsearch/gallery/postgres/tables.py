@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from functools import partial
 
+import psycopg
 from psycopg.types.json import Jsonb
 
 from stsearch.errors import (
@@ -12,6 +13,7 @@ from stsearch.errors import (
     GalleryNotFoundError,
     GalleryUnreadableError,
     NewerFormatError,
+    StsearchError,
 )
 from stsearch.gallery.address import DatabaseUrl
 from stsearch.gallery.postgres.database import Database, Session, no_gallery
@@ -19,6 +21,7 @@ from stsearch.gallery.postgres.schema import EXTENSIONS, MIGRATIONS, SCHEMA
 from stsearch.gallery.protocol import Notify
 from stsearch.types import ModelInfo
 
+_MIN_PGVECTOR = (0, 8)
 _LOCK = int.from_bytes(b"stsearch", "big") >> 1  # of making and migrating, by two machines at a time
 
 
@@ -53,6 +56,7 @@ def open_tables(url: DatabaseUrl, notify: Notify) -> Database:
                 f"the tables of {url} are of version {version}: bring them up to version {len(MIGRATIONS)}"
                 f" with: stsearch rebuild --index {url}"
             )
+        database.learn_types()
     except BaseException:
         database.close()
         raise
@@ -79,9 +83,11 @@ def make_tables(url: DatabaseUrl, model: ModelInfo | None, notify: Notify) -> Da
         if not has_gallery:
             if model is None:
                 raise GalleryNotFoundError(no_gallery(url))
-            database = _with_extensions(database, notify)
+            _make_extensions(database)
+            _check_version(database)
+        database.learn_types()
         if not has_gallery or read_facts(database).version < len(MIGRATIONS):
-            database.run(lambda session: _migrate(session, database, model))
+            database.run(partial(_migrate, model=model))
     except BaseException:
         database.close()
         raise
@@ -119,38 +125,48 @@ def stored_model(model: ModelInfo) -> Jsonb:
     return Jsonb(stored)
 
 
-def _with_extensions(database: Database, notify: Notify) -> Database:
-    """Return a connection that knows the extensions, which are made if need be.
+def _make_extensions(database: Database) -> None:
+    """Make the extensions that a database has not.
 
     Raises:
         GalleryUnreadableError: the server has one of them not, or this user may not make it.
     """
-    missing = [name for name in EXTENSIONS if not database.value(_HAS_EXTENSION, name)]
-    if not missing:
-        return database
-    for name in missing:
+    for name in EXTENSIONS:
         try:
             database.run(partial(_make_extension, name=name))
-        except Exception as error:
+        except (StsearchError, psycopg.Error) as error:
             raise GalleryUnreadableError(
                 f"{database.url} has no extension {name}, which a gallery needs: install pgvector (package"
                 f" postgresql-NN-pgvector) on the server, and let its administrator run in this database:"
                 f" CREATE EXTENSION {name}"
             ) from error
-    database.close()
-    return Database(database.url, writes=True, notify=notify)
 
 
 def _make_extension(session: Session, name: str) -> None:
-    session.execute(f"CREATE EXTENSION IF NOT EXISTS {name}".encode())
-
-
-_HAS_EXTENSION = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = %s)"
-
-
-def _migrate(session: Session, database: Database, model: ModelInfo | None) -> None:
     session.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    session.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    if session.execute("SELECT FROM pg_extension WHERE extname = %s", [name]).fetchone() is None:
+        session.execute(f"CREATE EXTENSION {name}".encode())
+
+
+def _check_version(database: Database) -> None:
+    """Refuse a pgvector that cannot go on searching where a filter leaves little.
+
+    Raises:
+        GalleryUnreadableError: it is too old.
+    """
+    version = str(database.value("SELECT extversion FROM pg_extension WHERE extname = 'vector'"))
+    if tuple(map(int, version.split(".")[:2])) < _MIN_PGVECTOR:
+        raise GalleryUnreadableError(
+            f"{database.url} has pgvector {version}, a gallery needs 0.8: upgrade it on the server, and run"
+            " in this database: ALTER EXTENSION vector UPDATE"
+        )
+
+
+def _migrate(session: Session, model: ModelInfo | None) -> None:
+    session.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    # IF NOT EXISTS may not see yet what another process made while this one waited for the lock.
+    if session.execute("SELECT FROM pg_namespace WHERE nspname = %s", [SCHEMA]).fetchone() is None:
+        session.execute(f"CREATE SCHEMA {SCHEMA}")
     version = 0
     if session.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{SCHEMA}.gallery"]).fetchone() == (True,):
         [(version, stored)] = session.execute("SELECT version, model FROM gallery").fetchall()

@@ -20,6 +20,7 @@ from stsearch.errors import (
 )
 from stsearch.gallery.access import create_gallery, edit_gallery, open_gallery, verify_gallery
 from stsearch.gallery.address import DatabaseUrl
+from stsearch.gallery.postgres.database import Session
 from stsearch.gallery.postgres.schema import MIGRATIONS
 
 
@@ -178,6 +179,24 @@ def test_a_connection_that_is_lost_in_a_batch_stores_it_once(
     with create_gallery(written, tmp_path, MODEL) as gallery:
         gallery.add([spotted("b.jpg", "tea")])
         assert sorted(gallery.instances().transcripts) == ["coffee", "tea"]
+
+
+def test_what_was_finished_is_stored_after_an_interrupt_in_the_middle_of_a_statement(
+    written: DatabaseUrl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stsearch.gallery.postgres import adding
+
+    def interrupt(session: Session, *_: object) -> None:
+        session.pgconn.send_query(b"SELECT 1")  # whose answer nobody takes
+        raise KeyboardInterrupt
+
+    with create_gallery(written, tmp_path, MODEL) as gallery:
+        with monkeypatch.context() as patch:
+            patch.setattr(adding, "remove_unused", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                gallery.add([spotted("b.jpg", "tea")])
+        gallery.add([spotted("c.jpg", "bar")])
+        assert sorted(gallery.instances().transcripts) == ["bar", "coffee"]
 
 
 def test_a_server_that_stays_away_ends_a_run_with_what_was_done(

@@ -74,6 +74,14 @@ def test_two_processes_at_a_time_read_every_file_once(join: Join) -> None:
     assert (of_others, of_the_first) == (len(other), len(one))
 
 
+def test_several_processes_make_a_gallery_at_the_same_time(join: Join) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        galleries = list(pool.map(lambda _: join(), range(4)))
+    for number, gallery in enumerate(galleries):
+        bring_in(gallery, FILES[number : number + 1])
+    assert galleries[0].counts().photos == 4
+
+
 def test_what_a_process_gives_up_is_read_by_the_others(join: Join) -> None:
     quitter, other = join(), join()
     list(islice(next(quitter.share(FILES, ignore)), 3))
