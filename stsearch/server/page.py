@@ -21,7 +21,6 @@ from stsearch.server.replies import REVALIDATED, RequestError, reply, status_of,
 from stsearch.server.security import CSRF_HEADER, Access
 from stsearch.server.service import Service
 from stsearch.server.static import version
-from stsearch.weights import card
 
 if TYPE_CHECKING:
     from stsearch.server.index_run import IndexRuns
@@ -111,8 +110,7 @@ async def start_index(request: Request) -> Response:
     try:
         library = service.library
         photos, place = library.folder_of(name), library.gallery_folder_of(name)
-        weights = await service.weights_of(name)
-        runs.start(name, photos, place, card.find_by_sha256(*reversed(weights)))
+        runs.start(name, photos, place, await service.weights_of(name))
     except StsearchError as error:
         message, status = str(error), status_of(error)
     shown = await show_galleries(service, runs.state)
