@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -95,6 +96,8 @@ class Service:
             key, partial(self._in, self._searching, self.library.search, ask, image_query)
         )
         self._answers.put(key, answer, 1 + len(answer.found.hits) + len(answer.found.nearly))
+        if answer.found.hits:  # advice would change nothing
+            self._answers.put((key[0], replace(ask, advice=not ask.advice)), answer)
         return answer
 
     async def photograph(self, sha256: str) -> PhotographWords:

@@ -2,7 +2,7 @@
 
 Run by hand, on an otherwise idle machine::
 
-    python tests/bench/search.py --instances 1000000 [--k 1000] [--store hnsw --store numpy ...]
+    PYTHONPATH=tests/support python tests/bench/search.py --instances 1000000 [--k 1000] [--store hnsw ...]
 
 A million instances of 512 numbers need 2 GB for the vectors alone, and as much again for every store.
 Photographs of a million words are hard to come by, so the embeddings are made: made-up words, some far more
@@ -26,6 +26,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import numpy as np
+from made_up_words import make_instances, make_words
 from numpy.typing import NDArray
 
 from stsearch.gallery.vector_store import FlatStore, HnswParameters, HnswStore, VectorStore
@@ -36,12 +37,6 @@ Search = Callable[[Vectors, int], NDArray[np.int64]]
 
 RECALL_AT = 10
 CHUNK = 10_000  # vectors made, or added to a store, at once
-SYLLABLES = [
-    first + second for first in "bcdfghklmnprstvw" for second in ("a", "e", "i", "o", "u", "ar", "on")
-]
-SIMILARITY = (0.60, 0.10)
-"""Mean and deviation of the cosine between a word and its photographed instances: of the 101 words of the
-rendered gallery that were read with a confidence above 0.5, by the weights ``tiny`` of sha256 7e13458e."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +72,6 @@ def main() -> None:
             print(measure(name, vectors, queries, wanted, arguments.k), flush=True)
         except ImportError as error:
             print(f"{name:16} not here: {error}")
-
-
-def make_words(rng: np.random.Generator, count: int) -> list[str]:
-    """Return made-up words of two to four syllables, all different."""
-    words: dict[str, None] = {}
-    while len(words) < count:
-        words["".join(rng.choice(SYLLABLES, rng.integers(2, 5)))] = None
-    return list(words)
-
-
-def make_instances(rng: np.random.Generator, embeddings: Vectors, count: int) -> Vectors:
-    """Return (count, D) unit rows around the (W, D) ``embeddings`` of words, the first of them most often."""
-    share = 1 / np.arange(1, len(embeddings) + 1)  # Zipf
-    owners = rng.choice(len(embeddings), count, p=share / share.sum())
-    vectors = np.empty((count, embeddings.shape[1]), np.float32)
-    for start in range(0, count, CHUNK):
-        centres = embeddings[owners[start : start + CHUNK]]
-        noise = rng.standard_normal(centres.shape, np.float32)
-        noise -= (noise * centres).sum(axis=1, keepdims=True) * centres
-        noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-        cosine = np.clip(rng.normal(*SIMILARITY, (len(centres), 1)), 0.1, 0.99).astype(np.float32)
-        vectors[start : start + CHUNK] = cosine * centres + np.sqrt(1 - cosine**2) * noise
-    return vectors
 
 
 def exact_nearest(vectors: Vectors, queries: Vectors) -> list[set[int]]:
