@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -126,8 +125,7 @@ def error_page(request: Request, error: StsearchError) -> Response:
     """Return a page, or a part of one, that says what is wrong."""
     status = status_of(error)
     if "HX-Request" in request.headers:
-        text = html.escape(str(error))
-        return HTMLResponse(f'<div class="notice" role="alert"><p>{text}</p></div>', status)
+        return HTMLResponse(render_served("notice.html", message=str(error)), status)
     body = render_served("error.html", status=status, message=str(error), csrf="", version=version())
     return HTMLResponse(body, status)
 
