@@ -19,7 +19,8 @@ Option = typer.Option
 Folders = Annotated[
     list[Path] | None,
     typer.Argument(
-        help="Folders of photos, or galleries; default: the nearest, else every gallery there is."
+        envvar="STSEARCH_INDEX",
+        help="Folders of photos, or galleries; default: the nearest, else every gallery there is.",
     ),
 ]
 Port = Annotated[int, Option(min=0, max=65535, help="0 takes a free one.")]
