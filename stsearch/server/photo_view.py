@@ -127,11 +127,8 @@ async def show_photograph(service: Service, ask: Ask, answer: Answer, rank: int)
     try:
         here = await service.photograph(sha256)
         size = await service.size(here.photograph, hit.page)
-        here.photograph.path.stat()
     except (ImageError, NoPhotographError) as error:
         missing = str(error)
-    except OSError as error:
-        missing = f"{hit.path.name} is no longer there: {error.strerror or error}"
     total = max(answer.found.total, len(hits))
     words = [] if here is None else _of_page(here, hit.page)
     return PhotoView(

@@ -116,6 +116,7 @@ class Pictures:
             ImageError: as ``jpeg``.
         """
         if page is None:
+            check_unchanged(photograph.path, photograph.size_bytes)
             return photograph.height, photograph.width
         decoded = self._decode(photograph, page, _SIDES["whole"])
         return decoded.height, decoded.width
@@ -155,16 +156,27 @@ def fetch(path: Path, size_bytes: int, longer_side: int, max_megapixels: float, 
         PhotographGoneError: it is gone, or was changed.
         ImageError: it cannot be read.
     """
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise PhotographGoneError(f"{path.name} cannot be shown: {error.strerror or error}") from error
-    if size != size_bytes:
-        raise PhotographGoneError(f"{path.name} was changed since it was indexed: run stsearch index again")
+    check_unchanged(path, size_bytes)
     try:
         return decode_image(path, longer_side, max_megapixels, page)
     except ImageError as error:
         raise type(error)(str(error).removeprefix(f"{path.parent}/")) from error
+
+
+def check_unchanged(path: Path, size_bytes: int) -> None:
+    """Refuse a file that is not there any more, or has another size than when it was indexed.
+
+    Raises:
+        PhotographGoneError: it is so.
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError as error:
+        raise PhotographGoneError(f"{path.name} is no longer there") from error
+    except OSError as error:
+        raise PhotographGoneError(f"{path.name} cannot be shown: {error.strerror or error}") from error
+    if size != size_bytes:
+        raise PhotographGoneError(f"{path.name} was changed since it was indexed: run stsearch index again")
 
 
 def _to_decoded(polygon: Polygon, decoded: Decoded) -> Polygon:

@@ -139,8 +139,6 @@ class Service:
         Raises:
             ImageError: it cannot be read.
         """
-        if page is None:
-            return photograph.height, photograph.width
         return await self._in(self._decoding, self._pictures.size, photograph, page)
 
     async def take_picture(self, encoded: bytes, ask: Ask) -> str:

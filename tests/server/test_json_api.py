@@ -152,7 +152,7 @@ def test_a_photograph_that_is_gone_or_changed_is_said_to_be(client: TestClient, 
     assert (changed.status_code, "changed since it was indexed" in changed.json()["message"]) == (410, True)
     (photos / "hotel.png").unlink()
     gone = client.get(place)
-    assert (gone.status_code, "hotel.png cannot be shown" in gone.json()["message"]) == (410, True)
+    assert (gone.status_code, "hotel.png is no longer there" in gone.json()["message"]) == (410, True)
 
 
 def test_a_picture_in_the_body_is_searched_for_and_remembered(client: TestClient) -> None:
