@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +19,8 @@ Option = typer.Option
 Folders = Annotated[
     list[Path] | None,
     typer.Argument(
-        help="Folders of photos, or galleries; default: the nearest, else every gallery there is."
+        envvar="STSEARCH_INDEX",
+        help="Folders of photos, or galleries; default: the nearest, else every gallery there is.",
     ),
 ]
 Port = Annotated[int, Option(min=0, max=65535, help="0 takes a free one.")]
@@ -53,15 +56,14 @@ def serve(
     """Show the photos in a browser: a page to search in, and a JSON API for programs at /api/.
 
     Only this machine can open it unless --host says otherwise. Others then need the token that is printed;
-    the connection is not encrypted, so let a proxy do that beyond your own network. Ctrl-C ends it.
+    the connection is not encrypted, so take an SSH tunnel beyond a network you trust. Ctrl-C ends it.
     """
-    # Searches are many small products: threads of their own would only wait for each other.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        from stsearch.server.run import address_of, grant_access, listen
-        from stsearch.server.run import serve as run
-        from stsearch.server.security import is_loopback
-        from stsearch.server.service import Service
+        with _single_threaded_products():
+            from stsearch.server.run import address_of, grant_access, listen
+            from stsearch.server.run import serve as run
+            from stsearch.server.security import is_loopback
+            from stsearch.server.service import Service
     except ModuleNotFoundError as error:
         raise missing_extra(error, "serve") from error
 
@@ -82,6 +84,22 @@ def serve(
                 _open(address)
 
         run(service, access, listening, read_only, tell)
+
+
+@contextmanager
+def _single_threaded_products() -> Iterator[None]:
+    """Let numpy, where it is imported inside, multiply in one thread, unless somebody said otherwise.
+
+    Searches are many small products: threads of their own would only wait for each other.
+    """
+    name = "OPENBLAS_NUM_THREADS"
+    is_said = name in os.environ
+    os.environ.setdefault(name, "1")
+    try:
+        yield
+    finally:
+        if not is_said:  # what is started from here, such as indexing, decides for itself
+            del os.environ[name]
 
 
 def missing_extra(error: ModuleNotFoundError, extra: str) -> UsageError:

@@ -84,7 +84,7 @@ class _Tools:
             top=top,
         )
         try:
-            return answer_line(await self._service.search(ask))
+            return _as_utf8(answer_line(await self._service.search(ask)))
         except StsearchError as error:
             raise ToolError(str(error)) from error
 
@@ -102,7 +102,7 @@ class _Tools:
                 found = await word_lines(self._service, gallery)
         except StsearchError as error:
             raise ToolError(str(error)) from error
-        return {"total": len(found), "words": found[:top]}
+        return _as_utf8({"total": len(found), "words": found[:top]})
 
     async def show(self, photograph: Photograph, box: Box = None, page: int | None = None) -> Image:
         """Show a photograph, or one word of it cut out and straightened."""
@@ -117,6 +117,19 @@ class _Tools:
     async def status(self) -> dict[str, object]:
         """Say which galleries there are, and how many photographs and words they hold."""
         try:
-            return {"galleries": await gallery_lines(self._service)}
+            return _as_utf8({"galleries": await gallery_lines(self._service)})
         except StsearchError as error:
             raise ToolError(str(error)) from error
+
+
+def _as_utf8(line: dict[str, object]) -> dict[str, object]:
+    """Return ``line`` with the bytes of names that are no UTF-8 spelled out: the protocol has none."""
+    return {name: _spell(value) for name, value in line.items()}
+
+
+def _spell(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, list):
+        return [_spell(each) for each in value]
+    return _as_utf8(value) if isinstance(value, dict) else value

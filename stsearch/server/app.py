@@ -13,7 +13,7 @@ from stsearch.errors import StsearchError
 from stsearch.server import json_api, page, static
 from stsearch.server.index_run import IndexRuns
 from stsearch.server.replies import RequestError, json_error
-from stsearch.server.security import Access, Guard
+from stsearch.server.security import BROWSER_HEADERS, Access, Guard
 from stsearch.server.service import Service
 
 
@@ -57,7 +57,9 @@ async def _answer_http(request: Request, error: Exception) -> Response:
 async def _answer_bug(request: Request, error: Exception) -> Response:
     bug = RequestError(500, f"this is a bug in stsearch: {error!r}")
     request.app.state.service.notify(f"{request.url.path}: {bug}")
-    return json_error(bug) if _is_program(request) else page.error_page(request, bug)
+    answer = json_error(bug) if _is_program(request) else page.error_page(request, bug)
+    answer.headers.update(BROWSER_HEADERS)  # it comes from outside of what adds them
+    return answer
 
 
 def _is_program(request: Request) -> bool:

@@ -19,8 +19,8 @@ from stsearch.indexing.progress import Progress
 def main(photos: str, gallery: str, model: str) -> None:
     """Bring ``gallery`` up to date with ``photos``, and tell how far it is on stdout."""
     warnings.filterwarnings("ignore", module="PIL")
-    plan = IndexPlan.of(photos, gallery, (), False, None)
     try:
+        plan = IndexPlan.of(photos, gallery, (), False, None)
         with index(plan, model=model, progress=_tell_progress, notify=lambda text: _tell(note=text)) as done:
             _tell(end=0, report=asdict(done.report) if done.report else {})
     except StsearchError as error:

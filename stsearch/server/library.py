@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from stsearch.search.advice import Advice
 from stsearch.search.engine import Found
 from stsearch.search.query_by_image import query_by_word
 from stsearch.server.ask import Ask
+from stsearch.text.printable import printable
 from stsearch.types import TextInstance
 
 _ADVICE = 3  # searches to propose where nothing matches
@@ -127,7 +129,7 @@ class Library:
             UsageError: it cannot be searched for.
         """
         query = image_query or (self._like(ask.like) if ask.like else ask.query)
-        photos = self._choose(ask.galleries)
+        photos = self._choose(ask.galleries if isinstance(query, str) else self._of_weights(ask, query))
         found = self._find(photos, ask, query, _ADVICE if ask.advice else 0)
         if not found.hits and ask.advice and ask.has_filters and isinstance(query, str):
             everywhere = ask.without_filters()
@@ -157,6 +159,12 @@ class Library:
         """Return name and checksum of the weights to read a picture with."""
         [(gallery, _), *_others] = self._choose(ask.galleries).searchable
         return gallery.model.name, gallery.model.sha256
+
+    def _of_weights(self, ask: Ask, query: ImageQuery) -> tuple[str, ...]:
+        """Return the galleries that compare with a word that was read in a picture."""
+        sha256 = query.encoder.info.sha256
+        names = (name for name in ask.galleries or self.names if self._gallery(name).model.sha256 == sha256)
+        return tuple(names) or ask.galleries
 
     def _find(
         self, photos: Photos, ask: Ask, query: str | ImageQuery, advice: int, top: int | None = None
@@ -207,13 +215,15 @@ class Library:
 
     def _open(self) -> None:
         began = time.monotonic()
-        photos = open_photos(*self._folders, model=self._model, notify=self._notify)
-        galleries = _local(photos.galleries)
-        version = [version_of(gallery) for gallery in galleries]
-        for gallery in galleries:
-            if gallery.catalog.words() <= _KEPT_WHOLE:
-                gallery.instances()
-        photos.find("warm", top=1, advice=0)  # loads the rest: what embeds queries, and graphs
+        with ExitStack() as stack:
+            photos = stack.enter_context(open_photos(*self._folders, model=self._model, notify=self._notify))
+            galleries = _local(photos.galleries)
+            version = [version_of(gallery) for gallery in galleries]
+            for gallery in galleries:
+                if gallery.catalog.words() <= _KEPT_WHOLE:
+                    gallery.instances()
+            photos.find("warm", top=1, advice=0)  # loads the rest: what embeds queries, and graphs
+            stack.pop_all()
         self._photos, self._version = photos, version
         self._galleries = _named(galleries)
         self._chosen.clear()
@@ -241,7 +251,7 @@ def _named(galleries: Sequence[Gallery]) -> dict[str, Gallery]:
     """Return the galleries by the names of their folders of photographs, those that repeat numbered."""
     named: dict[str, Gallery] = {}
     for gallery in galleries:
-        name = base = gallery.photos.name or "photos"
+        name = base = printable(gallery.photos.name) or "photos"
         number = 1
         while name in named:
             number += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ from stsearch.server.replies import REVALIDATED, RequestError, reply, status_of,
 from stsearch.server.security import CSRF_HEADER, Access
 from stsearch.server.service import Service
 from stsearch.server.static import version
-from stsearch.weights import card
 
 if TYPE_CHECKING:
     from stsearch.server.index_run import IndexRuns
@@ -111,8 +109,7 @@ async def start_index(request: Request) -> Response:
     try:
         library = service.library
         photos, place = library.folder_of(name), library.gallery_folder_of(name)
-        weights = await service.weights_of(name)
-        runs.start(name, photos, place, card.find_by_sha256(*reversed(weights)))
+        runs.start(name, photos, place, await service.weights_of(name))
     except StsearchError as error:
         message, status = str(error), status_of(error)
     shown = await show_galleries(service, runs.state)
@@ -128,8 +125,7 @@ def error_page(request: Request, error: StsearchError) -> Response:
     """Return a page, or a part of one, that says what is wrong."""
     status = status_of(error)
     if "HX-Request" in request.headers:
-        text = html.escape(str(error))
-        return HTMLResponse(f'<div class="notice" role="alert"><p>{text}</p></div>', status)
+        return HTMLResponse(render_served("notice.html", message=str(error)), status)
     body = render_served("error.html", status=status, message=str(error), csrf="", version=version())
     return HTMLResponse(body, status)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -128,12 +127,8 @@ async def show_photograph(service: Service, ask: Ask, answer: Answer, rank: int)
     try:
         here = await service.photograph(sha256)
         size = await service.size(here.photograph, hit.page)
-        if isinstance(here.photograph.path, Path):
-            here.photograph.path.stat()
     except (ImageError, NoPhotographError) as error:
         missing = str(error)
-    except OSError as error:
-        missing = f"{hit.path.name} is no longer there: {error.strerror or error}"
     total = max(answer.found.total, len(hits))
     words = [] if here is None else _of_page(here, hit.page)
     return PhotoView(

@@ -117,6 +117,7 @@ class Pictures:
             ImageError: as ``jpeg``.
         """
         if page is None:
+            check_unchanged(photograph.path, photograph.size_bytes)
             return photograph.height, photograph.width
         decoded = self._decode(photograph, page, _SIDES["whole"])
         return decoded.height, decoded.width
@@ -158,19 +159,31 @@ def fetch(
         PhotographGoneError: it is gone, or was changed.
         ImageError: it cannot be read.
     """
-    if isinstance(path, Path) and _size_of(path) != size_bytes:
-        raise PhotographGoneError(f"{path.name} was changed since it was indexed: run stsearch index again")
+    check_unchanged(path, size_bytes)
     try:
         return decode_image(path, longer_side, max_megapixels, page)
     except ImageError as error:
         raise type(error)(str(error).removeprefix(str(path).removesuffix(path.name))) from error
 
 
-def _size_of(path: Path) -> int:
+def check_unchanged(path: Location, size_bytes: int) -> None:
+    """Refuse a file that is not there any more, or has another size than when it was indexed.
+
+    An object is known to be so when it is fetched.
+
+    Raises:
+        PhotographGoneError: it is so.
+    """
+    if not isinstance(path, Path):
+        return
     try:
-        return path.stat().st_size
+        size = path.stat().st_size
+    except FileNotFoundError as error:
+        raise PhotographGoneError(f"{path.name} is no longer there") from error
     except OSError as error:
         raise PhotographGoneError(f"{path.name} cannot be shown: {error.strerror or error}") from error
+    if size != size_bytes:
+        raise PhotographGoneError(f"{path.name} was changed since it was indexed: run stsearch index again")
 
 
 def _to_decoded(polygon: Polygon, decoded: Decoded) -> Polygon:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -95,6 +96,8 @@ class Service:
             key, partial(self._in, self._searching, self.library.search, ask, image_query)
         )
         self._answers.put(key, answer, 1 + len(answer.found.hits) + len(answer.found.nearly))
+        if answer.found.hits:  # advice would change nothing
+            self._answers.put((key[0], replace(ask, advice=not ask.advice)), answer)
         return answer
 
     async def photograph(self, sha256: str) -> PhotographWords:
@@ -120,13 +123,15 @@ class Service:
         key = photograph.sha256, view
         return await self._once(key, partial(self._in, self._decoding, self._pictures.jpeg, photograph, view))
 
-    async def weights_of(self, name: str) -> tuple[str, str]:
-        """Return name and checksum of the weights that made a gallery.
+    async def weights_of(self, name: str) -> str:
+        """Return the weights that made a gallery: their name, or their folder.
 
         Raises:
             UsageError: there is no gallery of this name.
+            WeightsError: they are not installed.
         """
-        return await self._in(self._searching, self.library.weights_name, Ask(galleries=(name,)))
+        made_by = await self._in(self._searching, self.library.weights_name, Ask(galleries=(name,)))
+        return self._find_weights(*made_by)
 
     async def size(self, photograph: Photograph, page: int | None) -> tuple[int, int]:
         """Return height and width of a page of a photograph.
@@ -134,8 +139,6 @@ class Service:
         Raises:
             ImageError: it cannot be read.
         """
-        if page is None:
-            return photograph.height, photograph.width
         return await self._in(self._decoding, self._pictures.size, photograph, page)
 
     async def take_picture(self, encoded: bytes, ask: Ask) -> str:
@@ -153,10 +156,13 @@ class Service:
         return name
 
     def _read_picture(self, encoded: bytes, name: str, sha256: str) -> ImageQuery:
-        weights = self._model or card.find_by_sha256(sha256, name)
+        weights = self._find_weights(name, sha256)
         if weights not in self._models:
             self._models[weights] = load(weights, self._device)
         return self._models[weights].query(encoded, "the picture")
+
+    def _find_weights(self, name: str, sha256: str) -> str:
+        return self._model or card.find_by_sha256(sha256, name)
 
     async def of_gallery(self, name: str, work: Callable[[Gallery], T]) -> T:
         """Return what ``work`` makes of a gallery, opened once more for it, beside the searches.

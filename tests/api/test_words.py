@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from gallery_fixtures import instance, make_gallery, spotted
 
 from stsearch.api import words
-from stsearch.api.words import WordCount, count_words, words_of
+from stsearch.api.words import WordCount, count_words, instances_in, words_of
 
 
 def test_words_come_with_their_photograph(tmp_path: Path) -> None:
@@ -52,3 +53,12 @@ def test_words_that_the_sample_misses_are_not_called_none(
 def test_an_empty_gallery_has_no_words(tmp_path: Path) -> None:
     with make_gallery(tmp_path, {}) as gallery:
         assert count_words(gallery) == WordCount(0, False)
+
+
+def test_the_words_of_one_photograph_stand_from_top_to_bottom_one_a_place(tmp_path: Path) -> None:
+    below = replace(instance("tea"), polygon=instance("tea").polygon + np.array([0, 50], np.float32))
+    with make_gallery(tmp_path, {"b.png": ["milk"]}) as gallery:
+        gallery.add([replace(spotted("a.png"), instances=[below, instance("coffee"), instance("coffee")])])
+        content = dict(gallery.catalog.photos())["a.png"]
+        assert [word.transcript for word in instances_in(gallery, content)] == ["coffee", "tea"]
+        assert instances_in(gallery, 99) == []

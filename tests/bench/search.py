@@ -2,7 +2,7 @@
 
 Run by hand, on an otherwise idle machine::
 
-    python tests/bench/search.py --instances 1000000 [--k 1000] [--store hnsw --store numpy ...]
+    PYTHONPATH=tests/support python tests/bench/search.py --instances 1000000 [--k 1000] [--store hnsw ...]
 
 A million instances of 512 numbers need 2 GB for the vectors alone, and as much again for every store.
 Photographs of a million words are hard to come by, so the embeddings are made: made-up words, some far more

@@ -2,7 +2,7 @@
 
 Run by hand, on an otherwise idle machine::
 
-    python tests/bench/serve.py --instances 60000 --people 50 --requests 10000
+    PYTHONPATH=tests/support python tests/bench/serve.py --instances 60000 --people 50 --requests 10000
 
 Every person asks as soon as the answer before is there, for words some of which are asked for far more often,
 as in any language. The server is a process of its own on the loopback address; the requests go to the
@@ -26,7 +26,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import quote, urlsplit
 
 import numpy as np
-from search import make_instances, make_words
+from made_up_words import make_words, scatter
 
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import PhotoFile, Spotted
@@ -81,7 +81,7 @@ def fill(photos: Path, words: list[str], count: int, rng: np.random.Generator) -
     owners = rng.choice(len(words), count, p=share / share.sum())
     chosen = [words[owner] for owner in owners]
     embeddings = np.concatenate([encoder(words[at : at + 5000]) for at in range(0, len(words), 5000)])
-    vectors = make_instances(rng, embeddings, count)
+    vectors = scatter(rng, embeddings, owners)
     with Gallery.create(photos / ".stsearch", photos, encoder.info) as gallery:
         records = photographs(chosen, vectors, encoder, rng)
         for batch in iter(lambda: [record for _, record in zip(range(BATCH), records, strict=False)], []):

@@ -153,11 +153,20 @@ def test_without_a_gallery_there_is_nothing_to_serve(run: Run, tmp_path: Path) -
     assert run("serve").err == "error: no photos are indexed yet; begin with: stsearch index FOLDER\n"
 
 
-def test_without_the_extra_the_way_to_it_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("stsearch.server")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "starlette", None)
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    done = run("serve")
-    assert done.code == 2
-    assert "which is not installed: pip install 'stsearch[serve]'" in done.err
+WITHOUT = """
+import sys
+for name in ("mcp", "starlette", "uvicorn"):
+    sys.modules[name] = None
+from stsearch.cli import app
+sys.exit(app.run(app.app, sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("command", ["serve", "mcp"])
+def test_without_the_extra_the_way_to_it_is_named(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert f"which is not installed: pip install 'stsearch[{command}]'" in done.stderr
+    assert done.stderr.count("\n") == 1

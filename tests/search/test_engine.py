@@ -12,7 +12,7 @@ from gallery_fixtures import MODEL, OTHER_MODEL, LetterEncoder, embed, instance,
 from stsearch.errors import UsageError, WeightsError
 from stsearch.gallery.catalog import PhotoFile, Spotted
 from stsearch.gallery.records import Detail
-from stsearch.search.engine import SearchOptions, search
+from stsearch.search.engine import SearchOptions, find, search
 from stsearch.search.hits import box_around, merge_hits
 from stsearch.search.query import Query
 from stsearch.search.scoring import raw_word_scores
@@ -181,3 +181,19 @@ def test_the_box_of_a_bent_word_lies_along_its_reading_direction() -> None:
     np.testing.assert_allclose(box_around(arch), [[0, 0], [10, 0], [10, 8], [0, 8]], atol=1e-5)
     upwards = np.stack([arch[:, 1], -arch[:, 0]], axis=1)
     np.testing.assert_allclose(box_around(upwards), [[0, 0], [0, -10], [8, -10], [8, 0]], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "total"),
+    [
+        pytest.param(SearchOptions(top=2), 2, id="those returned"),
+        pytest.param(SearchOptions(top=2, counts=True), 5, id="all"),
+        pytest.param(SearchOptions(top=2, advice=1), 5, id="all, with advice"),
+    ],
+)
+def test_what_lies_beyond_the_hits_is_counted_where_that_is_wanted(
+    tmp_path: Path, options: SearchOptions, total: int
+) -> None:
+    with make_gallery(tmp_path, {f"{number}.png": ["tea"] for number in range(5)}) as gallery:
+        found = find(gallery, Query("tea"), LetterEncoder(), options)
+    assert (len(found.hits), found.total) == (2, total)

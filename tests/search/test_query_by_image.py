@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gallery_fixtures import MODEL, embed, make_gallery
+from gallery_fixtures import MODEL, embed, instance, make_gallery
 
 from stsearch.engines.torch_engine import TorchSceneEngine
 from stsearch.images import read_image
 from stsearch.models.scene_text import SceneTextModel
 from stsearch.search.engine import search
 from stsearch.search.hits import Hit
-from stsearch.search.query_by_image import query_by_image
+from stsearch.search.query_by_image import query_by_image, query_by_word
 from stsearch.spotting.spotter import Spotter
 from stsearch.types import Image, ModelInfo, Polygon, TextInstance
 
@@ -106,3 +106,13 @@ def test_the_shipped_weights_find_the_word_a_crop_was_cut_from(
     photo = read_image(rendered_gallery / "street-03.jpg")
     query, _ = query_by_image(load_spotter(str(tiny_weights), "cpu"), photo[462:515, 45:255], "crop.png")
     assert query.words == ("garden",)
+
+
+def test_a_word_of_a_photograph_finds_what_looks_and_reads_like_it(tmp_path: Path) -> None:
+    word = instance("coffee")
+    query, encoder = query_by_word(word, MODEL, "coffee")
+    with make_gallery(tmp_path, {"a.png": ["milk"], "b.png": ["coffee"], "c.png": ["toffee"]}) as gallery:
+        hits = search(gallery, query, encoder)
+    assert [hit.transcript for hit in hits[:2]] == ["coffee", "toffee"]
+    assert (query.words, query.is_typed) == (("coffee",), False)
+    assert (encoder(["anything"])[0] == word.embedding).all()

@@ -18,6 +18,7 @@ pytest.importorskip("mcp", reason="mcp is not installed: pip install 'stsearch[m
 
 from mcp import Client, StdioServerParameters
 from mcp.types import ImageContent, TextContent
+from server_fixtures import make_photos
 
 from stsearch.gallery.gallery import Gallery
 from stsearch.search.query_encoder import load_query_encoder
@@ -64,6 +65,12 @@ def test_the_crop_of_a_hit_is_a_picture(photos: Path) -> None:
     assert isinstance(content, ImageContent)
     crop = PIL.Image.open(io.BytesIO(base64.b64decode(content.data)))
     assert (content.mime_type, crop.height) == ("image/jpeg", 96)
+
+
+def test_a_name_that_is_no_utf_8_is_spelled_out(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos", {"caf\udce9.png": ["hotel"]})
+    answer = ask(photos, lambda client: client.call_tool("search", {"query": "hotel"})).structured_content
+    assert answer["hits"][0]["path"].endswith("caf\\udce9.png")
 
 
 def test_words_and_status_are_listed(photos: Path) -> None:

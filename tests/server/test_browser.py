@@ -359,3 +359,23 @@ def test_the_gallery_and_the_photographs_may_change_underneath(
         page.reload()
         expect(page.locator("dialog[open] .stage")).to_contain_text("new.png is no longer there")
         expect(page.locator(".hit .file")).to_contain_text("(deleted)")
+
+
+def test_indexing_is_started_from_the_page_and_watched_to_its_end(
+    context: BrowserContext, tmp_path: Path, faults: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_letters(monkeypatch)
+    monkeypatch.setattr("stsearch.server.index_run._MODULE", "fake_index_process")
+    monkeypatch.setattr("stsearch.weights.card.find_by_sha256", lambda sha256, name: "waits")
+    folder = make_photos(tmp_path / "photos")
+    with running(folder) as server:
+        page = watched(context, faults)
+        page.goto(server.address)
+        page.get_by_role("button", name="Galleries").click()
+        expect(page.locator(".gallery")).to_contain_text("3 photographs, 11 words")
+        page.get_by_role("button", name="Look for new photographs").click()
+        expect(page.locator(".gallery progress")).to_be_visible()
+        expect(page.locator(".gallery")).to_contain_text("1 of 9 files")
+        server.runs.stop()
+        expect(page.locator(".gallery [role=status]")).to_contain_text("start it again")
+        expect(page.get_by_role("button", name="Look for new photographs")).to_be_visible()

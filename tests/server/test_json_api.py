@@ -69,6 +69,8 @@ def test_a_search_that_only_filters_keep_from_matching_is_proposed_without_them(
     ("url", "status", "says"),
     [
         pytest.param("/api/search", 400, "give a query", id="nothing"),
+        pytest.param("/api/search?q=" + "a" * 4000, 400, "at most 2,000 characters", id="a long query"),
+        pytest.param("/api/search?q=a&path=" + "a" * 4001, 400, "path is longer than", id="a long path"),
         pytest.param("/api/search?q=-tea", 400, "only excludes words", id="no query"),
         pytest.param("/api/search?q=tea&top=0", 400, "top is a whole number from 1 to 1000", id="top"),
         pytest.param("/api/search?q=tea&min_score=nan", 400, "between 0 and 1", id="no number"),
@@ -150,7 +152,7 @@ def test_a_photograph_that_is_gone_or_changed_is_said_to_be(client: TestClient, 
     assert (changed.status_code, "changed since it was indexed" in changed.json()["message"]) == (410, True)
     (photos / "hotel.png").unlink()
     gone = client.get(place)
-    assert (gone.status_code, "hotel.png cannot be shown" in gone.json()["message"]) == (410, True)
+    assert (gone.status_code, "hotel.png is no longer there" in gone.json()["message"]) == (410, True)
 
 
 def test_a_picture_in_the_body_is_searched_for_and_remembered(client: TestClient) -> None:
@@ -171,6 +173,16 @@ def test_more_like_a_word_finds_what_looks_and_reads_like_it(client: TestClient)
     answer = client.get("/api/search", params={"like": f"{hit['photograph']}-1"}).json()
     assert answer["query"] == "coffee"
     assert {each["transcript"] for each in answer["hits"][:3]} == {"coffee"}
+
+
+def test_a_name_that_is_no_utf_8_is_searched_and_shown(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos", {"caf\udce9.png": ["hotel"]})
+    with client_of(photos) as client:
+        [hit] = client.get("/api/search?q=hotel").json()["hits"]
+        assert hit["path"] == str(photos / "caf\udce9.png")
+        assert client.get(f"/api/image/{hit['photograph']}").status_code == 200
+        shown = client.get("/?q=hotel&hit=1")
+        assert (shown.status_code, "caf\\udce9.png" in shown.text) == (200, True)
 
 
 def test_several_galleries_are_searched_together_or_one_of_them(photos: Path, tmp_path: Path) -> None:

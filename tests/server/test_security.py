@@ -29,6 +29,20 @@ def test_every_reply_binds_the_browser(client: TestClient) -> None:
         assert "access-control-allow-origin" not in headers
 
 
+def test_a_bug_is_answered_and_binds_the_browser_too(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("<script>alert(1)</script>")
+
+    monkeypatch.setattr("stsearch.server.library.Library.search", fail)
+    program, page = client.get("/api/search?q=tea"), client.get("/?q=tea")
+    assert (program.status_code, page.status_code) == (500, 500)
+    assert "this is a bug in stsearch" in program.json()["message"]
+    assert "<script>alert" not in page.text
+    assert program.headers["content-security-policy"] == page.headers["content-security-policy"]
+
+
 @pytest.mark.parametrize(
     ("host", "status"),
     [

@@ -1,4 +1,4 @@
-"""Embeddings of made-up words as photographs of them have, for benchmarks of more words than there are."""
+"""Made-up words by the thousand, and embeddings of them as photographs have, for measurements at scale."""
 
 from __future__ import annotations
 
@@ -34,15 +34,20 @@ def make_instances(
     """
     share = 1 / np.arange(1, len(embeddings) + 1)  # Zipf
     owners = rng.choice(len(embeddings), count, p=share / share.sum())
-    vectors = np.empty((count, embeddings.shape[1]), np.float32)
-    for start in range(0, count, CHUNK):
+    return scatter(rng, embeddings, owners), owners
+
+
+def scatter(rng: np.random.Generator, embeddings: Vectors, owners: NDArray[np.int64]) -> Vectors:
+    """Return (N, D) unit rows, each around the one of the (W, D) ``embeddings`` that it is an instance of."""
+    vectors = np.empty((len(owners), embeddings.shape[1]), np.float32)
+    for start in range(0, len(owners), CHUNK):
         centres = embeddings[owners[start : start + CHUNK]]
         noise = rng.standard_normal(centres.shape, np.float32)
         noise -= (noise * centres).sum(axis=1, keepdims=True) * centres
         noise /= np.linalg.norm(noise, axis=1, keepdims=True)
         cosine = np.clip(rng.normal(*SIMILARITY, (len(centres), 1)), 0.1, 0.99).astype(np.float32)
         vectors[start : start + CHUNK] = cosine * centres + np.sqrt(1 - cosine**2) * noise
-    return vectors, owners
+    return vectors
 
 
 def exact_nearest(vectors: Vectors, queries: Vectors) -> list[set[int]]:

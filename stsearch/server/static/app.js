@@ -279,7 +279,10 @@ function tell(text) {
 
 history.replaceState({ htmx: true }, "", location.href);
 rememberSearch();
-if ("open" in viewer.dataset) openViewer();
+if (viewer.open) {
+  viewer.removeAttribute("open"); // as it is shown without scripts
+  openViewer();
+}
 addEventListener("load", () => {
   if (query.value !== query.defaultValue) form.requestSubmit(); // typed before the scripts were there
 });
