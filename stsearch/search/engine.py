@@ -5,6 +5,7 @@ The score of a text instance is made in ``scoring``, that of a phrase in ``phras
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
@@ -182,15 +183,23 @@ def _holds_an_answer(hits: Sequence[Hit], options: SearchOptions) -> bool:
 
 
 def _suppress_overlaps(rows: Iterator[Row], candidates: Candidates) -> Iterator[Row]:
-    """Yield ``rows``, best first, without those in the place of a better one of the same page."""
+    """Yield ``rows``, best first, without those in the place of a better one of the same page.
+
+    Outlines are fetched only where several of the rows lie on one page, which is rare.
+    """
     surfaces = candidates.table.surfaces
-    shown: dict[int, list[Polygon]] = {}
+    shown: dict[int, list[int]] = {}  # instances of the rows that were yielded, by page
     for some in batched(rows, _BATCH):
-        polygons = iter(candidates.polygons([at for row in some for _, at in row.shown]))
-        for row in some:
-            before = shown.setdefault(int(surfaces[row.shown[0][1]]), [])
-            here = [next(polygons) for _ in row.shown]
-            if not (before and _overlap(before, here)):
+        pages = [int(surfaces[row.shown[0][1]]) for row in some]
+        shared = {page for page, count in Counter(pages).items() if count > 1 or page in shown}
+        compared = [at for page in shared for at in shown.get(page, ())]
+        compared += [
+            at for row, page in zip(some, pages, strict=True) if page in shared for _, at in row.shown
+        ]
+        outlines = dict(zip(compared, candidates.polygons(compared), strict=True))
+        for row, page in zip(some, pages, strict=True):
+            before, here = shown.setdefault(page, []), [at for _, at in row.shown]
+            if not (before and _overlap([outlines[at] for at in before], [outlines[at] for at in here])):
                 before += here
                 yield row
 
