@@ -292,9 +292,8 @@ def test_a_wrong_line_fails_that_line_alone(run: Run, tmp_path: Path) -> None:
     assert "list, line 1: '-milk' only excludes words" in done.err
     assert "list, line 5: 'caf\ufffd' is not UTF-8" in done.err
     assert "list, line 3: '日' in '日本' cannot be searched for" in done.err
-    lines = [
-        json.loads(line) for line in run("--queries", "list", "--json", "--group", "photo").out.splitlines()
-    ]
+    printed = run("--queries", "list", "--json", "--group", "photo").out
+    lines = list(map(json.loads, printed.splitlines()))
     assert [(line["type"], line["query"]) for line in lines] == [
         ("wrong_query", "-milk"),
         ("wrong_query", "日本"),
