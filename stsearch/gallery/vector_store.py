@@ -5,6 +5,7 @@ hnswlib checks nothing it loads: checksum (vector_file.py) and graph (graph_file
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -178,7 +179,7 @@ class HnswStore:
 
     def save(self, path: Path) -> None:
         """Write the graph, and verify the size of the file: hnswlib does not notice a full disk."""
-        self._index.save_index(str(path))
+        self._index.save_index(os.fsencode(path))
         written, expected = path.stat().st_size, self._index.index_file_size()
         if written != expected:
             raise WriteError(
@@ -197,7 +198,7 @@ class HnswStore:
             raise ValueError(fault)
         store = cls(dim, parameters)
         store._index = _new_index(dim)
-        store._index.load_index(str(path))
+        store._index.load_index(os.fsencode(path))
         return store
 
 

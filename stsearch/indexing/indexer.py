@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -116,6 +117,8 @@ class _Run:
         self._walk = walk
         self._source = source
         self._reader = PhotoReader(source, options.limits, options.threads)
+        self._networks = ExitStack()  # what is loaded for the first photograph, until the run ends
+        self._workers: Workers | None = None
         self._changes = Changes()
         self._known: dict[str, Record | None] = {}  # records of the files in work before this run
         self._photos_before = gallery.counts().photos
@@ -151,7 +154,7 @@ class _Run:
             Step(max(self._options.threads, self._source.readers), self._read)
         )
         try:
-            with self._reader, readers:
+            with self._reader, readers, self._networks:
                 changed = list(self._skip_unchanged())  # all at once: then what is left takes time
                 for shared in self._gallery.share(changed, self.progress.pass_over):
                     read = map(self._link, readers.results(shared))
@@ -170,24 +173,24 @@ class _Run:
 
     def _spot_all(self, read: Iterable[ReadFile | Copy | Record]) -> None:
         """Decode and spot what was read, several photographs at a time."""
-        with self._open_workers() as workers:
-            size = workers.files_at_once
+        workers = self._workers = self._workers or self._networks.enter_context(self._open_workers())
+        size = workers.files_at_once
 
-            def spot(some: Sequence[ReadFile | Copy | Record]) -> list[Copy | Record]:
-                spotted = iter(workers.spot([each for each in some if isinstance(each, ReadFile)]))
-                return [next(spotted) if isinstance(each, ReadFile) else each for each in some]
+        def spot(some: Sequence[ReadFile | Copy | Record]) -> list[Copy | Record]:
+            spotted = iter(workers.spot([each for each in some if isinstance(each, ReadFile)]))
+            return [next(spotted) if isinstance(each, ReadFile) else each for each in some]
 
-            pool: OrderedPool[Sequence[ReadFile | Copy | Record], list[Copy | Record]] = OrderedPool(
-                Step(workers.count, spot), ahead=_MAX_AHEAD // size
-            )
-            try:
-                with pool:
-                    for records in pool.results(batched(read, size)):
-                        self._collect_all(records)
-            except BaseException:
-                for records in pool.take_finished():
+        pool: OrderedPool[Sequence[ReadFile | Copy | Record], list[Copy | Record]] = OrderedPool(
+            Step(workers.count, spot), ahead=_MAX_AHEAD // size
+        )
+        try:
+            with pool:
+                for records in pool.results(batched(read, size)):
                     self._collect_all(records)
-                raise
+        except BaseException:
+            for records in pool.take_finished():
+                self._collect_all(records)
+            raise
 
     def _open_workers(self) -> Workers:
         options = self._options

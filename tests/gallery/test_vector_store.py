@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,7 @@ def saved_and_loaded(store: HnswStore, path: Path) -> HnswStore:
 def test_a_saved_store_answers_as_before(tmp_path: Path) -> None:
     store, queries = hnsw_of(unit_rows(200)), unit_rows(5, seed=1)
     store.remove(np.array([100, 150]))
-    loaded = saved_and_loaded(store, tmp_path / "vectors")
+    loaded = saved_and_loaded(store, tmp_path / "caf\udce9")
     for before, after in zip(store.search(queries, 10), loaded.search(queries, 10), strict=True):
         np.testing.assert_array_equal(after.ids, before.ids)
 
@@ -135,8 +136,8 @@ def test_a_file_that_did_not_arrive_whole_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     class Short:
-        def save_index(self, path: str) -> None:
-            Path(path).write_bytes(b"half")
+        def save_index(self, path: bytes) -> None:
+            Path(os.fsdecode(path)).write_bytes(b"half")
 
         def index_file_size(self) -> int:
             return 8
