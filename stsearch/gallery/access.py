@@ -9,16 +9,13 @@ from stsearch.errors import GalleryNotFoundError, UsageError
 from stsearch.gallery import registry
 from stsearch.gallery.address import Address, DatabaseUrl, parse_address
 from stsearch.gallery.gallery import Gallery as LocalGallery
-from stsearch.gallery.protocol import EditableGallery, Finding, Gallery, Notify, WritableGallery
+from stsearch.gallery.protocol import EditableGallery, Finding, Gallery, Notify, WritableGallery, unheard
 from stsearch.gallery.verify import verify
 from stsearch.objects.url import Location, resolved
 from stsearch.types import ModelInfo
 
 
-def _ignore(_message: str) -> None: ...
-
-
-def open_gallery(where: Address | str, notify: Notify = _ignore) -> Gallery:
+def open_gallery(where: Address | str, notify: Notify = unheard) -> Gallery:
     """Open a gallery for searching.
 
     Args:
@@ -53,7 +50,7 @@ def create_gallery(
     where: Address | str,
     photos: Location,
     model: ModelInfo,
-    notify: Notify = _ignore,
+    notify: Notify = unheard,
     reread: bool = False,
     moved: bool = False,
 ) -> WritableGallery:
@@ -82,7 +79,7 @@ def create_gallery(
     return LocalGallery.create(address, photos, model, notify, reread, moved)
 
 
-def edit_gallery(where: Address | str, notify: Notify = _ignore, restore: bool = False) -> EditableGallery:
+def edit_gallery(where: Address | str, notify: Notify = unheard, restore: bool = False) -> EditableGallery:
     """Open a gallery for taking photographs out, or for remaking what searches are faster with.
 
     Args:
@@ -104,7 +101,7 @@ def edit_gallery(where: Address | str, notify: Notify = _ignore, restore: bool =
     return LocalGallery.edit(address, notify, restore)
 
 
-def view_folder(where: Address | str, photos: Location, notify: Notify = _ignore) -> WritableGallery | None:
+def view_folder(where: Address | str, photos: Location, notify: Notify = unheard) -> WritableGallery | None:
     """Open a gallery for reading what it knows of the folder ``photos``, or return None where there is none.
 
     Raises:
@@ -121,7 +118,7 @@ def view_folder(where: Address | str, photos: Location, notify: Notify = _ignore
         return None
 
 
-def verify_gallery(where: Address | str, deep: bool = False, notify: Notify = _ignore) -> Iterator[Finding]:
+def verify_gallery(where: Address | str, deep: bool = False, notify: Notify = unheard) -> Iterator[Finding]:
     """Yield the damage of a gallery, as ``verify.verify`` does of one in a folder.
 
     Raises:

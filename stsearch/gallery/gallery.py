@@ -21,7 +21,7 @@ from stsearch.gallery.lookups import CatalogLookups
 from stsearch.gallery.manifest import FILE_NAME, Manifest, StoreRecord
 from stsearch.gallery.opening import open_to_read, open_to_write
 from stsearch.gallery.paths import files_below
-from stsearch.gallery.protocol import EXACT_LIMIT, GalleryStatus, Notify
+from stsearch.gallery.protocol import EXACT_LIMIT, GalleryStatus, Notify, unheard
 from stsearch.gallery.records import Detail, InstanceTable, Record
 from stsearch.gallery.request import CandidateRequest, PhotoChoice
 from stsearch.gallery.status import status_of
@@ -36,9 +36,6 @@ QUICK_LIMIT = 2_000
 up to a minute, it overwrites the vectors."""
 
 
-def _ignore(_message: str) -> None: ...
-
-
 class Gallery(CatalogLookups):
     """An open gallery; ``Gallery.open`` reads one, ``Gallery.create`` makes one or goes on writing to it.
 
@@ -48,7 +45,7 @@ class Gallery(CatalogLookups):
         folder: where its files lie.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, catalog: Catalog, notify: Notify = _ignore) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, catalog: Catalog, notify: Notify = unheard) -> None:
         super().__init__(catalog)
         self.folder = folder
         self._manifest = manifest
@@ -61,7 +58,7 @@ class Gallery(CatalogLookups):
         self._chosen = ChosenPhotos(catalog)
 
     @classmethod
-    def open(cls, path: Path | str, notify: Notify = _ignore) -> Self:
+    def open(cls, path: Path | str, notify: Notify = unheard) -> Self:
         """Open a gallery for reading.
 
         Args:
@@ -84,7 +81,7 @@ class Gallery(CatalogLookups):
         folder: Path | str,
         photos: Location | str,
         model: ModelInfo,
-        notify: Notify = _ignore,
+        notify: Notify = unheard,
         reread: bool = False,
         moved: bool = False,
     ) -> Self:
@@ -123,7 +120,7 @@ class Gallery(CatalogLookups):
         return gallery
 
     @classmethod
-    def edit(cls, folder: Path, notify: Notify = _ignore, restore: bool = False) -> Self:
+    def edit(cls, folder: Path, notify: Notify = unheard, restore: bool = False) -> Self:
         """Open the gallery in ``folder`` for writing to it without weights.
 
         Args:
@@ -370,10 +367,10 @@ class Gallery(CatalogLookups):
         """Return whether the vector file holds the instances ``ids``, and nothing is wrong with it."""
         if not vector_file.is_complete(self._manifest.store, ids):
             return False
-        return self._manifest.store is None or self._fault() is None
-
-    def _fault(self) -> str | None:
-        return vector_file.fault(self.folder, self._manifest, self.catalog)
+        return (
+            self._manifest.store is None
+            or vector_file.fault(self.folder, self._manifest, self.catalog) is None
+        )
 
     def _save_store(self, ids: NDArray[np.int64], load: Callable[[], HnswStore | None]) -> StoreRecord | None:
         if len(ids) == 0:

@@ -36,6 +36,10 @@ says which are near."""
 Notify = Callable[[str], None]
 
 
+def unheard(_message: str) -> None:
+    """Take a message that nobody wants."""
+
+
 @dataclass(frozen=True, slots=True)
 class GalleryStatus:
     """The size of a gallery, and how it was made.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -32,6 +33,8 @@ Result = TypeVar("Result")
 
 READING_PATIENCE_S, WRITING_PATIENCE_S = 3.0, 60.0
 """How long a lost connection is tried again: somebody waits for an answer, a server restarts."""
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what fails after an error is no news
 
 _CONNECT_TIMEOUT_S = 10
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
