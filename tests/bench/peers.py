@@ -6,15 +6,16 @@ Run by hand, on an otherwise idle machine::
     apt-get install tesseract-ocr          # Tesseract
     python tests/bench/peers.py --data DIR [--data DIR ...]
 
-Every engine reads one photograph at a time, decoding included; ours also as ``stsearch index`` does, one a
-core ("indexing"). The engines take turns in short blocks of photographs, so that a busy machine slows all
-alike; ``stsearch eval --baseline`` measures one of them alone. The engines and their ranking are
+Every engine reads one photograph at a time, decoding included; ours also as ``stsearch index`` does, in a
+process a core ("indexing"). The engines take turns in short blocks of photographs, so that a busy machine
+slows all alike; ``stsearch eval --baseline`` measures one of them alone. The engines and their ranking are
 ``stsearch.evaluation.baselines``; ours ranks as ``stsearch search`` does.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import platform
 import sys
@@ -33,9 +34,18 @@ from stsearch.evaluation.catalogue import BENCHMARKS, FOLDER, with_min_length
 from stsearch.evaluation.machine import processor
 from stsearch.evaluation.metrics import mean_average_precision
 from stsearch.evaluation.scoring import photo_scores
+from stsearch.gallery.records import PhotoFile, Spotted
 from stsearch.images import decode_image, read_image
+from stsearch.images.files import read_content
+from stsearch.images.formats import check_header
+from stsearch.indexing.reader import ReadLimits
+from stsearch.indexing.stages import ReadFile
+from stsearch.indexing.worker_count import worker_count
+from stsearch.indexing.worker_messages import Networks
+from stsearch.indexing.worker_processes import WorkerProcesses
 from stsearch.search.engine import Encoder
-from stsearch.types import Sample, TextInstance
+from stsearch.types import ModelInfo, Sample, TextInstance
+from stsearch.weights.card import check_weights
 
 Reads = Callable[[Path], list[TextInstance]]
 
@@ -68,24 +78,55 @@ class Engine:
 
 
 def cpu_seconds() -> float:
-    """Return the time that all cores have spent on this process and on the programs it ran."""
+    """Return the time that all cores have spent on this process and on the programs that it ran or runs."""
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    spent = times.user + times.system + times.children_user + times.children_system
+    return spent + sum(map(_cpu_seconds_of, _children()))
 
 
-def load_ours(model: str, indexing: bool) -> Engine:
+def _children() -> list[Path]:
+    tasks = Path("/proc/self/task").iterdir()
+    return [Path("/proc", child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def _cpu_seconds_of(process: Path) -> float:
+    ticks = (process / "stat").read_text().rpartition(")")[2].split()[11:15]  # its own, and of its children
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def load_ours(model: str) -> Engine:
     from stsearch.search.query_encoder import load_query_encoder
     from stsearch.spotting.load import load_spotter
 
     spotter = load_spotter(model, "cpu")
-    name = f"stsearch {spotter.info.name}@{spotter.info.sha256[:8]}"
-    if indexing:
-        spotter, name = spotter.for_indexing(), f"{name}, indexing"
 
     def read(photo: Path) -> list[TextInstance]:
         return spotter.spot([decode_image(photo, spotter.decode_side).image])[0]
 
-    return Engine(name, read, load_query_encoder(model), threads=max(1, spotter.threads))
+    return Engine(_name(spotter.info), read, load_query_encoder(model))
+
+
+def load_indexing(model: str) -> Engine:
+    """Return ours as ``stsearch index`` runs it: processes that read photographs of any folder."""
+    from stsearch.search.query_encoder import load_query_encoder
+
+    info = check_weights(model).info
+    networks = Networks(model, "cpu", "auto", reads=True)
+    processes = WorkerProcesses(info, networks, worker_count(on_cpu=True), on_cpu=True)
+    workers = processes.of_run(Path("/"), ReadLimits(), batch=0)
+    atexit.register(workers.__enter__().__exit__, None, None, None)
+
+    def read(photo: Path) -> list[TextInstance]:
+        file = PhotoFile.from_stat(str(photo.resolve())[1:], photo.stat())
+        [record] = workers.spot([ReadFile(file, read_content(photo, check_header))])
+        assert isinstance(record, Spotted), record
+        return list(record.instances)
+
+    return Engine(f"{_name(info)}, indexing", read, load_query_encoder(model), threads=workers.count)
+
+
+def _name(info: ModelInfo) -> str:
+    return f"stsearch {info.name}@{info.sha256[:8]}"
 
 
 def load_peer(name: str) -> Engine:
@@ -97,17 +138,18 @@ def load_engines(names: Sequence[str], model: str) -> list[Engine]:
     engines = []
     for name in names:
         try:
-            ours = name in ("ours", "indexing")
-            engines.append(load_ours(model, name == "indexing") if ours else load_peer(name))
+            ours = {"ours": load_ours, "indexing": load_indexing}.get(name)
+            engines.append(load_peer(name) if ours is None else ours(model))
         except UsageError as error:
             print(f"skipped: {error}", file=sys.stderr)
     return engines
 
 
 def read_in_turns(engines: Sequence[Engine], photos: Sequence[Path]) -> None:
-    """Let every engine read every photograph; the first one also once before the clock starts."""
+    """Let every engine read every photograph; the first ones also once before the clock starts."""
     for engine in engines:
-        engine.read(photos[0])
+        with ThreadPoolExecutor(engine.threads) as pool:
+            list(pool.map(engine.read, photos[: engine.threads]))
     for first in range(0, len(photos), BLOCK):
         for engine in engines:
             engine.read_block(photos[first : first + BLOCK])
