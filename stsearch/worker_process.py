@@ -35,10 +35,11 @@ class NoAnswerError(Exception):
     """The process took too long and was killed, or it ended.
 
     Attributes:
-        ended_by: the number of the signal that ended it, its exit code, or None where it took too long.
+        ended_by: the number of the signal that ended it, its exit code, words where there is no number, or
+            None where it took too long.
     """
 
-    def __init__(self, ended_by: int | None) -> None:
+    def __init__(self, ended_by: int | str | None) -> None:
         super().__init__("it took too long" if ended_by is None else f"its process ended ({ended_by})")
         self.ended_by = ended_by
 

@@ -30,6 +30,7 @@ LIBRARY_HOMES = {
     "pgvector": ["stsearch.gallery.postgres"],
     "pickle": [],
     "psycopg": ["stsearch.gallery.postgres"],
+    "ray": ["stsearch.indexing.cluster"],
     "rich": ["stsearch.cli"],
     "safetensors": ["stsearch.weights"],
     "sqlite3": ["stsearch.gallery.connection"],

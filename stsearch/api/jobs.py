@@ -19,7 +19,9 @@ from stsearch.gallery.access import create_gallery, open_gallery
 from stsearch.gallery.address import DatabaseUrl
 from stsearch.gallery.protocol import Notify
 from stsearch.images import MAX_BYTES, MAX_MEGAPIXELS
+from stsearch.indexing.actors import Actors
 from stsearch.indexing.changes import IndexReport
+from stsearch.indexing.cluster import is_ray
 from stsearch.indexing.indexer import IndexOptions, index_photos
 from stsearch.indexing.progress import Progress
 from stsearch.indexing.reader import PHOTO_TIMEOUT_S, ReadLimits
@@ -84,7 +86,8 @@ def index(
             in the user's data for a URL, or if read-only.
         model: an installed name, a folder of weights, or what :func:`load` returned.
         device: auto, cpu or cuda[:N].
-        engine: what computes: auto (on a CPU exported graphs, else torch), openvino, onnx or torch.
+        engine: what computes: auto (on a CPU exported graphs, else torch), openvino, onnx or torch; or
+            ray, or ray://HOST:PORT of the head of a cluster: actors there, each with what is best for it.
         read: whether the recognizer reads what is found; without it, faster and with rougher transcripts.
         batch: photographs at once; None: 4, on a GPU 32.
         exclude: patterns of what to leave out, as lines of .stsearchignore.
@@ -127,7 +130,9 @@ def index(
         prune,
     )
     name = model if isinstance(model, str) else model.name
-    check_device(device)
+    is_for_ray = is_ray(engine)
+    if not is_for_ray:
+        check_device(device)
     info = card.check_weights(name).info if isinstance(model, str) else model.info
 
     def tell(found: Loaded) -> None:
@@ -139,9 +144,11 @@ def index(
         tell(Loaded(spotter.device, spotter.precision))
         return spotter.for_indexing()
 
-    spotter: PhotoSpotter | WorkerProcesses = LazySpotter(info, load_networks)
+    spotter: PhotoSpotter | WorkerProcesses | Actors = LazySpotter(info, load_networks)
     if isinstance(model, str):
         spotter = _processes(info, Networks(model, device, engine, read), workers, tell) or spotter
+    elif is_for_ray:
+        raise UsageError(f"what is loaded stays here: give the name of weights with engine={engine!r}")
 
     with shown(progress, "photo", _state) as callback:
         walk = plan.first_walk(prune, notify)
@@ -159,8 +166,8 @@ def index(
 
 def _processes(
     info: ModelInfo, networks: Networks, count: int | None, loaded: Callable[[Loaded], None]
-) -> WorkerProcesses | None:
-    """Return the processes that look for words; None: one is enough, and that is this.
+) -> WorkerProcesses | Actors | None:
+    """Return the processes or actors that look for words; None: one is enough, and that is this.
 
     Raises:
         UsageError: so many there cannot be.
@@ -169,6 +176,10 @@ def _processes(
     given = os.environ.get("STSEARCH_WORKERS") if count is None else str(count)
     if given is not None and (not given.isascii() or not given.isdigit() or int(given) < 1):
         raise UsageError(f"the number of workers is a whole number from 1 on, not {given!r}")
+    if is_ray(networks.engine):
+        actors = Actors(info, networks, networks.engine, None if given is None else int(given), loaded)
+        actors.check()
+        return actors
     if given == "1" or networks.engine == "torch":
         return None
     on_cpu = find_device(networks.device) == "cpu"

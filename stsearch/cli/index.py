@@ -53,7 +53,10 @@ Index = Annotated[
 Device = Annotated[str, Option(envvar="STSEARCH_DEVICE", help="auto, cpu or cuda[:N].")]
 Engine = Annotated[
     str,
-    Option(envvar="STSEARCH_ENGINE", help="auto, openvino, onnx or torch; auto: exported graphs on a CPU."),
+    Option(
+        envvar="STSEARCH_ENGINE",
+        help="auto, openvino, onnx or torch; auto: exported graphs on a CPU. Or ray, or ray://HOST:10001.",
+    ),
 ]
 Model = Annotated[str, Option(help="Weights: a name or a folder.", autocompletion=weights)]
 Batch = Annotated[int | None, Option(min=1, help="Photos at once; default: 4, on a GPU 32.")]

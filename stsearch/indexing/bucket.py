@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +12,7 @@ from stsearch.images.files import Content, check_size, take_in
 from stsearch.images.formats import check_header
 from stsearch.images.remote import RemoteImages
 from stsearch.indexing.bucket_walk import BucketWalker
-from stsearch.indexing.sources import DiskFile
+from stsearch.indexing.sources import DiskFile, no_room_for_copy
 from stsearch.indexing.walk import Walk, WalkRules
 from stsearch.objects.faults import StorageBusyError
 from stsearch.objects.store import bucket_of
@@ -67,9 +66,7 @@ class BucketSource:
         try:
             return DiskFile.passing(self._chunks(file) if content.encoded is None else [content.encoded])
         except OSError as error:
-            raise ImageRefusedError(
-                f"there is no room for a copy of it in {tempfile.gettempdir()}: {error.strerror or error}"
-            ) from error
+            raise no_room_for_copy(error) from error
 
     def sha256(self, file: PhotoFile) -> str:
         """Hash an object, all of which is read for that."""

@@ -18,6 +18,7 @@ from stsearch.errors import ImageError, WriteError
 from stsearch.gallery.catalog import Failed, Linked, PhotoFile, Record, Spotted
 from stsearch.gallery.protocol import WritableGallery
 from stsearch.indexing import one_by_one
+from stsearch.indexing.actors import Actors
 from stsearch.indexing.changes import Changes, IndexReport
 from stsearch.indexing.photo_worker import PhotoWorker
 from stsearch.indexing.progress import Progress, ProgressCounter
@@ -59,7 +60,7 @@ class IndexOptions:
 
 def index_photos(
     gallery: WritableGallery,
-    spotter: PhotoSpotter | WorkerProcesses,
+    spotter: PhotoSpotter | WorkerProcesses | Actors,
     options: IndexOptions = IndexOptions(),
     progress: Callable[[Progress], None] = lambda _: None,
     walk: Walk | None = None,
@@ -72,8 +73,8 @@ def index_photos(
 
     Args:
         gallery: opened with ``Gallery.create``.
-        spotter: finds the words, in this process; or processes that do. Of the weights the gallery was
-            created with.
+        spotter: finds the words, in this process; or processes or actors that do. Of the weights the gallery
+            was created with.
         options: batch size, threads and limits.
         progress: is called with every file that is finished.
         walk: what was found by the rules of ``options`` just now; None: it is looked for.
@@ -105,7 +106,7 @@ class _Run:
         self,
         gallery: WritableGallery,
         source: PhotoSource,
-        spotter: PhotoSpotter | WorkerProcesses,
+        spotter: PhotoSpotter | WorkerProcesses | Actors,
         options: IndexOptions,
         progress: ProgressCounter,
         walk: Walk,
@@ -194,7 +195,7 @@ class _Run:
 
     def _open_workers(self) -> Workers:
         options = self._options
-        if isinstance(self._spotter, WorkerProcesses):
+        if isinstance(self._spotter, WorkerProcesses | Actors):
             return self._spotter.of_run(self._gallery.photos, options.limits, options.batch)
         worker = PhotoWorker(self._reader, self._spotter, options.batch, options.threads, options.recognize)
         self._batch = worker.batch

@@ -147,6 +147,31 @@ class FolderSource:
         return file_sha256(self._root / file.path)
 
 
+class SentSource(FolderSource):
+    """Files of another machine, where they were listed and read: they came with their bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/"))
+
+    def on_disk(self, file: PhotoFile, content: Content) -> DiskFile:
+        """Return a passing file with the bytes.
+
+        Raises:
+            ImageRefusedError: there is no room for it.
+        """
+        try:
+            return DiskFile.passing([content.encoded or b""])
+        except OSError as error:
+            raise no_room_for_copy(error) from error
+
+
+def no_room_for_copy(error: OSError) -> ImageRefusedError:
+    """Return what to raise where a passing file cannot be written."""
+    return ImageRefusedError(
+        f"there is no room for a copy of it in {tempfile.gettempdir()}: {error.strerror or error}"
+    )
+
+
 def source_of(location: Location) -> PhotoSource:
     """Return what lists and reads the photographs in ``location``.
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from stsearch.errors import DeviceError
-from stsearch.gallery.catalog import Failed, Record
+from stsearch.gallery.catalog import Record
 from stsearch.images.memory import DECODING
+from stsearch.indexing.crashes import CrashCounter, ends_again
 from stsearch.indexing.photo_worker import GPU_BATCH
 from stsearch.indexing.reader import ReadLimits, memory_to_decode
 from stsearch.indexing.stages import ReadFile
-from stsearch.indexing.walk import NEVER
 from stsearch.indexing.worker_messages import (
     Networks,
     WorkerSettings,
@@ -33,8 +33,6 @@ from stsearch.worker_pool import usable_cores
 from stsearch.worker_process import Message, NoAnswerError, ProcessPool, WorkerProcess, raise_error
 
 _MODULE = "stsearch.indexing.worker"
-_MAX_CRASHES = 3
-"""Files in a row that processes end over, after which it is not the files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class RunningProcesses:
         self._loaded = loaded
         self._is_loaded = False
         self._lock = threading.Lock()
-        self._crashes = 0  # in a row
+        self._counter = CrashCounter(self._ask_process)
         self._pool = ProcessPool(count, self._start)
 
     def __enter__(self) -> Self:
@@ -110,38 +108,12 @@ class RunningProcesses:
         Raises:
             DeviceError: processes end wherever they are at.
         """
-        if not files:
-            return []
-        try:
-            records = self._ask(files)
-        except NoAnswerError as error:
-            if len(files) > 1:
-                return [record for file in files for record in self.spot([file])]
-            return [self._failed(files[0], error)]
-        self._crashes = 0
-        return records
+        return self._counter.spot(files)
 
-    def _ask(self, files: Sequence[ReadFile]) -> list[Record]:
-        limits = self._settings.limits
-        memory = max(memory_to_decode(file.content, limits) for file in files)
-        packed = pack_files(files)
-        try:
-            return self._ask_process(*packed, memory)
-        except NoAnswerError:  # perhaps somebody else ended it
-            return self._ask_process(*packed, memory)
-
-    def _ask_process(self, request: Message, payload: bytes, memory: int) -> list[Record]:
+    def _ask_process(self, files: Sequence[ReadFile]) -> list[Record]:
+        memory = max(memory_to_decode(file.content, self._settings.limits) for file in files)
         with self._pool.lend() as process, DECODING.take(memory):
-            return unpack_records(*_ask(process, request, payload))
-
-    def _failed(self, file: ReadFile, error: NoAnswerError) -> Record:
-        """Return the record of a file that processes end over; what ends them may do so only now."""
-        with self._lock:
-            self._crashes += 1
-            if self._crashes >= _MAX_CRASHES:
-                raise _ended(error) from error
-        reason = f"the process that looked for its words ended ({error.ended_by})"
-        return Failed(replace(file.file, mtime_ns=NEVER), reason)
+            return unpack_records(*_ask(process, *pack_files(files)))
 
     def _start(self) -> WorkerProcess:
         """Start a process, and have it load the networks."""
@@ -151,12 +123,12 @@ class RunningProcesses:
         except OSError as error:
             raise DeviceError(f"no process can be started that looks for words: {error}") from error
         except NoAnswerError as error:
-            raise _ended(error) from error
+            raise ends_again(error) from error
         try:
             loaded, _ = _ask(process, pack_settings(self._settings))
         except NoAnswerError as error:
             process.kill()
-            raise _ended(error) from error
+            raise ends_again(error) from error
         except BaseException:
             process.kill()
             raise
@@ -172,10 +144,3 @@ def _ask(process: WorkerProcess, request: Message, payload: bytes = b"") -> tupl
     answer, found = process.ask(request, math.inf, payload)
     raise_error(answer)
     return answer, found
-
-
-def _ended(error: NoAnswerError) -> DeviceError:
-    return DeviceError(
-        f"the process that looks for words ends again and again ({error.ended_by}), as with too little"
-        " memory: stop what else uses it, or take fewer --workers"
-    )
