@@ -20,8 +20,9 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -84,14 +85,17 @@ def cpu_seconds() -> float:
     return spent + sum(map(_cpu_seconds_of, _children()))
 
 
-def _children() -> list[Path]:
-    tasks = Path("/proc/self/task").iterdir()
-    return [Path("/proc", child) for task in tasks for child in (task / "children").read_text().split()]
+def _children() -> Iterator[list[str]]:
+    """Yield what ``/proc/PID/stat`` says, from the parent on, of the processes that this one started."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            known = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(known[1]) == os.getpid():
+                yield known
 
 
-def _cpu_seconds_of(process: Path) -> float:
-    ticks = (process / "stat").read_text().rpartition(")")[2].split()[11:15]  # its own, and of its children
-    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+def _cpu_seconds_of(known: list[str]) -> float:
+    return sum(map(int, known[11:15])) / os.sysconf("SC_CLK_TCK")  # its own time, and of its children
 
 
 def load_ours(model: str) -> Engine:
