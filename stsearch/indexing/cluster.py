@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import warnings
@@ -50,7 +52,7 @@ def check_address(address: str) -> None:
     """
     if address != LOCAL:
         _host_and_port(address)
-    _import_ray()
+    _import_ray(address)
 
 
 class SpotterActor:
@@ -127,7 +129,7 @@ def connect(address: str, cores: int) -> Iterator[Cluster]:
         DeviceError: it cannot be reached, or started.
         UsageError: Ray is not installed, or its versions differ.
     """
-    ray = _import_ray()
+    ray = _import_ray(address)
     if ray.is_initialized():
         yield Cluster(ray)
         return
@@ -159,7 +161,10 @@ def _init(ray: ModuleType, address: str, cores: int, folder: str) -> None:
                 warnings.simplefilter("ignore")
                 ray.init(address, **quiet)
     except (ConnectionError, TimeoutError) as error:
-        raise DeviceError(f"Ray at {address} does not answer: {_first_line(error)}") from error
+        raise DeviceError(
+            f"Ray at {address} does not answer: {_first_line(error)}; if it asks for a token, set"
+            " RAY_AUTH_MODE=token"
+        ) from error
     except (RuntimeError, ValueError, OSError) as error:
         raise DeviceError(f"Ray cannot be used ({address}): {_first_line(error)}") from error
     finally:
@@ -200,9 +205,12 @@ def _passing_folder() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _import_ray() -> ModuleType:
+def _import_ray(address: str) -> ModuleType:
     for name, value in _SETTINGS.items():  # read when Ray is imported, and by the processes it starts
         os.environ.setdefault(name, value)
+    if address == LOCAL and "ray" not in sys.modules and "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else it puts one in the home
     try:
         import ray
     except ImportError as error:
