@@ -35,6 +35,10 @@ _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # as Ray will do; without it, it warns
     "RAY_SCHEDULER_EVENTS": "0",  # else a cluster that grows talks in the terminal,
+    "RAY_CLIENT_RECONNECT_GRACE_PERIOD": "5",  # seconds in which a head that is gone may come back
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # else the next question starts a Ray of this machine instead
+    "GRPC_VERBOSITY": "NONE",
+    "GRPC_ENABLE_FORK_SUPPORT": "0",  # it writes to the terminal, and no child uses it
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # and so does one that lost an actor, whatever log_to_driver says
 }
 
@@ -89,8 +93,8 @@ class Actor:
                     "the machines of Ray lack stsearch: install the version of this machine on each"
                 ) from error
             raise NoAnswerError("an actor of Ray") from error
-        except (ConnectionError, RuntimeError) as error:  # of the client, when its server is gone
-            raise DeviceError(f"Ray cannot be reached any more: {_first_line(error)}") from error
+        except Exception as error:  # its client raises anything when its server is gone
+            raise _lost(error) from error
         return message, found
 
     def kill(self) -> None:
@@ -115,8 +119,11 @@ class Cluster:
 
     def start(self, gpus: float) -> Actor:
         """Ask for an actor with a core of its own, and with so many GPUs, or such a part of one."""
-        remote = self._ray.remote(SpotterActor)
-        return Actor(self._ray, remote.options(num_cpus=1, num_gpus=gpus).remote())
+        try:
+            remote = self._ray.remote(SpotterActor)
+            return Actor(self._ray, remote.options(num_cpus=1, num_gpus=gpus).remote())
+        except Exception as error:
+            raise _lost(error) from error
 
 
 @contextmanager
@@ -222,6 +229,10 @@ def _import_ray(address: str) -> ModuleType:
 
 def _sent(_: Location) -> SentSource:
     return SentSource()
+
+
+def _lost(error: Exception) -> DeviceError:
+    return DeviceError(f"Ray cannot be reached any more: {_first_line(error)}")
 
 
 def _first_line(error: BaseException) -> str:
