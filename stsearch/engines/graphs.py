@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -53,8 +55,7 @@ class OpenVinoGraph:
 
     def __init__(self, path: Path, callers: int, cores: int) -> None:
         """Compile the graph at ``path`` for ``callers`` threads at a time that share ``cores``."""
-        import openvino
-
+        openvino = _import_openvino()
         settings = {
             "INFERENCE_NUM_THREADS": cores,
             "NUM_STREAMS": callers,
@@ -92,6 +93,18 @@ class OnnxGraph:
         """Return the outputs, in the order of the file."""
         outputs: list[NDArray[np.float32]] = self._session.run(None, feed)
         return outputs
+
+
+def _import_openvino() -> ModuleType:
+    """Import OpenVINO without what reports every import of it to its makers.
+
+    That forks this process for it, too, and what comes of the fork may hang for ever.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # importing it fails then
+    import openvino
+
+    module: ModuleType = openvino
+    return module
 
 
 @dataclass(frozen=True, slots=True)

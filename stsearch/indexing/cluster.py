@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import warnings
@@ -33,6 +35,10 @@ _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # as Ray will do; without it, it warns
     "RAY_SCHEDULER_EVENTS": "0",  # else a cluster that grows talks in the terminal,
+    "RAY_CLIENT_RECONNECT_GRACE_PERIOD": "5",  # seconds in which a head that is gone may come back
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # else the next question starts a Ray of this machine instead
+    "GRPC_VERBOSITY": "NONE",
+    "GRPC_ENABLE_FORK_SUPPORT": "0",  # it writes to the terminal, and no child uses it
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # and so does one that lost an actor, whatever log_to_driver says
 }
 
@@ -50,7 +56,7 @@ def check_address(address: str) -> None:
     """
     if address != LOCAL:
         _host_and_port(address)
-    _import_ray()
+    _import_ray(address)
 
 
 class SpotterActor:
@@ -87,8 +93,8 @@ class Actor:
                     "the machines of Ray lack stsearch: install the version of this machine on each"
                 ) from error
             raise NoAnswerError("an actor of Ray") from error
-        except (ConnectionError, RuntimeError) as error:  # of the client, when its server is gone
-            raise DeviceError(f"Ray cannot be reached any more: {_first_line(error)}") from error
+        except Exception as error:  # its client raises anything when its server is gone
+            raise _lost(error) from error
         return message, found
 
     def kill(self) -> None:
@@ -113,8 +119,11 @@ class Cluster:
 
     def start(self, gpus: float) -> Actor:
         """Ask for an actor with a core of its own, and with so many GPUs, or such a part of one."""
-        remote = self._ray.remote(SpotterActor)
-        return Actor(self._ray, remote.options(num_cpus=1, num_gpus=gpus).remote())
+        try:
+            remote = self._ray.remote(SpotterActor)
+            return Actor(self._ray, remote.options(num_cpus=1, num_gpus=gpus).remote())
+        except Exception as error:
+            raise _lost(error) from error
 
 
 @contextmanager
@@ -127,7 +136,7 @@ def connect(address: str, cores: int) -> Iterator[Cluster]:
         DeviceError: it cannot be reached, or started.
         UsageError: Ray is not installed, or its versions differ.
     """
-    ray = _import_ray()
+    ray = _import_ray(address)
     if ray.is_initialized():
         yield Cluster(ray)
         return
@@ -159,7 +168,10 @@ def _init(ray: ModuleType, address: str, cores: int, folder: str) -> None:
                 warnings.simplefilter("ignore")
                 ray.init(address, **quiet)
     except (ConnectionError, TimeoutError) as error:
-        raise DeviceError(f"Ray at {address} does not answer: {_first_line(error)}") from error
+        raise DeviceError(
+            f"Ray at {address} does not answer: {_first_line(error)}; if it asks for a token, set"
+            " RAY_AUTH_MODE=token"
+        ) from error
     except (RuntimeError, ValueError, OSError) as error:
         raise DeviceError(f"Ray cannot be used ({address}): {_first_line(error)}") from error
     finally:
@@ -200,9 +212,12 @@ def _passing_folder() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _import_ray() -> ModuleType:
+def _import_ray(address: str) -> ModuleType:
     for name, value in _SETTINGS.items():  # read when Ray is imported, and by the processes it starts
         os.environ.setdefault(name, value)
+    if address == LOCAL and "ray" not in sys.modules and "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else it puts one in the home
     try:
         import ray
     except ImportError as error:
@@ -214,6 +229,10 @@ def _import_ray() -> ModuleType:
 
 def _sent(_: Location) -> SentSource:
     return SentSource()
+
+
+def _lost(error: Exception) -> DeviceError:
+    return DeviceError(f"Ray cannot be reached any more: {_first_line(error)}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from bucket_fixtures import ROOT, LocalBucket
 from gallery_fixtures import OTHER_MODEL, Run, photo_bytes
 from postgres_server import PASSWORD, Server
 
@@ -172,3 +173,29 @@ def test_a_password_is_never_shown(run: Run, photos: Path, postgres: Server, tmp
     assert "127.0.0.1" in shown
     assert ESCAPED not in shown
     assert PASSWORD not in shown
+
+
+def test_objects_are_known_by_their_stamps_whatever_their_dates(
+    run: Run, bucket: LocalBucket, database: DatabaseUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = {"photos/a.png": photo_bytes("coffee"), "photos/b.png": photo_bytes("exit")}
+    bucket.put(objects)
+    command = ("index", ROOT, "--index", database.secret, "--json")
+    assert json.loads(run(*command).out)["new"] == 2
+    rows(database, "UPDATE files SET mtime_ns = mtime_ns - 1000")
+    with monkeypatch.context() as patched:
+        patched.setattr("stsearch.objects.store.Bucket.read", None)  # nothing is asked for
+        assert json.loads(run(*command).out)["unchanged"] == 2
+    rows(database, "UPDATE files SET stamp = 'another' WHERE path = 'a.png'")
+    again = json.loads(run(*command).out)
+    assert (again["new"], again["unchanged"], again["failed"]) == (0, 2, 0)  # read, and of the same bytes
+    assert rows(database, "SELECT count(DISTINCT stamp) FROM files WHERE stamp != 'another'") == [(2,)]
+
+
+def rows(url: DatabaseUrl, statement: str) -> list[tuple[object, ...]]:
+    """Run a statement behind the back of the program, and return what it finds."""
+    import psycopg
+
+    with psycopg.connect(url.secret, options="-c search_path=stsearch", autocommit=True) as connection:
+        done = connection.execute(statement.encode())
+        return done.fetchall() if done.description else []

@@ -30,11 +30,12 @@ _AGAIN = """
     UPDATE contents SET model_sha256 = %s, height = %s, width = %s, taken = %s, note = %s, reread = %s
     WHERE id = %s"""
 _FILE = """
-    INSERT INTO files (root, path, name, size, mtime_ns, moment, content, reason)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO files (root, path, name, size, mtime_ns, stamp, moment, content, reason)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (root, path) DO UPDATE SET
-        size = excluded.size, mtime_ns = excluded.mtime_ns, moment = excluded.moment,
-        content = excluded.content, reason = excluded.reason, stored_at = clock_timestamp()"""
+        size = excluded.size, mtime_ns = excluded.mtime_ns, stamp = excluded.stamp,
+        moment = excluded.moment, content = excluded.content, reason = excluded.reason,
+        stored_at = clock_timestamp()"""
 _COPY_WORDS = (
     "COPY words (id, content, folded, transcript, confidence, score, page, vector) FROM STDIN (FORMAT BINARY)"
 )
@@ -196,6 +197,7 @@ def _file_row(
         shown_name(file.path),
         file.size,
         file.mtime_ns,
+        file.stamp,
         taken or file.changed,
         content,
         reason,

@@ -6,6 +6,7 @@ import os
 import platform
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -171,23 +172,29 @@ class PostgresGallery:
         """Return the files that could not be read, by path."""
         where, values = self._of_root("root")
         rows = self._database.rows(
-            "SELECT root, path, size, mtime_ns, reason FROM files"
+            "SELECT root, path, size, mtime_ns, stamp, reason FROM files"
             f" WHERE content IS NULL AND {where} ORDER BY root, path",
             *values,
         )
         roots = self._roots()
-        return [Failed(self._file(roots, root, *file), reason) for root, *file, reason in rows]
+        return [
+            Failed(self._file(roots, root, PhotoFile(os.fsdecode(path), *state)), reason)
+            for root, path, *state, reason in rows
+        ]
 
     def incomplete(self) -> list[Incomplete]:
         """Return the photographs of which only a part could be read, by path."""
         where, values = self._of_root("root")
         rows = self._database.rows(
-            "SELECT root, path, size, mtime_ns, note FROM files JOIN contents ON contents.id = content"
+            "SELECT root, path, size, mtime_ns, stamp, note FROM files JOIN contents ON contents.id = content"
             f" WHERE note IS NOT NULL AND {where} ORDER BY root, path",
             *values,
         )
         roots = self._roots()
-        return [Incomplete(self._file(roots, root, *file), note) for root, *file, note in rows]
+        return [
+            Incomplete(self._file(roots, root, PhotoFile(os.fsdecode(path), *state)), note)
+            for root, path, *state, note in rows
+        ]
 
     def instances(self) -> InstanceTable:
         """Return all text instances; kept until there are others."""
@@ -309,12 +316,9 @@ class PostgresGallery:
         """Return the condition that ``column`` is the folder whose photographs are meant, and its values."""
         return ("true", ()) if self._root is None else (f"{column} = %s", (self._root.number,))
 
-    def _file(
-        self, roots: Mapping[int, Location], root: int, path: bytes, size: int, mtime_ns: int
-    ) -> PhotoFile:
-        """Return a file; of one of several folders with its whole path."""
-        name = os.fsdecode(path)
-        return PhotoFile(name if len(roots) == 1 else str(roots[root] / name), size, mtime_ns)
+    def _file(self, roots: Mapping[int, Location], root: int, file: PhotoFile) -> PhotoFile:
+        """Return ``file``; of one of several folders with its whole path."""
+        return file if len(roots) == 1 else replace(file, path=str(roots[root] / file.path))
 
     def _has_at_most(self, limit: int, condition: Condition) -> bool:
         """Return whether so many words, or fewer, meet ``condition``; more are not counted."""

@@ -44,6 +44,7 @@ MIGRATIONS = (
         name text NOT NULL,            -- the same in composed characters, for filters
         size bigint NOT NULL,          -- bytes
         mtime_ns bigint NOT NULL,
+        stamp text,                    -- the ETag of an object; NULL: it is a file, or has none
         moment timestamp NOT NULL,     -- when it was taken, else changed, for filters
         content bigint REFERENCES contents,
         reason text,                   -- why it could not be read

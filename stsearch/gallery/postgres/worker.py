@@ -143,16 +143,20 @@ class Worker:
             self._database.run(partial(self._register_some, files=some))
 
     def _register_some(self, session: Session, files: Sequence[PhotoFile]) -> None:
-        ordered = sorted((os.fsencode(file.path), file.size, file.mtime_ns) for file in files)
-        paths, sizes, times = zip(*ordered, strict=True)
+        ordered = sorted(
+            (os.fsencode(file.path), file.size, file.mtime_ns, file.stamp or "") for file in files
+        )
+        found = zip(*ordered, strict=True)
         session.execute(
             "INSERT INTO tasks (root, path) SELECT %s, path"
-            " FROM unnest(%s::bytea[], %s::bigint[], %s::bigint[]) AS found (path, size, mtime_ns)"
+            " FROM unnest(%s::bytea[], %s::bigint[], %s::bigint[], %s::text[])"
+            " AS found (path, size, mtime_ns, stamp)"
             " WHERE NOT EXISTS (SELECT FROM files LEFT JOIN contents ON contents.id = files.content"
             " WHERE files.root = %s AND files.path = found.path AND files.size = found.size"
-            " AND files.mtime_ns = found.mtime_ns AND contents.reread IS NULL)"
+            " AND (files.mtime_ns, coalesce(files.stamp, '')) = (found.mtime_ns, found.stamp)"
+            " AND contents.reread IS NULL)"
             " ORDER BY path ON CONFLICT DO NOTHING",
-            [self._root.number, list(paths), list(sizes), list(times), self._root.number],
+            [self._root.number, *map(list, found), self._root.number],
         )
 
     def _begin(self) -> None:

@@ -112,8 +112,8 @@ class WritablePostgresGallery(EditablePostgresGallery):
         """Yield the record of the file at each of ``paths``, None for one that was never indexed."""
         for some in batched(paths, _PATHS):
             rows = self._database.rows(
-                "SELECT path, size, mtime_ns, sha256, reason FROM files LEFT JOIN contents ON id = content"
-                " WHERE root = %s AND path = ANY(%s)",
+                "SELECT path, size, mtime_ns, stamp, sha256, reason FROM files"
+                " LEFT JOIN contents ON id = content WHERE root = %s AND path = ANY(%s)",
                 self._folder.number,
                 [os.fsencode(path) for path in some],
             )
@@ -187,6 +187,8 @@ def _remove(session: Session, of_root: Mapping[int, Sequence[str]]) -> None:
         remove_files(session, root, paths)
 
 
-def _record(path: str, size: int, mtime_ns: int, sha256: str | None, reason: str | None) -> Linked | Failed:
-    file = PhotoFile(path, size, mtime_ns)
+def _record(
+    path: str, size: int, mtime_ns: int, stamp: str | None, sha256: str | None, reason: str | None
+) -> Linked | Failed:
+    file = PhotoFile(path, size, mtime_ns, stamp)
     return Failed(file, reason or "") if sha256 is None else Linked(file, sha256)
