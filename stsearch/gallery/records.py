@@ -160,6 +160,12 @@ class InstanceTable:
         return ReadingIndex(self.transcripts)
 
     @cached_property
+    def char_confidences(self) -> NDArray[np.float32]:
+        """(N,) float32 in [0, 1]: the mean (geometric) confidence of a character of each transcript."""
+        lengths = np.fromiter(map(len, self.transcripts), np.float32, len(self.transcripts))
+        return np.asarray(self.confidences ** (1 / np.maximum(lengths, 1)), np.float32)
+
+    @cached_property
     def neighbours(self) -> dict[int, NDArray[np.int32]]:
         """By surface (K, 2): which of its rows directly follow each other (``search.phrases`` fills it)."""
         return {}

@@ -63,6 +63,37 @@ class ReadingIndex:
         return rows
 
     @cached_property
+    def distinct(self) -> tuple[str, ...]:
+        """The M different folded transcripts: signs repeat, so what is computed of texts is of fewer."""
+        return tuple(self._by_text)
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        """(N,) the place of each folded transcript in ``distinct``, which spreads (M,) values to (N,)."""
+        number_of = {text: number for number, text in enumerate(self.distinct)}
+        return np.fromiter(map(number_of.__getitem__, self.folded), np.int64, len(self.folded))
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """(N,) characters of each folded transcript."""
+        return np.fromiter(map(len, self.folded), np.int64, len(self.folded))
+
+    @cached_property
+    def letters(self) -> NDArray[np.uint8]:
+        """(M, L) the characters of each of ``distinct`` in ASCII, zeros after the end."""
+        width = max(1, max(map(len, self.distinct), default=0))
+        padded = np.array([text.encode("ascii") for text in self.distinct], f"S{width}")
+        return padded.view(np.uint8).reshape(len(self.distinct), width)
+
+    def holding(self, text: str) -> list[int]:
+        """Return the rows that have ``text`` in their folded transcript, ascending.
+
+        >>> ReadingIndex(["Station", "stat", "tea"]).holding("stat")
+        [0, 1]
+        """
+        return list(dict.fromkeys(map(self._row_at, _places(self._text, text))))
+
+    @cached_property
     def parts(self) -> Parts:
         """The parts of every token that has several."""
         found = [
