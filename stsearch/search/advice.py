@@ -229,13 +229,13 @@ def _other_words(word: str, words: _Words) -> Iterator[Advice]:
         yield Advice(f"{nearest}, {_difference(word, nearest, edits)}", word, edits)
     if is_pattern(word):
         return
-    longer = words.holding(word)
+    longer = words.holding(word) if known >= _MIN_PART else []
     for pattern, says, is_so in (
         (f"{word}*", "begins so", str.startswith),
         (f"*{word}", "ends so", str.endswith),
         (f"*{word}*", "holds it", str.__contains__),
     ):
-        holding = [row for row in longer if known >= _MIN_PART and is_so(words.folded(row), word)]
+        holding = [row for row in longer if is_so(words.folded(row), word)]
         if holding:
             yield Advice(f"{words.surest(holding)} {says}", pattern)
     for cut in range(2, known - 1):
