@@ -25,10 +25,11 @@ class DetailCache:
         version, wanted = self._catalog.version(), set(ids)
         if version != self._version:
             self._details, self._version = {}, version
-        if new := wanted - self._details.keys():
+        # Not as sets: the difference to a dictionary's keys looks at all of them.
+        if new := {each for each in wanted if each not in self._details}:
             self._drop_oldest(len(self._details) + len(new) - _MAX_DETAILS, wanted)
             self._details |= self._catalog.details_of(new)
-        return {each: self._details[each] for each in wanted & self._details.keys()}
+        return {each: self._details[each] for each in wanted if each in self._details}
 
     def _drop_oldest(self, count: int, wanted: set[int]) -> None:
         """Drop the ``count`` details that were read first and are not ``wanted``."""

@@ -157,6 +157,7 @@ class Scorer:
         self.fuzzy = fuzzy
         self._likelihoods: dict[str, dict[int, float | None]] = {}  # by word and row, as far as computed
         self._raw_scores: dict[str, Scores] = {}  # by word
+        self._probable: dict[str, Scores] = {}  # calibrated, by word
         self.split_words: dict[str, list[tuple[float, tuple[tuple[str, int], ...]]]] = {}
         self._parts: dict[str, list[PartMatch]] = {}  # by word
 
@@ -191,10 +192,11 @@ class Scorer:
             min_raw_score: instances with a lower one do not match, nor do those beyond the limit of edits.
         """
         if word not in self._raw_scores:
-            self._raw_scores[word] = self._raw_scores_of(word)
-        raw_scores = self._raw_scores[word]
-        probable = self._raise_exact(self.probability(raw_scores, word), word)
-        scores = np.where(raw_scores >= min_raw_score, probable, np.float32(NO_MATCH))
+            raw_scores = self._raw_scores_of(word)
+            self._raw_scores[word] = raw_scores
+            self._probable[word] = self._raise_exact(self.probability(raw_scores, word), word)
+        is_match = self._raw_scores[word] >= min_raw_score
+        scores = np.where(is_match, self._probable[word], np.float32(NO_MATCH))
         return scores if self.fuzzy is None else self._limit_edits(scores, word, self.fuzzy)
 
     def probability(self, raw_scores: Scores, word: str) -> Scores:
