@@ -35,6 +35,7 @@ from stsearch.gallery.records import (
     read_confidences,
     read_moment,
     read_outline,
+    read_outlines,
     read_vectors,
     row_checksum,
     row_faults,
@@ -46,6 +47,8 @@ from stsearch.gallery.state import GalleryState
 from stsearch.types import TextInstance
 
 __all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
+
+_CONFIDENCES = tuple(byte / 255 for byte in range(256))  # of a character, by the byte that is stored
 
 
 class Catalog:
@@ -205,15 +208,17 @@ class Catalog:
 
     def details_of(self, ids: Iterable[int]) -> dict[int, Detail]:
         """Return the details of each of the instances ``ids``; a removed one has no entry."""
+        rows = self._database.among("instances", "id", ids)
+        outlines = self._database.checked(read_outlines, [row[2] for row in rows])
         return {
             row[0]: Detail(
-                self._database.checked(read_outline, row[2]),
+                outline,
                 row[3],
-                tuple(byte / 255 for byte in row[8]),
+                tuple(map(_CONFIDENCES.__getitem__, row[8])),
                 self._database.checked(unpack_posteriors, row[9]),
                 row[10],
             )
-            for row in self._database.among("instances", "id", ids)
+            for row, outline in zip(rows, outlines, strict=True)
         }
 
     def readings_of(self, contents: Iterable[int]) -> dict[int, list[Reading]]:

@@ -8,17 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import compress
+from itertools import accumulate, compress, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stsearch.gallery.cosines import Cosines
 from stsearch.text.reading_index import ReadingIndex
 from stsearch.types import Polygon, TextInstance
 
 _MAX_NS = (1 << 63) - 1  # SQLite's integers have 64 bits
 _MAX_COORDINATE = 1e7  # pixels; no photograph that can be decoded is so long
+_NO_OUTLINE = "its outline is not one of three or more finite points"
 _MAX_POSTERIORS = 1 << 17  # bytes: 3,500 frames, where a long word has a hundred
 
 MAX_TRANSCRIPT = 1000
@@ -158,6 +160,17 @@ class InstanceTable:
     def readings(self) -> ReadingIndex:
         """An index of the transcripts, made once for all searches of the table."""
         return ReadingIndex(self.transcripts)
+
+    @cached_property
+    def cosines(self) -> Cosines:
+        """Compares words with the embeddings."""
+        return Cosines(self.embeddings)
+
+    @cached_property
+    def char_confidences(self) -> NDArray[np.float32]:
+        """(N,) float32 in [0, 1]: the mean (geometric) confidence of a character of each transcript."""
+        lengths = np.fromiter(map(len, self.transcripts), np.float32, len(self.transcripts))
+        return np.asarray(self.confidences ** (1 / np.maximum(lengths, 1)), np.float32)
 
     @cached_property
     def neighbours(self) -> dict[int, NDArray[np.int32]]:
@@ -335,10 +348,24 @@ def read_outline(stored: bytes) -> Polygon:
     Raises:
         ValueError: it is none of three or more points that a photograph can have.
     """
-    values = np.frombuffer(stored, np.float32) if len(stored) % 8 == 0 else np.empty(0, np.float32)
-    if len(values) < 6 or not (np.abs(values) <= _MAX_COORDINATE).all():  # NaN is not either
-        raise ValueError("its outline is not one of three or more finite points")
-    return values.reshape(-1, 2).copy()
+    [outline] = read_outlines([stored])
+    return outline
+
+
+def read_outlines(stored: Sequence[bytes]) -> list[Polygon]:
+    """Return N outlines (P, 2) float32, given as they are stored: together, in a third of the time.
+
+    Raises:
+        ValueError: one is none of three or more points that a photograph can have.
+    """
+    sizes = [len(each) for each in stored]
+    if any(size % 8 or size < 24 for size in sizes):
+        raise ValueError(_NO_OUTLINE)
+    points = np.frombuffer(b"".join(stored), np.float32).reshape(-1, 2).copy()
+    if not (np.abs(points) <= _MAX_COORDINATE).all():  # NaN is not either
+        raise ValueError(_NO_OUTLINE)
+    ends = list(accumulate(size // 8 for size in sizes))
+    return [points[begin:end] for begin, end in pairwise([0, *ends])]
 
 
 def unpack_posteriors(stored: bytes) -> bytes:

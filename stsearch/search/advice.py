@@ -14,10 +14,12 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA, Levenshtein
 
 from stsearch.errors import UsageError
+from stsearch.gallery.records import InstanceTable
 from stsearch.search.query import Alternative, Query, Term
 from stsearch.search.ranking import Group, Ranking, Row
 from stsearch.search.scoring import Scorer, edit_distances
 from stsearch.text.charset import normalize
+from stsearch.text.reading_index import ReadingIndex
 from stsearch.text.wildcards import fixed_part, is_pattern
 from stsearch.types import char_confidence
 
@@ -80,7 +82,7 @@ def advise(query: Query, asked: Sequence[tuple[Scorer, float]]) -> Iterator[Advi
         if key not in given and (is_certain or _matches(each, words)):
             given.add(key)
             yield each
-    if not any(words.folded):  # outlines alone, which only resemble words
+    if not words.has_readings:  # outlines alone, which only resemble words
         yield from (Advice("whatever resembles it", word, min_score=0) for word in query.words[:1])
 
 
@@ -90,33 +92,58 @@ class _Words:
 
     Attributes:
         scorers: of the instances of each, without a limit of edits.
-        transcripts: N strings, as read.
-        folded: the same, folded.
+        tables: what was read in each, N instances together; their rows are numbered through.
         confidences: (N,) float32 in [0, 1].
     """
 
     scorers: Sequence[Scorer]
-    transcripts: tuple[str, ...]
-    folded: tuple[str, ...]
+    tables: Sequence[InstanceTable]
     confidences: NDArray[np.float32]
 
     @classmethod
     def of(cls, scorers: Sequence[Scorer]) -> _Words:
         tables = [scorer.table for scorer in scorers]
-        return cls(
-            scorers,
-            tuple(text for table in tables for text in table.transcripts),
-            tuple(text for table in tables for text in table.readings.folded),
-            np.concatenate([table.confidences for table in tables]),
-        )
+        return cls(scorers, tables, np.concatenate([table.confidences for table in tables]))
 
     def has(self, word: str) -> bool:
         """Return whether ``word``, folded, was read."""
         return any(scorer.table.readings.rows_of([word]) for scorer in self.scorers)
 
+    @property
+    def has_readings(self) -> bool:
+        """Return whether anything was read at all."""
+        return any(table.readings.lengths.any() for table in self.tables)
+
+    def folded(self, row: int) -> str:
+        """Return the folded transcript of a row."""
+        table, at = self._place(row)
+        return table.readings.folded[at]
+
+    def transcript(self, row: int) -> str:
+        """Return the transcript of a row, as read."""
+        table, at = self._place(row)
+        return table.transcripts[at]
+
     def surest(self, rows: Sequence[int]) -> str:
         """Return the transcript that was read most confidently."""
-        return self.transcripts[max(rows, key=lambda row: float(self.confidences[row]))]
+        return self.transcript(rows[int(self.confidences[rows].argmax())])
+
+    def holding(self, word: str) -> list[int]:
+        """Return the rows that have ``word``, folded, in their transcript and more."""
+        found: list[int] = []
+        first = 0
+        for table in self.tables:
+            longer = (row for row in table.readings.holding(word) if table.readings.folded[row] != word)
+            found += (first + row for row in longer)
+            first += len(table.ids)
+        return found
+
+    def _place(self, row: int) -> tuple[InstanceTable, int]:
+        for table in self.tables:
+            if row < len(table.ids):
+                return table, row
+            row -= len(table.ids)
+        raise IndexError(row)
 
 
 def near_rows(query: Query, scorer: Scorer, group: Group, min_score: float) -> Iterator[Row]:
@@ -194,21 +221,21 @@ def _fewer_words(alternative: Alternative, words: _Words) -> Iterator[Advice]:
 def _other_words(word: str, words: _Words) -> Iterator[Advice]:
     """Yield the word read that is nearest to one, those that hold it, and what it may be made of."""
     known = len(fixed_part(word))
-    distances = edit_distances(word, words.folded)
-    trusted = np.array([bool(text) for text in words.folded]) & (distances > 0)
+    distances = np.concatenate([edit_distances(word, table.readings) for table in words.tables])
+    trusted = np.concatenate([table.readings.lengths > 0 for table in words.tables]) & (distances > 0)
     edits = int(distances[trusted].min(initial=known))
     if edits <= min(known // _LETTERS_PER_EDIT, 2):
         nearest = words.surest(np.flatnonzero((distances == edits) & trusted).tolist())
         yield Advice(f"{nearest}, {_difference(word, nearest, edits)}", word, edits)
     if is_pattern(word):
         return
-    longer = [row for row, text in enumerate(words.folded) if word in text and text != word]
+    longer = words.holding(word) if known >= _MIN_PART else []
     for pattern, says, is_so in (
         (f"{word}*", "begins so", str.startswith),
         (f"*{word}", "ends so", str.endswith),
         (f"*{word}*", "holds it", str.__contains__),
     ):
-        holding = [row for row in longer if known >= _MIN_PART and is_so(words.folded[row], word)]
+        holding = [row for row in longer if is_so(words.folded(row), word)]
         if holding:
             yield Advice(f"{words.surest(holding)} {says}", pattern)
     for cut in range(2, known - 1):
@@ -231,13 +258,18 @@ def _difference(word: str, transcript: str, edits: int) -> str:
 
 def _nearest_word(query: Query, words: _Words) -> Iterator[Advice]:
     """Yield the word that reads most like one of the query, if any does, to be found as it was read."""
-    folded = words.folded
-    asked = [fixed_part(word) for word in query.words if word]
-    same = process.cdist(asked or [""], folded, scorer=OSA.normalized_similarity).max(axis=0)
-    trust = [char_confidence(*each) for each in zip(words.confidences, words.transcripts, strict=True)]
+    asked = [fixed_part(word) for word in query.words if word] or [""]
+    same = np.concatenate([_best_similarities(asked, table.readings) for table in words.tables])
+    trust = np.concatenate([table.char_confidences for table in words.tables])
     best = int(np.argmax((same + 1) * trust * (same >= _MIN_NEAREST)))
     if same[best] >= _MIN_NEAREST:
-        yield Advice(f"{words.transcripts[best]} is the nearest word", folded[best], 0)
+        yield Advice(f"{words.transcript(best)} is the nearest word", words.folded(best), 0)
+
+
+def _best_similarities(asked: Sequence[str], readings: ReadingIndex) -> NDArray[np.float32]:
+    """Return (N,) the edit similarity of each reading to that of ``asked`` which is most like it."""
+    similar = process.cdist(asked, readings.distinct, scorer=OSA.normalized_similarity).max(axis=0)
+    return np.asarray(similar[readings.numbers], np.float32)
 
 
 def _is_found(term: Term, words: _Words) -> bool:

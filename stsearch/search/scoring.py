@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +18,13 @@ from stsearch.gallery.records import InstanceTable
 from stsearch.search.calibration import default_min_score, exact_reading_probability, match_probability
 from stsearch.search.candidates import Candidates
 from stsearch.search.token_parts import PartMatch, find_parts, raw_part_scores
-from stsearch.text.charset import normalize
 from stsearch.text.ctc import word_likelihoods
+from stsearch.text.reading_index import ReadingIndex
 from stsearch.text.wildcards import fixed_part, is_pattern
 from stsearch.types import Embedding, ModelInfo, char_confidence
 
 NO_MATCH = -1.0
 """The score of an instance that does not match at all, such as one beyond the limit of edits."""
-
-_fold = lru_cache(maxsize=1 << 17)(normalize)  # signs repeat, and every query sees the same transcripts
 
 Scores = NDArray[np.float32]
 
@@ -46,26 +43,27 @@ _NARROW = 2
 
 def raw_word_scores(
     query_word: str,
-    query_embedding: Embedding,
-    embeddings: NDArray[np.float32],
-    readings: Sequence[str],
+    cosines: NDArray[np.float32],
+    readings: ReadingIndex,
     transcript_weight: float,
 ) -> Scores:
     """Return the raw scores of text instances for one query word, by similarity and transcript.
 
     Args:
         query_word: folded by ``charset.normalize``.
-        query_embedding: (D,) float32, unit length.
-        embeddings: (N, D) float32, unit rows.
-        readings: the folded transcripts of the N instances.
+        cosines: (N,) float32, between the word and the N instances.
+        readings: an index of the transcripts of the N instances.
         transcript_weight: of the edit similarity of transcripts, in [0, 1]; the cosine has the rest.
 
     Returns:
         (N,) float32 in [0, 1]: the weighted mean of the cosine, at least 0, and the edit similarity.
     """
-    similarity = np.clip(embeddings @ query_embedding, 0.0, 1.0)
-    same = process.cdist([query_word], readings, scorer=Levenshtein.normalized_similarity, dtype=np.float32)
-    return np.asarray((1 - transcript_weight) * similarity + transcript_weight * same.reshape(-1), np.float32)
+    similarity = np.clip(cosines, 0.0, 1.0)
+    [same] = process.cdist(
+        [query_word], readings.distinct, scorer=Levenshtein.normalized_similarity, dtype=np.float32
+    )
+    raw_scores = (1 - transcript_weight) * similarity + transcript_weight * same[readings.numbers]
+    return np.asarray(raw_scores, np.float32)
 
 
 def raw_pattern_scores(pattern: str, fixed_embedding: Embedding, table: InstanceTable) -> Scores:
@@ -82,42 +80,38 @@ def raw_pattern_scores(pattern: str, fixed_embedding: Embedding, table: Instance
     Returns:
         (N,) float32 in [0, 1]: trust * share of the known characters that agree + (1 - trust) * cosine.
     """
-    lengths = np.array([len(text) for text in table.transcripts], np.float32)
-    trust = np.where(lengths > 0, table.confidences ** (1 / np.maximum(lengths, 1)), 0.0)
-    agreement = 1 - edit_distances(pattern, table.transcripts) / len(fixed_part(pattern))
-    similarity = np.clip(table.embeddings @ fixed_embedding, 0.0, 1.0)
+    is_read = np.fromiter(map(bool, table.transcripts), bool, len(table.transcripts))
+    trust = np.where(is_read, table.char_confidences, np.float32(0))
+    agreement = 1 - edit_distances(pattern, table.readings) / len(fixed_part(pattern))
+    similarity = np.clip(table.cosines.of(fixed_embedding), 0.0, 1.0)
     return np.asarray(trust * np.maximum(agreement, 0) + (1 - trust) * similarity, np.float32)
 
 
-def edit_distances(word: str, transcripts: Sequence[str]) -> NDArray[np.int64]:
+def edit_distances(word: str, readings: ReadingIndex) -> NDArray[np.int64]:
     """Return (N,) how many characters of each transcript must be changed until it is ``word``.
 
     Two neighbours that are swapped count as one change, but in a pattern as two.
 
     Args:
         word: folded; ``*`` stands for any run of characters and ``?`` for any one, at no cost.
-        transcripts: as read.
+        readings: an index of the transcripts.
 
-    >>> edit_distances("b?r*", ["Bar", "Berlin", "Bier", "sun"]).tolist()
+    >>> edit_distances("b?r*", ReadingIndex(["Bar", "Berlin", "Bier", "sun"])).tolist()
     [0, 0, 1, 2]
-    >>> edit_distances("graden", ["Garden", "garde"]).tolist()
+    >>> edit_distances("graden", ReadingIndex(["Garden", "garde"])).tolist()
     [1, 2]
     """
-    folded = [_fold(text) for text in transcripts]
     if is_pattern(word):
-        return _pattern_distances(word, folded)
-    return np.asarray(process.cdist([word], folded, scorer=OSA.distance).reshape(-1), np.int64)
+        distances = _pattern_distances(word, readings.letters)
+    else:
+        [distances] = process.cdist([word], readings.distinct, scorer=OSA.distance)
+    return np.asarray(distances[readings.numbers], np.int64)
 
 
-def _pattern_distances(pattern: str, folded: Sequence[str]) -> NDArray[np.int64]:
-    """Fill the table of Wagner and Fischer row by row, for all transcripts at once."""
-    lengths = np.array([len(text) for text in folded], np.int64)
-    if not lengths.any():
-        return np.full(len(folded), len(pattern.replace("*", "")), np.int64)
-    characters = np.array([text.encode("ascii") for text in folded], np.bytes_)
-    letters = characters.view(np.uint8).reshape(len(folded), -1)  # (N, L), zeros after the end
+def _pattern_distances(pattern: str, letters: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Fill the table of Wagner and Fischer row by row, for all M texts, (M, L) ``letters``, at once."""
     places = np.arange(letters.shape[1] + 1, dtype=np.int16)
-    row = np.tile(places, (len(folded), 1))  # (N, L + 1): cost of the first characters, nothing of pattern
+    row = np.tile(places, (len(letters), 1))  # (M, L + 1): cost of the first characters, nothing of pattern
     for symbol in pattern:
         if symbol == "*":
             row = np.minimum.accumulate(row, axis=1)
@@ -126,7 +120,7 @@ def _pattern_distances(pattern: str, folded: Sequence[str]) -> NDArray[np.int64]
         reached = row + np.int16(1)  # the symbol has no character
         reached[:, 1:] = np.minimum(reached[:, 1:], row[:, :-1] + differs)
         row = np.minimum.accumulate(reached - places, axis=1) + places  # characters have no symbol
-    return np.asarray(row[np.arange(len(folded)), lengths], np.int64)
+    return np.asarray(row[np.arange(len(letters)), (letters != 0).sum(axis=1)], np.int16)
 
 
 class Scorer:
@@ -161,6 +155,7 @@ class Scorer:
         self.fuzzy = fuzzy
         self._likelihoods: dict[str, dict[int, float | None]] = {}  # by word and row, as far as computed
         self._raw_scores: dict[str, Scores] = {}  # by word
+        self._probable: dict[str, Scores] = {}  # calibrated, by word
         self.split_words: dict[str, list[tuple[float, tuple[tuple[str, int], ...]]]] = {}
         self._parts: dict[str, list[PartMatch]] = {}  # by word
 
@@ -195,10 +190,11 @@ class Scorer:
             min_raw_score: instances with a lower one do not match, nor do those beyond the limit of edits.
         """
         if word not in self._raw_scores:
-            self._raw_scores[word] = self._raw_scores_of(word)
-        raw_scores = self._raw_scores[word]
-        probable = self._raise_exact(self.probability(raw_scores, word), word)
-        scores = np.where(raw_scores >= min_raw_score, probable, np.float32(NO_MATCH))
+            raw_scores = self._raw_scores_of(word)
+            self._raw_scores[word] = raw_scores
+            self._probable[word] = self._raise_exact(self.probability(raw_scores, word), word)
+        is_match = self._raw_scores[word] >= min_raw_score
+        scores = np.where(is_match, self._probable[word], np.float32(NO_MATCH))
         return scores if self.fuzzy is None else self._limit_edits(scores, word, self.fuzzy)
 
     def probability(self, raw_scores: Scores, word: str) -> Scores:
@@ -219,7 +215,7 @@ class Scorer:
         if is_pattern(word):
             return self._add_likelihood(raw_pattern_scores(word, embedding, table), word)
         share = self._info.transcript_weight
-        raw_scores = raw_word_scores(word, embedding, table.embeddings, table.readings.folded, share)
+        raw_scores = raw_word_scores(word, table.cosines.of(embedding), table.readings, share)
         if table.comparable is not None and share:  # what is known alone has the whole weight
             raw_scores[~table.comparable] /= share
         raw_scores = self._add_likelihood(raw_scores, word)
@@ -286,10 +282,10 @@ class Scorer:
 
         The decoder has seen the word then, though the posteriors, those of another head, may give it less.
         """
-        readings = self.table.readings.folded
+        read = set(self.table.readings.rows_of([word]).get(word, ()))
         return np.array(
             [
-                char_confidence(float(self.table.confidences[row]), word) if readings[row] == word else 0.0
+                char_confidence(float(self.table.confidences[row]), word) if row in read else 0.0
                 for row in rows.tolist()
             ],
             np.float32,
@@ -298,11 +294,11 @@ class Scorer:
     def edits(self, word: str, instance: int) -> int:
         """Return the edit distance between ``word`` and an instance, or the part of it that is nearest."""
         near = [part.part for part in self._parts_of(word) if part.row == instance]
-        return int(edit_distances(word, [self.table.transcripts[instance], *near]).min())
+        return int(edit_distances(word, ReadingIndex([self.table.transcripts[instance], *near])).min())
 
     def _edit_distances(self, word: str) -> NDArray[np.int64]:
         """Return (N,) the edit distance between ``word`` and each instance, or its nearest part."""
-        distances = edit_distances(word, self.table.transcripts)
+        distances = edit_distances(word, self.table.readings)
         for part in () if is_pattern(word) else self._parts_of(word):
             distances[part.row] = min(distances[part.row], OSA.distance(word, part.part))
         return distances
@@ -311,7 +307,7 @@ class Scorer:
         distances = self._edit_distances(word)
         known = np.full(len(distances), len(fixed_part(word)))
         if not is_pattern(word):
-            known = np.maximum(known, [len(text) for text in self.table.readings.folded])
+            known = np.maximum(known, self.table.readings.lengths)
         # Where no character agrees, or nothing was read, few edits only mean that the word is short.
         near = (distances <= limit) & (distances < known)
         return np.where(near, scores, np.float32(NO_MATCH))

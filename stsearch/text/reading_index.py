@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -63,6 +64,37 @@ class ReadingIndex:
         return rows
 
     @cached_property
+    def distinct(self) -> tuple[str, ...]:
+        """The M different folded transcripts: signs repeat, so what is computed of texts is of fewer."""
+        return tuple(self._by_text)
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        """(N,) the place of each folded transcript in ``distinct``, which spreads (M,) values to (N,)."""
+        number_of = {text: number for number, text in enumerate(self.distinct)}
+        return np.fromiter(map(number_of.__getitem__, self.folded), np.int64, len(self.folded))
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """(N,) characters of each folded transcript."""
+        return np.fromiter(map(len, self.folded), np.int64, len(self.folded))
+
+    @cached_property
+    def letters(self) -> NDArray[np.uint8]:
+        """(M, L) the characters of each of ``distinct`` in ASCII, zeros after the end."""
+        width = max(1, max(map(len, self.distinct), default=0))
+        padded = np.array([text.encode("ascii") for text in self.distinct], f"S{width}")
+        return padded.view(np.uint8).reshape(len(self.distinct), width)
+
+    def holding(self, text: str) -> list[int]:
+        """Return the rows that have ``text`` in their folded transcript, ascending.
+
+        >>> ReadingIndex(["Station", "stat", "tea"]).holding("stat")
+        [0, 1]
+        """
+        return list(dict.fromkeys(map(self._row_at, _places(self._text, text))))
+
+    @cached_property
     def parts(self) -> Parts:
         """The parts of every token that has several."""
         found = [
@@ -81,15 +113,13 @@ class ReadingIndex:
         [(0, 'obstgemuse')]
         """
         for at in _places(self._text, f"\n{word}"):
-            row, end = self._row_at(at + 1), at + 1 + len(word)
-            rest = self._text[end + 1 : self._text.index("\n", end)]
-            if rest and self._text[end] in _STROKES:
-                yield row, word + rest
+            end = at + 1 + len(word)
+            if self._text[end] in _STROKES and (rest := self._text[end + 1 : self._text.index("\n", end)]):
+                yield self._row_at(at + 1), word + rest
         for at in _places(self._text, f"{word}\n"):
-            row, begin = self._row_at(at), self._text.rindex("\n", 0, at) + 1
-            rest = self._text[begin : max(at - 1, begin)]
-            if rest and self._text[at - 1] in _STROKES:
-                yield row, rest + word
+            begin = self._text.rindex("\n", 0, at) + 1
+            if self._text[at - 1] in _STROKES and (rest := self._text[begin : max(at - 1, begin)]):
+                yield self._row_at(at), rest + word
 
     @cached_property
     def _text(self) -> str:
@@ -97,11 +127,11 @@ class ReadingIndex:
         return "\n".join(("", *self.folded, ""))
 
     @cached_property
-    def _line_starts(self) -> NDArray[np.int64]:
-        return np.cumsum([1, *(len(text) + 1 for text in self.folded)])
+    def _line_starts(self) -> list[int]:
+        return [1, *(np.cumsum(self.lengths + 1) + 1).tolist()]
 
     def _row_at(self, at: int) -> int:
-        return int(np.searchsorted(self._line_starts, at, "right")) - 1
+        return bisect_right(self._line_starts, at) - 1
 
 
 def _parts(text: str) -> Iterator[tuple[str, str]]:

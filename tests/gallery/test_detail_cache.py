@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from gallery_fixtures import make_gallery, spotted
 
+from stsearch.gallery import detail_cache
 from stsearch.gallery.detail_cache import DetailCache
 from stsearch.gallery.gallery import Gallery
 from stsearch.gallery.records import Detail
@@ -54,3 +55,24 @@ def test_what_was_removed_is_not_remembered(tmp_path: Path) -> None:
         gallery.remove(["a.jpg"])
         assert set(gallery.catalog.details_of([1, 2])) == {2}
         assert set(gallery.details_of([2])) == {2}
+
+
+def test_of_more_than_are_kept_those_read_first_leave(
+    reads: tuple[Gallery, list[set[int]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, seen = reads
+    monkeypatch.setattr(detail_cache, "_MAX_DETAILS", 2)
+    cache = DetailCache(gallery.catalog)
+    cache.of([1])
+    cache.of([2])
+    assert set(cache.of([1, 3])) == {1, 3}
+    cache.of([1, 3])
+    cache.of([2])
+    assert seen == [{1}, {2}, {3}, {2}]
+
+
+def test_more_than_are_kept_are_returned_all_the_same(
+    reads: tuple[Gallery, list[set[int]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detail_cache, "_MAX_DETAILS", 1)
+    assert set(DetailCache(reads[0].catalog).of([1, 2, 3])) == {1, 2, 3}

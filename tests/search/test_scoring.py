@@ -17,6 +17,7 @@ from stsearch.search.candidates import InMemoryCandidates
 from stsearch.search.scoring import NO_MATCH, Scorer, edit_distances, raw_pattern_scores
 from stsearch.text.charset import ALPHANUMERIC, Charset, normalize
 from stsearch.text.ctc import CLASSES, pack_posteriors
+from stsearch.text.reading_index import ReadingIndex
 from stsearch.text.wildcards import fixed_part, is_pattern
 
 
@@ -41,8 +42,8 @@ from stsearch.text.wildcards import fixed_part, is_pattern
 )
 def test_edits_are_counted_outside_of_wildcards(pattern: str, transcript: str, edits: int) -> None:
     # Beside a longer one, because all transcripts are compared at once.
-    assert edit_distances(pattern, [transcript, "a much longer transcript"])[0] == edits
-    assert edit_distances(pattern, [transcript])[0] == edits
+    assert edit_distances(pattern, ReadingIndex([transcript, "a much longer transcript"]))[0] == edits
+    assert edit_distances(pattern, ReadingIndex([transcript]))[0] == edits
 
 
 @settings(deadline=None)
@@ -64,14 +65,16 @@ def test_edits_are_those_to_the_nearest_text_that_a_pattern_stands_for(
             options.append(slow(symbols, text[1:]) + 1)
         return min(options)
 
-    assert edit_distances(pattern, transcripts).tolist() == [slow(pattern, text) for text in transcripts]
+    assert edit_distances(pattern, ReadingIndex(transcripts)).tolist() == [
+        slow(pattern, text) for text in transcripts
+    ]
 
 
 @settings(deadline=None)
 @given(st.text("abc", min_size=1, max_size=6), st.lists(st.text("ABC1", max_size=6), max_size=4))
 def test_edits_to_a_word_are_its_edit_distance(word: str, transcripts: list[str]) -> None:
     expected = [OSA.distance(word, normalize(text)) for text in transcripts]
-    assert edit_distances(word, transcripts).tolist() == expected
+    assert edit_distances(word, ReadingIndex(transcripts)).tolist() == expected
 
 
 @pytest.mark.parametrize(
