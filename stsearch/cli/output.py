@@ -17,6 +17,7 @@ import typer
 from stsearch.api.json_lines import JSON_SCHEMA as JSON_SCHEMA  # the other commands take it from here
 from stsearch.api.json_lines import Limits, grade, hit_line, is_deleted
 from stsearch.cli.table import Cell, Row, print_table
+from stsearch.objects.url_secrets import without_secrets
 from stsearch.text.printable import printable as printable  # every message goes through it
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def note(message: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Tell the user on stderr what went wrong, with everything that a terminal could act on escaped."""
-    print("\n".join(map(printable, message.splitlines())), file=sys.stderr)
+    """Tell the user on stderr what went wrong: no passwords, all that a terminal could act on escaped."""
+    print("\n".join(map(printable, without_secrets(message).splitlines())), file=sys.stderr)
 
 
 def counted(number: int, noun: str) -> str:
