@@ -23,6 +23,7 @@ from stsearch.text.printable import printable as printable  # every message goes
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
     from stsearch.gallery.address import DatabaseUrl
+    from stsearch.gallery.protocol import Gallery
     from stsearch.objects.url import Location
     from stsearch.search.hits import Hit, Match
     from stsearch.types import Polygon
@@ -134,6 +135,16 @@ def short_place(name: str) -> str:
 
     place = parse_address(name)
     return shown_path(registry.short_name(place)) if isinstance(place, Path) else name
+
+
+def name_in_command(gallery: Gallery) -> str:
+    """Return what a person names a gallery by: its URL, that of its photographs, or its folder."""
+    from stsearch.gallery.address import DatabaseUrl, parse_address
+
+    if isinstance(parse_address(gallery.name), DatabaseUrl):
+        return gallery.name
+    [root] = gallery.roots
+    return short_place(gallery.name) if isinstance(root, Path) else str(root)
 
 
 def quoted_path(path: Location) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,13 @@ def test_where_nothing_matches_commands_that_match_name_the_database(run: Run, u
     done = run("search", "coffeeee", "--exact", "--index", url)
     assert done.code == 1
     assert f"--index '{DatabaseUrl(url)}'" in done.err
+
+
+def test_where_nothing_is_like_the_query_the_words_of_the_database_are_named(run: Run, url: str) -> None:
+    done = run("search", "zzzz", "--exact", "--index", url)
+    command = done.err.partition("all that were read: ")[2].splitlines()[0]
+    assert command == f"stsearch words '{DatabaseUrl(url)}'"
+    assert run(*shlex.split(command)[1:]).out.startswith("exit\t")
 
 
 def test_words_of_a_photo_a_folder_and_the_whole_gallery_are_listed(run: Run, photos: Path, url: str) -> None:
