@@ -35,6 +35,7 @@ from stsearch.cli.words import words
 from stsearch.device_errors import device_error
 from stsearch.errors import DeviceError, GalleryUnreadableError, StsearchError, UsageError, WriteError
 from stsearch.memory import is_out_of_memory
+from stsearch.objects.url_secrets import without_secrets
 
 BUG = StsearchError.exit_code
 
@@ -144,7 +145,7 @@ def _fail(message: str, code: int) -> int:
 def _save_traceback() -> str:
     try:
         with tempfile.NamedTemporaryFile("w", prefix="stsearch-", suffix=".log", delete=False) as log:
-            traceback.print_exc(file=log)
+            log.write(without_secrets(traceback.format_exc()))
     except OSError:
         return traceback.format_exc()
     return f"the traceback is in {log.name}"

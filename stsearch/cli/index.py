@@ -219,7 +219,7 @@ def _print_report(photos: Photos, folder: Location, as_json: bool, quiet: bool) 
         incomplete = [
             each for some in photos.galleries for each in some.incomplete() if _is_of(root, each.file)
         ]
-        places = [output.short_place(gallery.name) for gallery in photos.galleries]
+        places = [output.name_in_command(gallery) for gallery in photos.galleries]
     failures = [(each.file.path, each.reason) for each in (*failed, *report.not_reread)]
     command = shlex.join(["stsearch", "status", *places, "--failed"])
     _print_failures(failures, f"could not be read ({command})")

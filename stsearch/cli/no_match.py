@@ -13,7 +13,6 @@ from stsearch.cli import output
 
 if TYPE_CHECKING:
     from stsearch.gallery.address import Named
-    from stsearch.objects.url import Location
     from stsearch.search.advice import Advice
     from stsearch.search.hits import Hit
 
@@ -72,7 +71,7 @@ def say_no_match(
     proposals: Sequence[tuple[Scope, Advice]],
     style: output.Style,
     reason: str | None = None,
-    folders: Sequence[Location] = (),
+    galleries: Sequence[str] = (),
 ) -> None:
     """Say that nothing matches ``query``, and what does; as a JSON line on stdout, else on stderr.
 
@@ -82,7 +81,7 @@ def say_no_match(
         proposals: searches that match, and where they do.
         style: of the hits.
         reason: why nothing can match, where that is known.
-        folders: of photographs that were searched.
+        galleries: that were searched, as a command names them.
     """
     if style.json:
         line = {
@@ -101,7 +100,7 @@ def say_no_match(
     for scope, advice in proposals:
         output.note(f"  {advice.reason}: {scope.command(advice)}")
     if not (reason or proposals or style.names_query):
-        place = output.quoted_path(folders[0]) if len(folders) == 1 else "FOLDER"
+        place = shlex.quote(galleries[0]) if len(galleries) == 1 else "FOLDER"
         output.note(f"  no word read is like it; all that were read: stsearch words {place}")
 
 

@@ -17,11 +17,13 @@ import typer
 from stsearch.api.json_lines import JSON_SCHEMA as JSON_SCHEMA  # the other commands take it from here
 from stsearch.api.json_lines import Limits, grade, hit_line, is_deleted
 from stsearch.cli.table import Cell, Row, print_table
+from stsearch.objects.url_secrets import without_secrets
 from stsearch.text.printable import printable as printable  # every message goes through it
 
 if TYPE_CHECKING:
     from stsearch.api.words import WordCount
     from stsearch.gallery.address import DatabaseUrl
+    from stsearch.gallery.protocol import Gallery
     from stsearch.objects.url import Location
     from stsearch.search.hits import Hit, Match
     from stsearch.types import Polygon
@@ -60,8 +62,8 @@ def note(message: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Tell the user on stderr what went wrong, with everything that a terminal could act on escaped."""
-    print("\n".join(map(printable, message.splitlines())), file=sys.stderr)
+    """Tell the user on stderr what went wrong: no passwords, all that a terminal could act on escaped."""
+    print("\n".join(map(printable, without_secrets(message).splitlines())), file=sys.stderr)
 
 
 def counted(number: int, noun: str) -> str:
@@ -133,6 +135,16 @@ def short_place(name: str) -> str:
 
     place = parse_address(name)
     return shown_path(registry.short_name(place)) if isinstance(place, Path) else name
+
+
+def name_in_command(gallery: Gallery) -> str:
+    """Return what a person names a gallery by: its URL, that of its photographs, or its folder."""
+    from stsearch.gallery.address import DatabaseUrl, parse_address
+
+    if isinstance(parse_address(gallery.name), DatabaseUrl):
+        return gallery.name
+    [root] = gallery.roots
+    return short_place(gallery.name) if isinstance(root, Path) else str(root)
 
 
 def quoted_path(path: Location) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from stsearch.errors import UsageError
 from stsearch.memory import check_address_space
 from stsearch.mounts import check_answers
 from stsearch.worker_pool import usable_cores
@@ -20,6 +21,7 @@ _IN_COLUMNS = re.compile(r"\S  +\S")
 _ADDRESSES, _ADDRESSES_PER_CORE = 500_000_000, 50_000_000
 """Bytes that numpy takes to start, with a thread a core; it ends the process where it gets fewer."""
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")  # one letter would be a drive
 _MARKUP = re.compile(r"\[(?=[a-z#/@])")  # what rich takes for the beginning of a tag
 
 
@@ -42,7 +44,11 @@ class Command(TyperCommand):
         for typed in (".", *args):
             with suppress(FileNotFoundError):  # the current folder was deleted
                 check_answers(Path(typed.rpartition("=")[2]))
-        return super().parse_args(ctx, args)
+        rest: list[str] = super().parse_args(ctx, args)
+        for param in self.get_params(ctx):
+            if _takes_paths(param):
+                _refuse_urls(_shown_name(param), ctx.params.get(param.name))
+        return rest
 
     def invoke(self, ctx: Any) -> Any:  # Any: Typer's types are private
         """Run the command, unless this process may use too little memory for any."""
@@ -121,6 +127,26 @@ def _with_words_for_values(params: list[Any]) -> list[Any]:  # Any: Typer's type
     return params
 
 
+def _takes_paths(param: Any) -> bool:  # Any: Typer's types are private
+    kind = param.type_descriptor
+    return bool(kind.is_path or kind.annotation == list[Path])
+
+
+def _shown_name(param: Any) -> str:  # Any: see above
+    return str(param.name.upper() if param.param_type_name == "argument" else max(param.opts, key=len))
+
+
+def _refuse_urls(name: str, value: object) -> None:
+    """Refuse a URL, which a ``Path`` would lose a slash of, among what a parameter was given.
+
+    Raises:
+        UsageError: it is one.
+    """
+    for given in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(given, str | Path) and _URL.match(str(given)):
+            raise UsageError(f"{name} takes files and folders of this computer, not {given}")
+
+
 def _word_for_value(option: Any) -> str | None:  # Any: Typer's types are private
     """Return what stands for the value of an option in its help; None where its choices do."""
     kind = option.type_descriptor
@@ -130,6 +156,6 @@ def _word_for_value(option: Any) -> str | None:  # Any: Typer's types are privat
         return "x"  # as in the range that follows
     if kind.annotation in (int, float):
         return "NUMBER"
-    if kind.is_path or kind.annotation == list[Path]:
+    if _takes_paths(option):
         return {"dir": "FOLDER", "file": "FILE"}.get(kind.path_type, "PATH")
     return str(option.name.upper())

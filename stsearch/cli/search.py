@@ -307,8 +307,8 @@ def _say_why_none(
     proposals = [(scope, each) for each in found.advice]
     if scope.has_filters and isinstance(query, Query) and photos.find(query, top=1, advice=0).hits:
         proposals.insert(0, (scope.without_filters(), Advice("in all photos", query.text)))
-    folders = [root for gallery in galleries for root in gallery.roots]
-    say_no_match(query.text, found.nearly, proposals, style, reason, folders)
+    names = [output.name_in_command(gallery) for gallery in galleries]
+    say_no_match(query.text, found.nearly, proposals, style, reason, names)
 
 
 def _summary(found: Sequence[Found], style: output.Style, top: int) -> str:

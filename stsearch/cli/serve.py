@@ -6,21 +6,23 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stsearch.cli import output
-from stsearch.cli.completion import weights
+from stsearch.cli.completion import folders, weights
+from stsearch.cli.gallery import galleries_or_environment
 from stsearch.errors import UsageError
 
 Option = typer.Option
 Folders = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Argument(
-        envvar="STSEARCH_INDEX",
-        help="Folders of photos, or galleries; default: the nearest, else every gallery there is.",
+        help="Folders of photos, their URLs, or galleries; default: $STSEARCH_INDEX, else the nearest, else"
+        " every gallery there is.",
+        callback=galleries_or_environment,
+        autocompletion=folders,
     ),
 ]
 Port = Annotated[int, Option(min=0, max=65535, help="0 takes a free one.")]
@@ -33,7 +35,10 @@ Token = Annotated[
 ReadOnly = Annotated[bool, Option("--read-only", help="Let nobody start indexing from the page.")]
 Model = Annotated[
     str | None,
-    Option(help="Weights that made the galleries: a folder; default: as they say.", autocompletion=weights),
+    Option(
+        help="Weights that made the galleries: a folder; default: as they say.",
+        autocompletion=weights,
+    ),
 ]
 Device = Annotated[
     str, Option(envvar="STSEARCH_DEVICE", help="For searches by picture: auto, cpu or cuda[:N].")

@@ -13,7 +13,7 @@ from stsearch.api.json_lines import group_words, word_line
 from stsearch.cli import output
 from stsearch.cli.gallery import AsJson, IndexPath, gallery_of
 from stsearch.cli.table import Cell
-from stsearch.objects.url import Location, located, resolved
+from stsearch.objects.url import Location, resolved
 
 if TYPE_CHECKING:
     from stsearch.api.words import Word
@@ -25,7 +25,7 @@ NO_WORDS = 1
 def words(
     path: Annotated[
         str | None,
-        typer.Argument(help="A photo or a folder, or its URL; default: the whole gallery."),
+        typer.Argument(help="A photo, a folder or a gallery, or its URL; default: the whole gallery."),
     ] = None,
     top: Annotated[int | None, typer.Option("--top", "-n", min=1, help="Show at most so many.")] = None,
     index: IndexPath = None,
@@ -41,9 +41,12 @@ def words(
     """
     from stsearch.api.words import words_of
     from stsearch.gallery.access import open_gallery
+    from stsearch.gallery.address import DatabaseUrl, parse_named
 
-    place = None if path is None else located(path)
-    with open_gallery(gallery_of(index, place), output.note) as gallery:
+    named = None if path is None else parse_named(path)
+    place = None if isinstance(named, DatabaseUrl) else named
+    where = named if isinstance(named, DatabaseUrl) else gallery_of(index, place)
+    with open_gallery(where, output.note) as gallery:
         files = None if place is None else _files(gallery, place)
         found = list(words_of(gallery, files))
         failure = _failure(gallery, files) if not found else None

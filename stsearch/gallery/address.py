@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stsearch.errors import UsageError
 from stsearch.objects.url import Location, located
+from stsearch.objects.url_secrets import without_secrets
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SCHEME = re.compile(r"postgres(ql)?://")
 _SECRETS = re.compile(r"(?<=[?&])(password|sslpassword)=[^&]*&?")
 
@@ -40,11 +43,18 @@ Address = Path | DatabaseUrl
 def parse_address(text: str | Path | DatabaseUrl) -> Address:
     """Return the database that ``text`` is the URL of, else the folder that it is the path of.
 
+    Raises:
+        UsageError: it is the URL of something else, where no gallery can be.
+
     >>> str(parse_address("postgresql://db.example/photos")), parse_address("photos")
     ('postgresql://db.example/photos', PosixPath('photos'))
     """
     if isinstance(text, str) and _SCHEME.match(text):
         return DatabaseUrl(text)
+    if isinstance(text, str) and _URL.match(text):
+        raise UsageError(
+            f"{without_secrets(text)} is no place for a gallery: give a folder, or postgresql://HOST/NAME"
+        )
     return text if isinstance(text, DatabaseUrl) else Path(text)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from stsearch.errors import UsageError
+from stsearch.objects.url_secrets import without_secrets
 
 SCHEMES = {
     "s3": "Amazon S3 and what speaks like it",
@@ -21,6 +22,7 @@ SCHEMES = {
 }
 """What URLs begin with, and whose storage that is."""
 
+_DATABASES = ("postgres", "postgresql")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
 
@@ -91,7 +93,7 @@ def located(text: Location | str) -> Location:
     """Return the location that a person or a manifest names.
 
     Raises:
-        UsageError: it is a URL of no object storage that is known, or names no bucket.
+        UsageError: it is a URL of a database or of no object storage that is known, or names no bucket.
 
     >>> located("s3://bucket/photos/"), located("photos")
     (ObjectUrl(scheme='s3', bucket='bucket', key='photos'), PosixPath('photos'))
@@ -101,16 +103,18 @@ def located(text: Location | str) -> Location:
     found = _URL.fullmatch(text)
     if found is None:
         return Path(text)
-    scheme, rest = found[1].lower(), found[2]
+    scheme, rest, shown = found[1].lower(), found[2], without_secrets(text)
+    if scheme in _DATABASES:
+        raise UsageError(f"{shown} is a database, where no photographs lie: give it with --index")
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}:// ({whose})" for name, whose in SCHEMES.items())
-        raise UsageError(f"{text} is of no object storage that is known: give a folder, or {known}")
+        raise UsageError(f"{shown} is of no object storage that is known: give a folder, or {known}")
     bucket, _, key = rest.partition("/")
     if not _BUCKET.fullmatch(bucket):
-        raise UsageError(f"{text} names no bucket: write {scheme}://BUCKET/PREFIX")
+        raise UsageError(f"{shown} names no bucket: write {scheme}://BUCKET/PREFIX")
     key = key.strip("/")
     if key and any(part in ("", ".", "..") for part in key.split("/")):
-        raise UsageError(f"{text} holds an empty part, . or .., which no prefix of photographs may")
+        raise UsageError(f"{shown} holds an empty part, . or .., which no prefix of photographs may")
     return ObjectUrl(scheme, bucket, key)
 
 

@@ -17,6 +17,7 @@ from stsearch.api.photos import Photos, resolve_min_score
 from stsearch.api.photos import open as open_photos
 from stsearch.api.words import instances_in
 from stsearch.errors import GalleryNotFoundError, UsageError
+from stsearch.gallery.address import DatabaseUrl, Named, parse_named
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.gallery.photographs import Photograph, find_photograph, identify, version_of
 from stsearch.gallery.protocol import Gallery as AnyGallery
@@ -73,16 +74,24 @@ class Library:
     """The galleries of a server; every method is called by the same thread.
 
     Args:
-        folders: of photographs, or their galleries; none: as for ``stsearch.open``.
+        folders: of photographs or their URLs, or their galleries; none: as for ``stsearch.open``.
         model: weights that made the galleries; None: as they say.
         notify: is told in one sentence when something is slower or less than it could be.
 
     Raises:
+        UsageError: one is a database.
         GalleryNotFoundError and others, as ``stsearch.open``.
     """
 
-    def __init__(self, folders: Sequence[Path], model: str | None, notify: Notify) -> None:
-        self._folders, self._model, self._notify = folders, model, notify
+    def __init__(self, folders: Sequence[Named | str], model: str | None, notify: Notify) -> None:
+        self._folders = [parse_named(each) for each in folders]
+        for each in self._folders:
+            if isinstance(each, DatabaseUrl):
+                raise UsageError(
+                    f"{each} is a database, whose photographs cannot be shown or served: name a gallery in a"
+                    " folder, or search it with stsearch search --index"
+                )
+        self._model, self._notify = model, notify
         self._chosen: dict[tuple[str, ...], Photos] = {}
         self.generation = 0
         self._open()
@@ -253,14 +262,7 @@ class Library:
 
 
 def _local(galleries: Sequence[AnyGallery]) -> list[Gallery]:
-    """Return galleries that lie in folders.
-
-    Raises:
-        UsageError: one lies elsewhere.
-    """
-    for gallery in galleries:
-        if not isinstance(gallery, Gallery):
-            raise UsageError(f"{gallery.name} cannot be shown in a browser: its pictures are not known here")
+    """Return galleries as those in folders, which all are."""
     return [gallery for gallery in galleries if isinstance(gallery, Gallery)]
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from stsearch.api.model import ImageQuery, Model, load
 from stsearch.errors import UsageError
+from stsearch.gallery.address import Named
 from stsearch.gallery.gallery import Gallery, Notify
 from stsearch.gallery.photographs import Photograph
 from stsearch.server.ask import Ask
@@ -39,7 +40,7 @@ class Service:
     """Answers searches and makes pictures without holding up the event loop.
 
     Args:
-        folders: of photographs, or their galleries; none: as for ``stsearch.open``.
+        folders: of photographs or their URLs, or their galleries; none: as for ``stsearch.open``.
         model: weights that made the galleries; None: as they say.
         device: of the network of queries by image.
         max_megapixels: larger photographs are not decoded.
@@ -47,7 +48,12 @@ class Service:
     """
 
     def __init__(
-        self, folders: Sequence[Path], model: str | None, device: str, max_megapixels: float, notify: Notify
+        self,
+        folders: Sequence[Named | str],
+        model: str | None,
+        device: str,
+        max_megapixels: float,
+        notify: Notify,
     ) -> None:
         self._searching = ThreadPoolExecutor(1, "search")
         self._beside = ThreadPoolExecutor(1, "beside")

@@ -83,6 +83,14 @@ def test_status_and_galleries_name_the_url(run: Run) -> None:
     assert run("galleries").out == ""
 
 
+def test_the_command_that_lists_what_could_not_be_read_names_the_url(run: Run, bucket: LocalBucket) -> None:
+    bucket.put({"photos/cup.png": photo_bytes("coffee"), "photos/broken.jpg": b"\xff\xd8\xff no picture"})
+    done = run("index", ROOT)
+    assert done.code == 3
+    assert f"(stsearch status {ROOT} --failed)" in done.err
+    assert run("status", ROOT, "--failed").out.startswith("broken.jpg\t")
+
+
 @pytest.mark.usefixtures("indexed")
 def test_objects_are_forgotten_by_their_urls(run: Run) -> None:
     assert "Forgot 2 files" in run("forget", f"{ROOT}/2024").err

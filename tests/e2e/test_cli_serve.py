@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -17,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gallery_fixtures import Run, make_gallery
+from bucket_fixtures import ROOT, LocalBucket
+from gallery_fixtures import Done, Run, make_gallery, photo_bytes
 from program import Cli
+from server_fixtures import client_of
 
 from stsearch.gallery.gallery import Gallery
 from stsearch.search.query_encoder import load_query_encoder
@@ -119,13 +122,11 @@ def test_beyond_this_machine_the_token_that_is_printed_is_needed(tmp_path: Path)
 def test_a_port_that_is_taken_is_one_sentence(run: Run, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     make_gallery(tmp_path / "photos", {"a.png": ["coffee"]}).close()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        done = run("serve", tmp_path / "photos", "--port", port)
+    done = serve_at_a_taken_port(run, tmp_path / "photos")
     assert done.code == 2
-    assert done.err == (
-        f"error: port {port} is in use, perhaps by another stsearch serve: give another --port, or 0 for"
-        " any\n"
+    assert re.fullmatch(
+        r"error: port \d+ is in use, perhaps by another stsearch serve: give another --port, or 0 for any\n",
+        done.err,
     )
 
 
@@ -151,6 +152,47 @@ def test_what_cannot_be_served_is_said_in_a_sentence(
 def test_without_a_gallery_there_is_nothing_to_serve(run: Run, tmp_path: Path) -> None:
     assert run("serve", tmp_path).code == 10
     assert run("serve").err == "error: no photos are indexed yet; begin with: stsearch index FOLDER\n"
+
+
+def serve_at_a_taken_port(run: Run, *arguments: str | Path) -> Done:
+    """Let ``serve`` open its galleries, and end there."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return run("serve", *arguments, "--port", taken.getsockname()[1])
+
+
+def test_the_gallery_of_a_bucket_is_served_by_its_url(run: Run, bucket: LocalBucket) -> None:
+    bucket.put({"photos/cup.png": photo_bytes("coffee")})
+    assert run("index", ROOT, "-q").code == 0
+    assert "is in use" in serve_at_a_taken_port(run, ROOT).err
+    with client_of(ROOT) as client:
+        [hit] = client.get("/api/search?q=coffee").json()["hits"]
+        assert hit["path"] == f"{ROOT}/cup.png"
+        [picture] = set(re.findall(r"/api/image/\w+\?[^\"]*show=crop[^\"]*", client.get("/?q=coffee").text))
+        assert client.get(html.unescape(picture)).headers["content-type"] == "image/jpeg"
+
+
+def test_the_environment_names_what_is_served_by_a_url_or_by_paths(
+    run: Run, bucket: LocalBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put({"photos/cup.png": photo_bytes("coffee")})
+    assert run("index", ROOT, "-q").code == 0
+    monkeypatch.setenv("STSEARCH_INDEX", ROOT)
+    assert "is in use" in serve_at_a_taken_port(run).err
+    monkeypatch.setenv("STSEARCH_INDEX", f"{tmp_path / 'a'}:{tmp_path / 'b'}")
+    assert f"no gallery in {tmp_path / 'a'};" in serve_at_a_taken_port(run).err
+
+
+@pytest.mark.parametrize("command", ["serve", "mcp"])
+@pytest.mark.parametrize("is_argument", [True, False])
+def test_a_database_is_refused_before_it_is_asked_anything(
+    run: Run, command: str, is_argument: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql://ann:secret@127.0.0.1:1/db"
+    if not is_argument:
+        monkeypatch.setenv("STSEARCH_INDEX", url)
+    done = run(command, *([url] if is_argument else []))
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert done.err.startswith("error: postgresql://ann@127.0.0.1:1/db is a database, whose photographs")
 
 
 WITHOUT = """

@@ -76,7 +76,7 @@ def make_photos(folder: Path, signs: Mapping[str, Sequence[str]] = SIGNS) -> Pat
 
 @contextmanager
 def client_of(
-    *folders: Path, token: str | None = None, host: str = "127.0.0.1", read_only: bool = False
+    *folders: Path | str, token: str | None = None, host: str = "127.0.0.1", read_only: bool = False
 ) -> Iterator[TestClient]:
     """Yield a client of a server of ``folders``."""
     service = Service(folders, None, "cpu", 178.0, lambda _: None)

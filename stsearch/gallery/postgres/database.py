@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what fails aft
 
 _CONNECT_TIMEOUT_S = 10
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
-_NO_DATABASE = re.compile(r'database ".*" does not exist')
+_NO_DATABASE = re.compile(r'database "(.*)" does not exist')
 
 _REPEATABLE = (errors.DeadlockDetected, errors.SerializationFailure, errors.ForeignKeyViolation)
 """Two transactions were in each other's way; the one that is told so is repeated, and then sees the other."""
@@ -213,12 +214,23 @@ class Database:
 
     def _unreachable(self, error: psycopg.OperationalError) -> StsearchError:
         said = self._said(error)
-        if _NO_DATABASE.search(said):
-            return GalleryNotFoundError(f"{self.url}: there is no such database; make it with: createdb")
-        return GalleryUnreadableError(
-            f"{self.url} cannot be reached: {said}. A password may stand in the variable PGPASSWORD or in"
-            " ~/.pgpass"
-        )
+        if missing := _NO_DATABASE.search(said):
+            command = shlex.join(["createdb", *self._server_options(), missing[1]])
+            return GalleryNotFoundError(f"{self.url}: there is no such database; make it with: {command}")
+        reason = f"{self.url} cannot be reached: {said}"
+        if "password" in said:
+            reason += "; a password may stand in the variable PGPASSWORD or in ~/.pgpass"
+        return GalleryUnreadableError(reason)
+
+    def _server_options(self) -> list[str]:
+        """Return the options by which PostgreSQL's own programs find the server of the URL."""
+        names = {"host": "-h", "port": "-p", "user": "-U"}
+        return [
+            part
+            for name, option in names.items()
+            if name in self._parameters
+            for part in (option, str(self._parameters[name]))
+        ]
 
     def _said(self, error: psycopg.Error) -> str:
         """Return what the server or the library said, in one line and without the password."""
@@ -229,7 +241,7 @@ class Database:
 
 def no_gallery(url: DatabaseUrl) -> str:
     """Return the message that there is no gallery in a database."""
-    return f"no gallery in {url}; make one with: stsearch index FOLDER --index {url}"
+    return f"no gallery in {url}; make one with: stsearch index FOLDER --index {shlex.quote(str(url))}"
 
 
 def _parse(url: DatabaseUrl) -> dict[str, Any]:  # Any: names and values as psycopg takes them

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -55,7 +56,7 @@ class EditablePostgresGallery(PostgresGallery):
         self._database.run(partial(_remove, of_root=of_root))
         self._notify(
             "no search finds them any more; their bytes leave the files of the server with: stsearch rebuild"
-            f" --index {self.name}"
+            f" --index {shlex.quote(self.name)}"
         )
         return sum(map(len, of_root.values()))
 

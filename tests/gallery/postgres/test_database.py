@@ -62,6 +62,8 @@ def test_a_server_that_is_down_cannot_be_reached() -> None:
     assert isinstance(error, GalleryUnreadableError)
     assert "postgresql://ann@127.0.0.1:1/photos cannot be reached: connection" in str(error)
     assert "secret" not in str(error)
+    assert "password" not in str(error).lower()  # none was asked for
+    assert "?." not in str(error)
 
 
 def test_a_wrong_password_is_refused_and_never_shown(postgres: Server) -> None:
@@ -85,7 +87,8 @@ def test_a_url_that_cannot_be_understood_is_not_repeated(password: str) -> None:
 def test_a_database_that_is_not_there_is_named(postgres: Server) -> None:
     error = fails(DatabaseUrl(postgres.url("nowhere")))
     assert isinstance(error, GalleryNotFoundError)
-    assert "there is no such database; make it with: createdb" in str(error)
+    place = f"-h {postgres.folder} -p {postgres.port} -U postgres"
+    assert str(error).endswith(f"there is no such database; make it with: createdb {place} nowhere")
 
 
 def test_packages_that_are_missing_are_named_with_the_way_to_get_them() -> None:
