@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stsearch.gallery.cosines import Cosines
 from stsearch.text.reading_index import ReadingIndex
 from stsearch.types import Polygon, TextInstance
 
@@ -160,11 +159,6 @@ class InstanceTable:
     def readings(self) -> ReadingIndex:
         """An index of the transcripts, made once for all searches of the table."""
         return ReadingIndex(self.transcripts)
-
-    @cached_property
-    def cosines(self) -> Cosines:
-        """Compares words with the embeddings."""
-        return Cosines(self.embeddings)
 
     @cached_property
     def char_confidences(self) -> NDArray[np.float32]:

@@ -252,16 +252,11 @@ class _Embeddings(dict[str, Embedding]):
 
 def _embed_words(queries: Iterable[Query], encoder: Encoder) -> _Embeddings:
     """Return the embedding (D,) of the fixed part of every word, and of joined words, by that part."""
-    words = words_to_embed(queries)
+    joined = (word for query in queries for term in query.terms() for word in term.joined_words().values())
+    words = list(dict.fromkeys(map(fixed_part, joined)))
     embeddings = _Embeddings(encoder)
     embeddings.update(zip(words, encoder(words), strict=True))
     return embeddings
-
-
-def words_to_embed(queries: Iterable[Query]) -> list[str]:
-    """Return the fixed part of every word of ``queries``, and of joined words, each once."""
-    joined = (word for query in queries for term in query.terms() for word in term.joined_words().values())
-    return list(dict.fromkeys(map(fixed_part, joined)))
 
 
 def _candidates(

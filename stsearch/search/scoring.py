@@ -43,7 +43,8 @@ _NARROW = 2
 
 def raw_word_scores(
     query_word: str,
-    cosines: NDArray[np.float32],
+    query_embedding: Embedding,
+    embeddings: NDArray[np.float32],
     readings: ReadingIndex,
     transcript_weight: float,
 ) -> Scores:
@@ -51,14 +52,15 @@ def raw_word_scores(
 
     Args:
         query_word: folded by ``charset.normalize``.
-        cosines: (N,) float32, between the word and the N instances.
+        query_embedding: (D,) float32, unit length.
+        embeddings: (N, D) float32, unit rows.
         readings: an index of the transcripts of the N instances.
         transcript_weight: of the edit similarity of transcripts, in [0, 1]; the cosine has the rest.
 
     Returns:
         (N,) float32 in [0, 1]: the weighted mean of the cosine, at least 0, and the edit similarity.
     """
-    similarity = np.clip(cosines, 0.0, 1.0)
+    similarity = np.clip(embeddings @ query_embedding, 0.0, 1.0)
     [same] = process.cdist(
         [query_word], readings.distinct, scorer=Levenshtein.normalized_similarity, dtype=np.float32
     )
@@ -83,7 +85,7 @@ def raw_pattern_scores(pattern: str, fixed_embedding: Embedding, table: Instance
     is_read = np.fromiter(map(bool, table.transcripts), bool, len(table.transcripts))
     trust = np.where(is_read, table.char_confidences, np.float32(0))
     agreement = 1 - edit_distances(pattern, table.readings) / len(fixed_part(pattern))
-    similarity = np.clip(table.cosines.of(fixed_embedding), 0.0, 1.0)
+    similarity = np.clip(table.embeddings @ fixed_embedding, 0.0, 1.0)
     return np.asarray(trust * np.maximum(agreement, 0) + (1 - trust) * similarity, np.float32)
 
 
@@ -215,7 +217,7 @@ class Scorer:
         if is_pattern(word):
             return self._add_likelihood(raw_pattern_scores(word, embedding, table), word)
         share = self._info.transcript_weight
-        raw_scores = raw_word_scores(word, table.cosines.of(embedding), table.readings, share)
+        raw_scores = raw_word_scores(word, embedding, table.embeddings, table.readings, share)
         if table.comparable is not None and share:  # what is known alone has the whole weight
             raw_scores[~table.comparable] /= share
         raw_scores = self._add_likelihood(raw_scores, word)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,8 +24,6 @@ from stsearch.gallery.protocol import Gallery as AnyGallery
 from stsearch.objects.url import Location
 from stsearch.search.advice import Advice
 from stsearch.search.engine import Found
-from stsearch.search.prepared import PreparedEncoder, prepare
-from stsearch.search.query import Query
 from stsearch.search.query_by_image import query_by_word
 from stsearch.server.ask import Ask
 from stsearch.text.printable import printable
@@ -155,15 +153,6 @@ class Library:
         text = query if isinstance(query, str) else query.text
         return Answer(ask, text, found, known, limits, _remark(ask.query))
 
-    def prepare(self, asks: Sequence[Ask]) -> None:
-        """Compute together what each of several searches, which come next, would compute first."""
-        queries: list[Query] = []
-        for ask in asks:
-            with suppress(UsageError):  # is told to who asked
-                queries += [Query(ask.query)] if ask.query else []
-        for encoder, tables in self._prepared:
-            prepare(queries, encoder, tables)
-
     def photograph(self, sha256: str) -> PhotographWords:
         """Return a photograph and its words.
 
@@ -239,19 +228,13 @@ class Library:
             photos = stack.enter_context(open_photos(*self._folders, model=self._model, notify=self._notify))
             galleries = _local(photos.galleries)
             version = [version_of(gallery) for gallery in galleries]
-            whole = [gallery for gallery in galleries if gallery.catalog.words() <= _KEPT_WHOLE]
-            for gallery in whole:
-                gallery.instances()
+            for gallery in galleries:
+                if gallery.catalog.words() <= _KEPT_WHOLE:
+                    gallery.instances()
             photos.find("warm", top=1, advice=0)  # loads the rest: what embeds queries, and graphs
             stack.pop_all()
-        shared = {id(encoder): PreparedEncoder(encoder) for _, encoder in photos.searchable}
-        photos.searchable = [(gallery, shared[id(encoder)]) for gallery, encoder in photos.searchable]
         self._photos, self._version = photos, version
         self._galleries = _named(galleries)
-        self._prepared = [
-            (encoder, [each.instances() for each in whole if (each, encoder) in photos.searchable])
-            for encoder in shared.values()
-        ]
         self._chosen.clear()
         self.generation += 1
         ended = time.monotonic()
@@ -280,4 +263,6 @@ def _named(galleries: Sequence[Gallery]) -> dict[str, Gallery]:
 
 
 def _remark(text: str) -> str | None:
+    from stsearch.search.query import Query
+
     return Query(text).remark if text else None

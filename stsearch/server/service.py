@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -29,7 +27,6 @@ T = TypeVar("T")
 MAX_PICTURE_BYTES = 64_000_000
 """Larger pictures are not searched for."""
 
-_TOGETHER = 16  # searches prepared in one matrix product, at most
 _DECODERS = 2  # threads
 _HITS, _WORDS = 30_000, 10_000  # kept of answers and of photographs: 2 or 3 KB each
 _PICTURES, _SUMMARIES = 64, 32
@@ -67,8 +64,6 @@ class Service:
         self._summaries: BoundedCache[object, object] = BoundedCache(_SUMMARIES)
         self.notify = notify
         self._running: dict[object, asyncio.Future[Any]] = {}  # Any: the key says of which type
-        self._waiting: deque[Ask] = deque()  # searches, as the thread takes them
-        self._ready = 0  # of them, those that are prepared
         self._checked = -1.0
         self.library = self._searching.submit(Library, folders, model, notify).result()
 
@@ -103,25 +98,13 @@ class Service:
         image_query = None
         if ask.picture and (image_query := self._image_queries.get(ask.picture)) is None:
             raise UsageError("this picture is not known any more: hand it in again")
-        answer = await self._once(key, partial(self._in_turn, ask, image_query))
+        answer = await self._once(
+            key, partial(self._in, self._searching, self.library.search, ask, image_query)
+        )
         self._answers.put(key, answer, 1 + len(answer.found.hits) + len(answer.found.nearly))
         if answer.found.hits:  # advice would change nothing
             self._answers.put((key[0], replace(ask, advice=not ask.advice)), answer)
         return answer
-
-    async def _in_turn(self, ask: Ask, image_query: ImageQuery | None) -> Answer:
-        self._waiting.append(ask)
-        return await self._in(self._searching, self._search, ask, image_query)
-
-    def _search(self, ask: Ask, image_query: ImageQuery | None) -> Answer:
-        """Answer the search that waited longest; those that wait are prepared together, by the thread."""
-        if not self._ready:
-            together = list(islice(self._waiting.copy(), _TOGETHER))
-            self.library.prepare(together)
-            self._ready = len(together)
-        self._ready -= 1
-        self._waiting.popleft()
-        return self.library.search(ask, image_query)
 
     async def photograph(self, sha256: str) -> PhotographWords:
         """Return a photograph of a gallery with its words.

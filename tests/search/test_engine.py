@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gallery_fixtures import MODEL, OTHER_MODEL, LetterEncoder, instance, make_gallery
+from gallery_fixtures import MODEL, OTHER_MODEL, LetterEncoder, embed, instance, make_gallery
 
 from stsearch.errors import UsageError, WeightsError
 from stsearch.gallery.catalog import PhotoFile, Spotted
@@ -34,19 +34,23 @@ ENCODER = LetterEncoder()
 def test_the_score_joins_similarity_and_edit_similarity(
     transcript: str, transcript_weight: float, score: float
 ) -> None:
-    scores = raw_word_scores("coffee", np.ones(1, np.float32), ReadingIndex([transcript]), transcript_weight)
+    scores = raw_word_scores(
+        "coffee", embed("coffee"), embed("coffee")[None], ReadingIndex([transcript]), transcript_weight
+    )
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, [score], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("cosine", "score"), [(-0.5, 0.0), (0.25, 0.25), (1.001, 1.0)])
 def test_similarity_is_cut_to_the_range_of_a_score(cosine: float, score: float) -> None:
-    cosines = np.array([cosine], np.float32)
-    np.testing.assert_allclose(raw_word_scores("a", cosines, ReadingIndex([""]), 0.0), [score])
+    query, row = np.array([1, 0], np.float32), np.array([[cosine, 0]], np.float32)
+    np.testing.assert_allclose(raw_word_scores("a", query, row, ReadingIndex([""]), 0.0), [score])
 
 
 def test_no_instances_give_no_scores() -> None:
-    assert raw_word_scores("a", np.empty(0, np.float32), ReadingIndex([]), 0.5).shape == (0,)
+    assert raw_word_scores("a", embed("a"), np.empty((0, 36), np.float32), ReadingIndex([]), 0.5).shape == (
+        0,
+    )
 
 
 @pytest.mark.parametrize(("text", "words"), [("Café-24!", ("cafe24",)), (" open  & 24 ", ("open", "24"))])
