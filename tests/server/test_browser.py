@@ -77,9 +77,15 @@ def watched(context: BrowserContext, faults: list[str]) -> Page:
     return page
 
 
+REPEATED_IDS = """[...document.querySelectorAll("[id]")].map(({ id }) => id)
+  .filter((id, at, all) => all.indexOf(id) !== at)"""
+
+
 @pytest.fixture(autouse=True)
-def nothing_goes_wrong(faults: list[str]) -> Iterator[None]:
+def nothing_goes_wrong(context: BrowserContext, faults: list[str]) -> Iterator[None]:
+    """Make sure that no test ends with an error in the page, or with a page inside a page."""
     yield
+    assert [page.evaluate(REPEATED_IDS) for page in context.pages] == [[] for _ in context.pages]
     assert [fault for fault in faults if "Failed to load resource" not in fault] == []
 
 

@@ -70,7 +70,8 @@ document.addEventListener("htmx:before:history:restore", (event) => {
 });
 
 function load(place, target) {
-  return htmx.ajax("GET", place, { target, swap: "innerHTML" });
+  const source = target;  // what the request says that it is for is read from there
+  return htmx.ajax("GET", place, { source, target, swap: "innerHTML" });
 }
 
 function rememberSearch() {
