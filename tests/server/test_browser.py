@@ -206,7 +206,11 @@ def test_a_url_shows_the_same_when_it_is_loaded_anew_or_in_another_tab(
     page.locator(".hit a").nth(1).click()
     expect(page.locator("dialog[open] #viewer-title")).to_be_visible()
     title, url = page.locator("#viewer-title").inner_text(), page.url
+    named = page.title()
+    assert named.endswith(".png · coffee · stsearch")
     page.reload()
+    expect(page).to_have_title(named)
+    expect(page.locator("#said")).to_contain_text("coffee")
     expect(page.locator("dialog[open] #viewer-title")).to_have_text(title)
     other = watched(context, faults)
     other.goto(url)

@@ -47,8 +47,13 @@ document.addEventListener("htmx:error", () => say("The server does not answer. I
 function announce() {
   const shown = results.querySelector(".summary, .notice, .welcome p");
   say(shown ? shown.innerText.replace(/\s+/g, " ").replace(/ Clear$/, "") : "");
-  const title = results.querySelector(".summary strong")?.innerText;
-  document.title = `${title || "Search"} · stsearch`;
+  nameTab();
+}
+
+function nameTab() {
+  const file = viewer.open && viewer.querySelector("header .quiet bdi")?.innerText;
+  const title = results.querySelector(".summary strong")?.innerText || "Search";
+  document.title = `${file ? `${file} · ` : ""}${title} · stsearch`;
 }
 
 function say(text) {
@@ -135,6 +140,7 @@ function openViewer() {
     details.addEventListener("toggle", () => (unfolded[which] = details.open));
   });
   document.getElementById("viewer-title").focus({ preventScroll: true });
+  nameTab();
 }
 
 function closeViewer() {
@@ -145,6 +151,7 @@ function closeViewer() {
   const back = opener?.isConnected ? opener : null;
   (document.querySelector(`#hit-${rank} a`) ?? back)?.focus();
   opener = null;
+  nameTab();
 }
 
 // Closing goes back in the history where the photograph was opened from the hits, else to the search itself.
@@ -285,5 +292,6 @@ if (viewer.open) {
   openViewer();
 }
 addEventListener("load", () => {
+  announce(); // a screen reader speaks what changes, and not what was there from the beginning
   if (query.value !== query.defaultValue) form.requestSubmit(); // typed before the scripts were there
 });
