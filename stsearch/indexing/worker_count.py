@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
-
+from stsearch.memory import free_memory
 from stsearch.worker_pool import usable_cores
 
 _MAX_ON_CPU, _MAX_ON_GPU = 8, 12
@@ -17,17 +15,5 @@ def worker_count(on_cpu: bool) -> int:
     cores = usable_cores()
     if not on_cpu:
         return max(1, min(cores // _GPU_CORES, _MAX_ON_GPU))
-    return max(1, min(cores, _MAX_ON_CPU, _free_memory() // _MEMORY))
-
-
-def _free_memory() -> int:
-    """Return the bytes that this process may take; many where that is not known."""
-    found = [1 << 50]
-    with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        found.append(1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")))
-    with suppress(OSError, ValueError):  # of the container
-        group = Path("/sys/fs/cgroup")
-        limit = int((group / "memory.max").read_text())
-        found.append(limit - int((group / "memory.current").read_text()))
-    return min(found)
+    free = free_memory()
+    return max(1, min(cores, _MAX_ON_CPU, cores if free is None else free // _MEMORY))
