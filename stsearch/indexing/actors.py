@@ -17,12 +17,12 @@ from stsearch.errors import DeviceError, StsearchError, UsageError, WeightsError
 from stsearch.gallery.catalog import Record
 from stsearch.images.files import Content
 from stsearch.indexing import cluster
-from stsearch.indexing.crashes import CrashCounter, ends_again
+from stsearch.indexing.crashes import MAX_CRASHES, CrashCounter, ends_again
 from stsearch.indexing.photo_worker import GPU_BATCH
 from stsearch.indexing.reader import ReadLimits
 from stsearch.indexing.sources import source_of
 from stsearch.indexing.stages import ReadFile
-from stsearch.indexing.worker_count import worker_count
+from stsearch.indexing.worker_count import GPU_CORES, count_per_gpu, worker_count
 from stsearch.indexing.worker_messages import (
     Networks,
     WorkerSettings,
@@ -37,8 +37,6 @@ from stsearch.worker_process import Message, NoAnswerError, PoolClosedError, rai
 
 _PLACED_S = 300.0  # until one is there: a cluster may start machines first
 _CLOSED_S = 5.0
-_MAX_CRASHES = 3  # in a row while networks are loaded
-_PER_GPU, _GPU_CORES = 12, 2  # actors of a GPU at most, and cores that each should have
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,7 @@ class Share:
             raise DeviceError("no machine of Ray has a GPU: leave --device cuda out")
         if device == "cpu" or not gpus:
             return cls(wanted or max(1, cores), 0.0)
-        per_gpu = max(1, min(cores // gpus // _GPU_CORES, _PER_GPU))
-        if wanted:
-            per_gpu = -(-wanted // gpus)
+        per_gpu = -(-wanted // gpus) if wanted else count_per_gpu(cores // gpus)
         return cls(wanted or per_gpu * gpus, 10_000 // per_gpu / 10_000)  # the parts that Ray counts in
 
 
@@ -125,7 +121,7 @@ class RunningActors:
             machines = stack.enter_context(cluster.connect(actors.address, local))
             share = Share.of(machines.cores, machines.gpus, device, actors.count)
             networks = replace(actors.networks, device="cuda" if share.gpus else "cpu", engine="auto")
-            cores = _GPU_CORES if share.gpus else 1
+            cores = GPU_CORES if share.gpus else 1
             settings = replace(self._settings, networks=networks, cores=cores)
             self.count = share.count
             self.files_at_once = 2 * (settings.batch or GPU_BATCH) if share.gpus else 1
@@ -299,7 +295,7 @@ class ActorPool:
             elif not self._is_closed:
                 self._living.discard(actor)
                 self._crashes += has_died
-                if has_died and self._crashes < _MAX_CRASHES:
+                if has_died and self._crashes < MAX_CRASHES:
                     self._begin()
                 else:
                     self._error = error

@@ -12,8 +12,8 @@ from stsearch.indexing.stages import ReadFile
 from stsearch.indexing.walk import NEVER
 from stsearch.worker_process import NoAnswerError
 
-_MAX_CRASHES = 3
-"""Files in a row that processes end over, after which it is not the files."""
+MAX_CRASHES = 3
+"""Ends of processes in a row, over files or while they begin, after which it is not chance."""
 
 
 class CrashCounter:
@@ -55,7 +55,7 @@ class CrashCounter:
         """Return the record of a file that processes end over; what ends them may do so only now."""
         with self._lock:
             self._crashes += 1
-            if self._crashes >= _MAX_CRASHES:
+            if self._crashes >= MAX_CRASHES:
                 raise ends_again(error) from error
         reason = f"the process that looked for its words ended ({error.ended_by})"
         return Failed(replace(file.file, mtime_ns=NEVER), reason)
