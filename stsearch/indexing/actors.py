@@ -18,7 +18,7 @@ from stsearch.gallery.catalog import Record
 from stsearch.images.files import Content
 from stsearch.indexing import cluster
 from stsearch.indexing.crashes import MAX_CRASHES, CrashCounter, ends_again
-from stsearch.indexing.photo_worker import GPU_BATCH
+from stsearch.indexing.photo_worker import Batching
 from stsearch.indexing.reader import ReadLimits
 from stsearch.indexing.sources import source_of
 from stsearch.indexing.stages import ReadFile
@@ -112,7 +112,7 @@ class RunningActors:
         self._lock = threading.Lock()
         self._is_loaded = False
         self.count = 1
-        self.files_at_once = 1
+        self.batching = Batching.of(settings.batch, in_batches=False)
 
     def __enter__(self) -> Self:
         actors, device = self._actors, self._actors.networks.device
@@ -124,7 +124,7 @@ class RunningActors:
             cores = GPU_CORES if share.gpus else 1
             settings = replace(self._settings, networks=networks, cores=cores)
             self.count = share.count
-            self.files_at_once = 2 * (settings.batch or GPU_BATCH) if share.gpus else 1
+            self.batching = Batching.of(settings.batch, in_batches=share.gpus > 0)
             self._pool = stack.enter_context(
                 ActorPool(
                     share.count,

@@ -30,7 +30,7 @@ from stsearch.indexing.vanished import Vanished
 from stsearch.indexing.walk import NEVER, Walk, WalkRules
 from stsearch.indexing.worker_processes import WorkerProcesses
 from stsearch.indexing.workers import ThisProcess, Workers
-from stsearch.types import PHOTO_BATCH, PhotoSpotter
+from stsearch.types import PhotoSpotter
 from stsearch.worker_pool import OrderedPool, Step
 
 _MAX_RECORDS = 256  # of a transaction that no photograph was spotted for
@@ -125,7 +125,7 @@ class _Run:
         self._photos_before = gallery.counts().photos
         self._waiting = gallery.awaiting_reread(options.recognize)  # known, and read again
         self._not_reread: list[Failed] = []
-        self._batch = options.batch or PHOTO_BATCH
+        self._batch = 1  # photographs of a transaction; who spots them says how many
         self._finished: list[Record] = []  # not in the gallery yet
         self._holds_words = False  # of this run, so that something can be searched
         self._in_work: dict[str, str] = {}  # checksums of new contents, by the path they were read at
@@ -175,7 +175,7 @@ class _Run:
     def _spot_all(self, read: Iterable[ReadFile | Copy | Record]) -> None:
         """Decode and spot what was read, several photographs at a time."""
         workers = self._workers = self._workers or self._networks.enter_context(self._open_workers())
-        size = workers.files_at_once
+        self._batch, size = workers.batching.photos, workers.batching.files
 
         def spot(some: Sequence[ReadFile | Copy | Record]) -> list[Copy | Record]:
             spotted = iter(workers.spot([each for each in some if isinstance(each, ReadFile)]))
@@ -198,7 +198,6 @@ class _Run:
         if isinstance(self._spotter, WorkerProcesses | Actors):
             return self._spotter.of_run(self._gallery.photos, options.limits, options.batch)
         worker = PhotoWorker(self._reader, self._spotter, options.batch, options.threads, options.recognize)
-        self._batch = worker.batch
         return ThisProcess(worker, self._spotter)
 
     def _collect_all(self, records: Iterable[Copy | Record]) -> None:

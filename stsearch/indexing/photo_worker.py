@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from stsearch.errors import ImageError
 from stsearch.gallery.catalog import Failed, Record, Spotted
@@ -19,6 +20,25 @@ GPU_BATCH = 32
 """Photographs that a GPU spots at once."""
 
 _LOOK_AHEAD = 2  # batches decoded before one is chosen, so that its photographs are of similar size
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How many photographs are worked on together.
+
+    Attributes:
+        photos: of a batch, and of a transaction of the gallery.
+        files: that are best handed over together, to make batches of.
+    """
+
+    photos: int
+    files: int
+
+    @classmethod
+    def of(cls, photos: int, in_batches: bool) -> Batching:
+        """Return it for batches of so many ``photos``, 0: the usual number, if there is a gain in batches."""
+        photos = photos or (GPU_BATCH if in_batches else PHOTO_BATCH)
+        return cls(photos, _LOOK_AHEAD * photos if in_batches else 1)
 
 
 class PhotoWorker:
@@ -42,12 +62,7 @@ class PhotoWorker:
         self._resize = Resize(spotter.info.longer_side)
         self._one_batch = threading.Lock()
         self.wants_batches = not spotter.threads
-        self.batch = batch or (GPU_BATCH if self.wants_batches else PHOTO_BATCH)
-
-    @property
-    def files_at_once(self) -> int:
-        """How many files are best given to ``spot`` together."""
-        return _LOOK_AHEAD * self.batch if self.wants_batches else 1
+        self.batching = Batching.of(batch, self.wants_batches)
 
     def spot(self, files: Sequence[ReadFile]) -> list[Record]:
         """Return the record of each of ``files``, in order.
@@ -74,8 +89,8 @@ class PhotoWorker:
                         records[decoded.file.path] = self._spot_decoded(decoded)
         waiting.sort(key=self._padded_size)
         while waiting:
-            batch = waiting[-self.batch :]
-            del waiting[-self.batch :]
+            batch = waiting[-self.batching.photos :]
+            del waiting[-self.batching.photos :]
             with self._one_batch:  # other threads decode meanwhile
                 records.update((record.file.path, record) for record in self._spot_photos(batch))
         return [records[file.file.path] for file in files]
@@ -120,7 +135,7 @@ class PhotoWorker:
         ]
 
     def _spot_pages(self, document: Document) -> Spotted | Failed:
-        batch = self.batch if self.wants_batches else 1
+        batch = self.batching.photos if self.wants_batches else 1
         try:
             pages = spot_pages(document.photo, self._reader, self._spotter, batch)
         except ImageError as error:

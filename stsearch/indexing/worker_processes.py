@@ -17,7 +17,7 @@ from stsearch.errors import DeviceError
 from stsearch.gallery.catalog import Record
 from stsearch.images.memory import DECODING
 from stsearch.indexing.crashes import CrashCounter, ends_again
-from stsearch.indexing.photo_worker import GPU_BATCH
+from stsearch.indexing.photo_worker import Batching
 from stsearch.indexing.reader import ReadLimits, memory_to_decode
 from stsearch.indexing.stages import ReadFile
 from stsearch.indexing.worker_messages import (
@@ -70,8 +70,7 @@ class WorkerProcesses:
         """Return the processes for the files in a folder; arguments as of ``WorkerSettings``."""
         cores = max(1, usable_cores() // self.count)
         settings = WorkerSettings(self.networks, str(root), limits, batch, cores)
-        files_at_once = 1 if self.on_cpu else 2 * (batch or GPU_BATCH)
-        return RunningProcesses(settings, self.count, files_at_once, self.loaded)
+        return RunningProcesses(settings, self.count, Batching.of(batch, not self.on_cpu), self.loaded)
 
 
 class RunningProcesses:
@@ -81,11 +80,11 @@ class RunningProcesses:
         self,
         settings: WorkerSettings,
         count: int,
-        files_at_once: int,
+        batching: Batching,
         loaded: Callable[[Loaded], None],
     ) -> None:
         self.count = count
-        self.files_at_once = files_at_once
+        self.batching = batching
         self._settings = settings
         self._loaded = loaded
         self._is_loaded = False

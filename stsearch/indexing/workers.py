@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from stsearch.gallery.catalog import Record
-from stsearch.indexing.photo_worker import PhotoWorker
+from stsearch.indexing.photo_worker import Batching, PhotoWorker
 from stsearch.indexing.stages import ReadFile
 from stsearch.types import PhotoSpotter
 
@@ -21,8 +21,8 @@ class Workers(AbstractContextManager["Workers"], Protocol):
         """How many threads may call ``spot`` at the same time."""
 
     @property
-    def files_at_once(self) -> int:
-        """How many files it is best given."""
+    def batching(self) -> Batching:
+        """How many files it is best given, and how many photographs it spots at once."""
 
     def spot(self, files: Sequence[ReadFile]) -> list[Record]:
         """Return the record of each of ``files``, in order.
@@ -41,7 +41,7 @@ class ThisProcess:
     def __init__(self, worker: PhotoWorker, spotter: PhotoSpotter) -> None:
         self._worker = worker
         self.count = spotter.threads or 2
-        self.files_at_once = worker.files_at_once
+        self.batching = worker.batching
 
     def __enter__(self) -> Self:
         return self

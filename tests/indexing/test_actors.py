@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from gallery_fixtures import MODEL, OTHER_MODEL, ColourSpotter, photo_bytes
 
 from stsearch.errors import DeviceError, UsageError, WeightsError
-from stsearch.gallery.catalog import PhotoFile
+from stsearch.gallery.catalog import PhotoFile, Record
 from stsearch.gallery.gallery import Gallery
 from stsearch.indexing.actors import Actors, Share
 from stsearch.indexing.indexer import IndexOptions, index_photos
@@ -98,6 +98,22 @@ def test_actors_find_what_this_process_finds(tmp_path: Path, machines: FakeClust
     assert told == [Loaded("cpu", "none")]
     assert len(machines.started) == 2
     assert all(each.is_dead.is_set() for each in machines.started)
+
+
+def test_what_gpus_spot_in_batches_is_committed_in_batches(
+    tmp_path: Path, machines: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines.gpus, sizes = 1, list[int]()
+    with photos(tmp_path / "photos", *range(70)) as made:
+        add = made.add
+
+        def count_and_add(batch: Sequence[Record]) -> None:
+            sizes.append(len(batch))
+            add(batch)
+
+        monkeypatch.setattr(made, "add", count_and_add)
+        index_photos(made, actors())
+    assert sizes == [0, 1, 32, 32, 5]  # the first alone, so that it can be found at once
 
 
 def test_a_file_that_actors_die_over_fails_by_name_and_all_others_are_found(
