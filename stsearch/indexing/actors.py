@@ -30,7 +30,7 @@ from stsearch.indexing.worker_messages import (
     pack_settings,
     unpack_records,
 )
-from stsearch.indexing.worker_processes import Loaded
+from stsearch.indexing.worker_processes import FirstLoaded, Loaded
 from stsearch.objects.url import Location
 from stsearch.types import ModelInfo
 from stsearch.worker_process import Message, NoAnswerError, PoolClosedError, raise_error
@@ -109,8 +109,7 @@ class RunningActors:
         self._settings = settings
         self._counter = CrashCounter(self._ask)
         self._stack = ExitStack()
-        self._lock = threading.Lock()
-        self._is_loaded = False
+        self._loaded = FirstLoaded(actors.loaded)
         self.count = 1
         self.batching = Batching.of(settings.batch, in_batches=False)
 
@@ -172,10 +171,7 @@ class RunningActors:
                 f"the machines of Ray have other weights {name} (sha256 {str(loaded['sha256'])[:12]}) than"
                 f" this one ({ours[:12]}): install the same on each"
             )
-        with self._lock:
-            if not self._is_loaded:
-                self._is_loaded = True
-                actors.loaded(Loaded(str(loaded["device"]), str(loaded["precision"])))
+        self._loaded(loaded)
 
 
 class Actor(Protocol):

@@ -48,6 +48,22 @@ class Loaded:
     precision: str
 
 
+class FirstLoaded:
+    """Tells what workers compute with once the first of them is ready; for several threads."""
+
+    def __init__(self, tell: Callable[[Loaded], None]) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._is_told = False
+
+    def __call__(self, answer: Message) -> None:
+        """Take what a worker answers when it has loaded its networks."""
+        with self._lock:
+            if not self._is_told:
+                self._is_told = True
+                self._tell(Loaded(str(answer["device"]), str(answer["precision"])))
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerProcesses:
     """Processes, each with networks of its own, that are started when the first files need them.
@@ -86,9 +102,7 @@ class RunningProcesses:
         self.count = count
         self.batching = batching
         self._settings = settings
-        self._loaded = loaded
-        self._is_loaded = False
-        self._lock = threading.Lock()
+        self._loaded = FirstLoaded(loaded)
         self._counter = CrashCounter(self._ask_process)
         self._pool = ProcessPool(count, self._start)
 
@@ -131,10 +145,7 @@ class RunningProcesses:
         except BaseException:
             process.kill()
             raise
-        with self._lock:
-            if not self._is_loaded:
-                self._is_loaded = True
-                self._loaded(Loaded(str(loaded["device"]), str(loaded["precision"])))
+        self._loaded(loaded)
         return process
 
 
