@@ -10,6 +10,7 @@ from stsearch.batching import batched
 from stsearch.gallery.protocol import Gallery
 from stsearch.objects.url import Location
 from stsearch.spotting.proposals import suppress_overlaps
+from stsearch.text.counted import counted
 from stsearch.types import Polygon, TextInstance
 
 _BATCH = 200  # photographs whose instances are in memory together
@@ -37,10 +38,18 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class WordCount:
-    """The number of words in a gallery, and whether it was estimated from a sample of its photographs."""
+    """The number of words in a gallery, and whether it was estimated from a sample of its photographs.
+
+    >>> str(WordCount(1, False)), str(WordCount(12345, True))
+    ('1 word', 'about 12,345 words')
+    """
 
     words: int
     is_estimate: bool
+
+    def __str__(self) -> str:
+        """Return it as a person counts."""
+        return ("about " if self.is_estimate else "") + counted(self.words, "word", form=",")
 
 
 def words_of(gallery: Gallery, files: Container[Location] | None = None) -> Iterator[Word]:
@@ -72,16 +81,16 @@ def instances_in(gallery: Gallery, content: int) -> list[TextInstance]:
 def count_words(gallery: Gallery) -> WordCount:
     """Count the words of all photographs in ``gallery``; of more than 500 in a sample of them."""
     sample, photos = gallery.sample_contents(_COUNTED), gallery.counts().photos
-    counted = 0
+    found_words = 0
     for some in batched(sample, _BATCH):
         found = _words_by_content(gallery, some)
-        counted += sum(len(found.get(content, ())) for content in some)
+        found_words += sum(len(found.get(content, ())) for content in some)
     if len(sample) >= photos:
-        return WordCount(counted, False)
-    if not counted:  # the few there may be in other photographs
+        return WordCount(found_words, False)
+    if not found_words:  # the few there may be in other photographs
         readings = gallery.instance_count()
         return WordCount(readings, readings > 0)
-    return WordCount(round(counted * photos / len(sample)), True)
+    return WordCount(round(found_words * photos / len(sample)), True)
 
 
 def _words_by_content(gallery: Gallery, contents: Sequence[int]) -> dict[int, list[TextInstance]]:

@@ -94,7 +94,8 @@ def find(
             registry.register(place, home)
             print(f"listed {output.shown_path(place)}")
     new = len([place for place in found if place not in known])
-    output.note(f"Found {_counted(len(found))}, {new} of them new to the list.")
+    number = output.counted(len(found), "gallery", "galleries")
+    output.note(f"Found {number}, {new} of them new to the list.")
     if gone := [place for place in sorted(known) if not registry.is_gallery(place)]:
         named = ", ".join(output.shown_path(registry.short_name(place)) for place in gone)
         output.note(f"Missing: {named}. To take off the list: stsearch galleries forget --missing")
@@ -121,7 +122,8 @@ def forget(
     for place in dict.fromkeys(chosen):
         registry.unregister(place, home)
         print(f"forgot {output.shown_path(place)}")
-    output.note(f"Took {_counted(len(set(chosen)))} off the list; no file was deleted.")
+    number = output.counted(len(set(chosen)), "gallery", "galleries")
+    output.note(f"Took {number} off the list; no file was deleted.")
 
 
 @galleries.command(epilog="Example: stsearch galleries trust /srv/photos")
@@ -140,10 +142,6 @@ def trust(
     folder = registry.locate(located(path), home)
     trust_module.trust(folder, home)
     output.note(f"Trusted: {output.shown_path(folder)}.")
-
-
-def _counted(number: int) -> str:
-    return "1 gallery" if number == 1 else f"{number} galleries"
 
 
 def _look_at(place: Path) -> _Listed:

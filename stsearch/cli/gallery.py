@@ -126,8 +126,7 @@ def rebuild(folder: Folder = None, index: IndexPath = None, quiet: output.Quiet 
         gallery.finish(anew=True)
         if isinstance(place, Path):
             registry.mend(place, registry.data_home(os.environ))
-        words = output.counted_words(count_words(gallery))
-        output.note(f"Remade {output.shown_place(place)}: {words}.")
+        output.note(f"Remade {output.shown_place(place)}: {count_words(gallery)}.")
 
 
 def forget(
@@ -241,9 +240,9 @@ def _lines(state: GalleryState) -> Iterator[tuple[str, str]]:
 
     status, model = state.status, state.model
     yield "photographs", f"{state.counts.photos:,} in {', '.join(map(str, state.roots))}"
-    yield "words", output.counted_words(state.words).rpartition(" ")[0]
+    yield "words", str(state.words).rpartition(" ")[0]
     yield "last run", f"{status.last_run:%-d %B %Y, %H:%M}" if status.last_run else "not known"
-    parts = [f"{output.counted(state.counts.failed, 'file')}"] if state.counts.failed else []
+    parts = [output.counted(state.counts.failed, "file")] if state.counts.failed else []
     if state.counts.incomplete:
         parts.append(f"{output.counted(state.counts.incomplete, 'file')} in part")
     if parts:

@@ -280,7 +280,7 @@ def _print_summary(photos: Photos, folder: Location, report: IndexReport) -> Non
         count = gallery.counts().photos
         size = gallery.status().size_bytes / 1e6
         print(
-            f"Done: {output.counted(count, 'photo')}, {output.counted_words(count_words(gallery))},"
+            f"Done: {output.counted(count, 'photo')}, {count_words(gallery)},"
             f" {size:.1f} MB gallery, {report.seconds:.1f} s."
         )
 

@@ -18,10 +18,10 @@ from stsearch.api.json_lines import JSON_SCHEMA as JSON_SCHEMA  # the other comm
 from stsearch.api.json_lines import Limits, grade, hit_line, is_deleted
 from stsearch.cli.table import Cell, Row, print_table
 from stsearch.objects.url_secrets import without_secrets
+from stsearch.text.counted import counted as counted  # likewise
 from stsearch.text.printable import printable as printable  # every message goes through it
 
 if TYPE_CHECKING:
-    from stsearch.api.words import WordCount
     from stsearch.gallery.address import DatabaseUrl
     from stsearch.gallery.protocol import Gallery
     from stsearch.objects.url import Location
@@ -66,15 +66,6 @@ def complain(message: str) -> None:
     print("\n".join(map(printable, without_secrets(message).splitlines())), file=sys.stderr)
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> counted(1, "photo"), counted(2, "photo")
-    ('1 photo', '2 photos')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def sized(size_bytes: int) -> str:
     """Return the size of a file in the unit that suits it.
 
@@ -82,17 +73,6 @@ def sized(size_bytes: int) -> str:
     ('1 kB', '35 kB', '2.4 MB')
     """
     return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.0f} kB"
-
-
-def counted_words(count: WordCount) -> str:
-    """Return a number of words with its noun, as a person counts them.
-
-    >>> from stsearch.api.words import WordCount
-    >>> counted_words(WordCount(1, False)), counted_words(WordCount(12345, True))
-    ('1 word', 'about 12,345 words')
-    """
-    about = "about " if count.is_estimate else ""
-    return f"{about}{count.words:,} {'word' if count.words == 1 else 'words'}"
 
 
 def passed_over(files: Mapping[str, int]) -> str:

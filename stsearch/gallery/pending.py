@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stsearch.gallery.protocol import Gallery
+from stsearch.text.counted import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +37,19 @@ class Pending:
 
     def __str__(self) -> str:
         """Return it in words, "" when nothing is missing."""
+        weights, recognizer, request = (
+            counted(number, "photo") for number in (self.weights, self.recognizer, self.request)
+        )
         parts = (
             (self.found > self.done, f"{self.done} of {self.found} files read before the last run ended"),
-            (self.weights, f"{_photos(self.weights)} not read with the new weights, found by transcript"),
-            (self.recognizer, f"{_photos(self.recognizer)} read without the recognizer"),
-            (self.request, f"{_photos(self.request)} not read again yet"),
+            (self.weights, f"{weights} not read with the new weights, found by transcript"),
+            (self.recognizer, f"{recognizer} read without the recognizer"),
+            (self.request, f"{request} not read again yet"),
         )
         texts = [text for is_so, text in parts if is_so]
         if self.found and not texts:
             return "the last run did not come to its end"
         return ", ".join(texts)
-
-
-def _photos(number: int) -> str:
-    return "1 photo" if number == 1 else f"{number} photos"
 
 
 def remark(gallery: Gallery) -> str | None:

@@ -8,6 +8,7 @@ from stsearch.api.status import GalleryState
 from stsearch.gallery.gallery import Gallery
 from stsearch.server.index_run import RunState
 from stsearch.server.service import Service
+from stsearch.text.counted import counted
 
 _KINDS = ("new", "changed", "moved", "removed", "unchanged", "reread")
 
@@ -73,9 +74,7 @@ async def show_galleries(service: Service, run: RunState) -> dict[str, object]:
 
 def _facts_of(gallery: Gallery) -> _Facts:
     state = GalleryState.of(gallery)
-    photos, words = state.counts.photos, state.words
-    about = "about " if words.is_estimate else ""
-    counts = f"{photos:,} {'photograph' if photos == 1 else 'photographs'}, {about}{words.words:,} words"
+    counts = f"{counted(state.counts.photos, 'photograph', form=',')}, {state.words}"
     if state.counts.failed:
         counts += f", {state.counts.failed:,} not read"
     last_run = f"{state.status.last_run:%-d %B %Y, %H:%M}" if state.status.last_run else ""

@@ -14,6 +14,7 @@ from stsearch.search.engine import MAX_COUNTED
 from stsearch.search.hits import Hit
 from stsearch.server.ask import Ask
 from stsearch.server.library import Answer
+from stsearch.text.counted import counted
 from stsearch.types import Polygon
 
 _SHOWN_HEIGHT = 48  # pixels of a crop in a card
@@ -125,8 +126,8 @@ def summary_of(answer: Answer) -> str:
     if not found.hits:
         return "No match"
     over = "over " if found.total >= MAX_COUNTED else ""
-    hits = f"{over}{found.total:,} {'hit' if found.total == 1 else 'hits'}"
+    hits = f"{over}{counted(found.total, 'hit', form=',')}"
     if found.total > len(found.hits):
         return hits
     photos = len({hit.path for hit in found.hits})
-    return f"{hits} in {photos:,} {'photograph' if photos == 1 else 'photographs'}"
+    return f"{hits} in {counted(photos, 'photograph', form=',')}"

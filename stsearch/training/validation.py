@@ -24,6 +24,7 @@ from stsearch.search.query_encoder import QueryEncoder
 from stsearch.spotting.proposals import suppress_overlaps
 from stsearch.spotting.spotter import Spotter
 from stsearch.text.charset import normalize
+from stsearch.text.counted import counted
 from stsearch.types import Sample
 from stsearch.weights.card import Card
 
@@ -68,8 +69,7 @@ class Validation:
         line = f"labelled words: mAP {self.labelled_map:.3f}, read {self.labelled_accuracy:.3f}"
         if self.retrieval_map is not None:
             line = f"mAP {self.retrieval_map:.3f} · hmean {self.hmean:.3f} · {line}"
-        photos = "1 photo" if self.photos == 1 else f"{self.photos} photos"
-        queries = "1 query" if self.queries == 1 else f"{self.queries} queries"
+        photos, queries = counted(self.photos, "photo"), counted(self.queries, "query", "queries")
         return f"validation ({photos}, {queries}): {line}"
 
 

@@ -21,6 +21,7 @@ from stsearch.gallery.postgres.database import Database, Session
 from stsearch.gallery.postgres.roots import Root
 from stsearch.gallery.protocol import Notify
 from stsearch.gallery.records import PhotoFile
+from stsearch.text.counted import counted
 
 LEASE_S = 60.0
 """After so long without a sign of life the files of a process are given to others."""
@@ -116,7 +117,8 @@ class Worker:
             if any(are_free):
                 return
             if waiting and not has_told:
-                self._notify(f"waiting for {_files(len(waiting))} that other processes are reading …")
+                files = counted(len(waiting), "file")
+                self._notify(f"waiting for {files} that other processes are reading …")
                 has_told = True
             time.sleep(_PAUSE_S if waiting else 0)
 
@@ -195,7 +197,3 @@ class Worker:
 
     def _execute(self, statement: str, *values: object) -> None:
         self._database.run(lambda session: session.execute(statement.encode(), values))
-
-
-def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number} files"
