@@ -14,8 +14,15 @@ _KINDS = ("new", "changed", "moved", "removed", "unchanged", "reread")
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
-    """What is computed of a gallery once after every change."""
+class Facts:
+    """What is computed of a gallery once after every change, as text.
+
+    Attributes:
+        folder: of its photographs.
+        counts: photographs and words.
+        last_run: when it was brought up to date.
+        left: what is left to do.
+    """
 
     folder: str
     counts: str
@@ -29,20 +36,14 @@ class GalleryView:
 
     Attributes:
         name: in URLs.
-        folder: of its photographs.
-        counts: photographs and words.
-        last_run: when it was brought up to date.
-        left: what is left to do.
+        facts: of its content.
         run: the run that is at it; None: none.
         ended: how the last run here ended.
         has_failed: whether that did not do what it should.
     """
 
     name: str
-    folder: str
-    counts: str
-    last_run: str
-    left: str
+    facts: Facts
     run: RunState | None
     ended: str
     has_failed: bool
@@ -57,28 +58,17 @@ async def show_galleries(service: Service, run: RunState) -> dict[str, object]:
         is_here = run.gallery == name
         ended = _ending(run) if is_here and run.state in ("done", "failed") else ""
         at_work = run if is_here and run.state == "running" else None
-        views.append(
-            GalleryView(
-                name,
-                facts.folder,
-                facts.counts,
-                facts.last_run,
-                facts.left,
-                at_work,
-                ended,
-                run.state == "failed",
-            )
-        )
+        views.append(GalleryView(name, facts, at_work, ended, run.state == "failed"))
     return {"galleries": views, "is_running": run.state == "running"}
 
 
-def _facts_of(gallery: Gallery) -> _Facts:
+def _facts_of(gallery: Gallery) -> Facts:
     state = GalleryState.of(gallery)
     counts = f"{counted(state.counts.photos, 'photograph', form=',')}, {state.words}"
     if state.counts.failed:
         counts += f", {state.counts.failed:,} not read"
     last_run = f"{state.status.last_run:%-d %B %Y, %H:%M}" if state.status.last_run else ""
-    return _Facts(str(gallery.photos), counts, last_run, str(state.pending))
+    return Facts(str(gallery.photos), counts, last_run, str(state.pending))
 
 
 def _ending(run: RunState) -> str:
