@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,17 +42,14 @@ def routes() -> list[Route]:
     ]
 
 
-def asked(request: Request, more: tuple[str, ...] = ()) -> Ask:
+def asked(request: Request) -> Ask:
     """Return the search that a request asks for.
 
     Raises:
         UsageError: a parameter is unknown, or its value cannot be used.
     """
-    given = _values(request)
-    unknown = sorted(given.keys() - {*PARAMETERS, *more})
-    if unknown:
-        raise UsageError(f"there is no parameter {unknown[0]!r}; there are: {', '.join(PARAMETERS)}")
-    return read_ask(given)
+    _refuse_others(request, PARAMETERS)
+    return read_ask(_values(request))
 
 
 async def search(request: Request) -> Response:
@@ -77,8 +74,7 @@ async def search_picture(request: Request) -> Response:
 async def words(request: Request) -> Response:
     """List the words of a gallery, or of one photograph."""
     query = request.query_params
-    if unknown := sorted(query.keys() - {"gallery", "photograph", "top"}):
-        raise UsageError(f"there is no parameter {unknown[0]!r}; there are: gallery, photograph, top")
+    _refuse_others(request, ("gallery", "photograph", "top"))
     service = _service(request)
     top = read_count("top", query.get("top", ""), 1, _MOST_WORDS) or 100
     if sha256 := query.get("photograph"):
@@ -158,6 +154,11 @@ async def _body(request: Request) -> bytes:
 
 def _values(request: Request) -> Mapping[str, list[str]]:
     return {name: request.query_params.getlist(name) for name in request.query_params}
+
+
+def _refuse_others(request: Request, known: Sequence[str]) -> None:
+    if unknown := sorted(request.query_params.keys() - set(known)):
+        raise UsageError(f"there is no parameter {unknown[0]!r}; there are: {', '.join(known)}")
 
 
 def _service(request: Request) -> Service:
