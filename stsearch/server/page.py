@@ -45,7 +45,7 @@ async def home(request: Request) -> Response:
     try:
         ask, hit = _asked(request), read_count("hit", request.query_params.get("hit", ""), 1, MAX_TOP)
         is_typed = request.headers.get("HX-Target") == "section#results"  # the next letter may follow at once
-        wanted = replace(_with_top(ask, hit or 1), advice=not is_typed)
+        wanted = replace(_with_top(ask, hit or 1), advice=not is_typed, explain=hit is not None)
         answer = None if ask.is_empty else await _service(request).search(wanted)
         shown = _results(request, ask, answer)
         viewer = await show_photograph(_service(request), ask, answer, hit) if answer and hit else None

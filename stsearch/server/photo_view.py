@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -113,7 +113,7 @@ class PhotoView:
 
 
 async def show_photograph(service: Service, ask: Ask, answer: Answer, rank: int) -> PhotoView:
-    """Return the photograph of a hit; where it cannot be shown, what is known of it and why.
+    """Return the photograph of a hit of an answer that is explained; where it cannot be shown, why.
 
     Raises:
         UsageError: there is no hit of this rank.
@@ -121,8 +121,7 @@ async def show_photograph(service: Service, ask: Ask, answer: Answer, rank: int)
     hits = answer.found.hits or answer.found.nearly
     if rank > len(hits):
         raise UsageError(f"there are {len(hits)} hits now, so none of rank {rank}: search again")
-    explained = await service.search(replace(answer.ask, explain=True))
-    hit = (explained.found.hits or explained.found.nearly)[rank - 1]
+    hit = hits[rank - 1]
     sha256, missing, here, size = answer.photographs.get(hit.path, ""), "", None, (1, 1)
     try:
         here = await service.photograph(sha256)
@@ -155,7 +154,7 @@ async def show_photograph(service: Service, ask: Ask, answer: Answer, rank: int)
         texts=[_text(word) for _, word in words],
         words=[WordLink(word.transcript, _similar(ask, sha256, number)) for number, word in words],
         matches=[_match(each) for each in hit.matches],
-        least=f"{explained.limits.min_score:.2f}",
+        least=f"{answer.limits.min_score:.2f}",
         confidence=f"{hit.confidence:.2f}",
     )
 
@@ -165,7 +164,7 @@ def _of_page(here: PhotographWords, page: int | None) -> list[tuple[int, TextIns
 
 
 def _is_other(each: Hit, hit: Hit) -> bool:
-    return each is not hit and each.rank != hit.rank and (each.path, each.page) == (hit.path, hit.page)
+    return each.rank != hit.rank and (each.path, each.page) == (hit.path, hit.page)
 
 
 def _similar(ask: Ask, sha256: str, number: int) -> str:
