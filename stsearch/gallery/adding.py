@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import zlib
 
 import numpy as np
 
 from stsearch.gallery.database import Database, Row
+from stsearch.gallery.packing import pack_characters, pack_posteriors
 from stsearch.gallery.records import Failed, Linked, Record, Spotted, row_checksum
 from stsearch.gallery.rereads import Rereads
 from stsearch.gallery.schema import COLUMNS
@@ -86,8 +86,8 @@ def _add_instances(database: Database, content: int, photo: Spotted) -> None:
                 normalize(instance.transcript),
                 float(instance.confidence) + 0.0,
                 instance.embedding.astype(np.float16).tobytes(),
-                bytes(round(255 * confidence) for confidence in instance.characters),
-                zlib.compress(instance.ctc_posteriors) if instance.ctc_posteriors else b"",
+                pack_characters(instance.characters),
+                pack_posteriors(instance.ctc_posteriors),
                 instance.page,
             )
             for number, instance in enumerate(photo.instances, start=first)

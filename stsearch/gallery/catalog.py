@@ -19,6 +19,7 @@ from stsearch.errors import GalleryDamagedError
 from stsearch.gallery.adding import add_record
 from stsearch.gallery.database import Database, Row
 from stsearch.gallery.manifest import Manifest
+from stsearch.gallery.packing import unpack_characters, unpack_posteriors
 from stsearch.gallery.records import (
     Counts,
     DatedPhoto,
@@ -39,7 +40,6 @@ from stsearch.gallery.records import (
     read_vectors,
     row_checksum,
     row_faults,
-    unpack_posteriors,
 )
 from stsearch.gallery.rereads import Reason, Rereads
 from stsearch.gallery.schema import COLUMNS, MIGRATIONS
@@ -47,8 +47,6 @@ from stsearch.gallery.state import GalleryState
 from stsearch.types import TextInstance
 
 __all__ = ["Catalog", "Failed", "Linked", "PhotoFile", "Record", "Spotted"]
-
-_CONFIDENCES = tuple(byte / 255 for byte in range(256))  # of a character, by the byte that is stored
 
 
 class Catalog:
@@ -214,7 +212,7 @@ class Catalog:
             row[0]: Detail(
                 outline,
                 row[3],
-                tuple(map(_CONFIDENCES.__getitem__, row[8])),
+                unpack_characters(row[8]),
                 self._database.checked(unpack_posteriors, row[9]),
                 row[10],
             )
@@ -245,7 +243,7 @@ class Catalog:
                     transcript,
                     confidence,
                     embedding,
-                    tuple(byte / 255 for byte in characters),
+                    unpack_characters(characters),
                     page=page,
                 )
             )

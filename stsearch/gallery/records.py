@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stsearch.gallery.packing import unpack_posteriors
 from stsearch.text.reading_index import ReadingIndex
 from stsearch.types import Polygon, TextInstance
 
 _MAX_NS = (1 << 63) - 1  # SQLite's integers have 64 bits
 _MAX_COORDINATE = 1e7  # pixels; no photograph that can be decoded is so long
 _NO_OUTLINE = "its outline is not one of three or more finite points"
-_MAX_POSTERIORS = 1 << 17  # bytes: 3,500 frames, where a long word has a hundred
 
 MAX_TRANSCRIPT = 1000
 """Characters; no word that is read has more."""
@@ -360,23 +360,3 @@ def read_outlines(stored: Sequence[bytes]) -> list[Polygon]:
         raise ValueError(_NO_OUTLINE)
     ends = list(accumulate(size // 8 for size in sizes))
     return [points[begin:end] for begin, end in pairwise([0, *ends])]
-
-
-def unpack_posteriors(stored: bytes) -> bytes:
-    """Return the CTC posteriors of an instance, given as they are stored: compressed, or nothing at all.
-
-    Raises:
-        ValueError: they cannot be unpacked, are empty, or are longer than those of any word.
-    """
-    if not stored:
-        return b""
-    unpacker = zlib.decompressobj()
-    try:
-        unpacked = unpacker.decompress(stored, _MAX_POSTERIORS)
-    except zlib.error as error:
-        raise ValueError("its CTC posteriors cannot be unpacked") from error
-    if not unpacker.eof:
-        raise ValueError("its CTC posteriors are cut off, or longer than those of any word")
-    if not unpacked:
-        raise ValueError("its CTC posteriors are empty")
-    return unpacked

@@ -6,13 +6,13 @@ Rows are locked in the order of checksums, then of paths: two machines never wai
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pgvector import HalfVector
 
 from stsearch.errors import WeightsError
+from stsearch.gallery.packing import pack_characters, pack_posteriors
 from stsearch.gallery.postgres.database import Session
 from stsearch.gallery.postgres.filters import shown_name
 from stsearch.gallery.records import Failed, Linked, Record, Spotted
@@ -174,8 +174,8 @@ def add_words(session: Session, words: Iterable[tuple[int, int, TextInstance]]) 
                 (
                     number,
                     each.polygon.astype("<f4").tobytes(),
-                    bytes(round(255 * confidence) for confidence in each.characters),
-                    zlib.compress(each.ctc_posteriors) if each.ctc_posteriors else b"",
+                    pack_characters(each.characters),
+                    pack_posteriors(each.ctc_posteriors),
                 )
             )
 

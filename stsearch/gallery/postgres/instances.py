@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from stsearch.errors import GalleryDamagedError
+from stsearch.gallery.packing import unpack_characters, unpack_posteriors
 from stsearch.gallery.postgres.database import Database
 from stsearch.gallery.postgres.filters import Condition
 from stsearch.gallery.records import (
@@ -17,7 +18,6 @@ from stsearch.gallery.records import (
     read_confidences,
     read_outline,
     unit_vectors,
-    unpack_posteriors,
 )
 from stsearch.types import TextInstance
 
@@ -67,7 +67,7 @@ def read_details(database: Database, ids: Iterable[int]) -> dict[int, Detail]:
         number: Detail(
             _checked(database, read_outline, polygon),
             score,
-            _confidences(characters),
+            unpack_characters(characters),
             _checked(database, unpack_posteriors, posteriors),
             page,
         )
@@ -115,10 +115,6 @@ def read_text_instances(
 def damaged(database: Database, what: str) -> GalleryDamagedError:
     """Return the error that names the gallery, the damage and the remedy."""
     return GalleryDamagedError(f"{database.url} is damaged ({what}); stsearch verify says where")
-
-
-def _confidences(stored: bytes) -> tuple[float, ...]:
-    return tuple(byte / 255 for byte in stored)
 
 
 def _checked(
