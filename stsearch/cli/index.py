@@ -214,10 +214,9 @@ def _print_report(photos: Photos, folder: Location, as_json: bool, quiet: bool) 
             print(json.dumps({"type": "summary", "schema": output.JSON_SCHEMA, **asdict(report)}))
         elif not quiet:
             _print_summary(photos, folder, report)
-        root = resolved(folder)
-        failed = [each for some in photos.galleries for each in some.failures() if _is_of(root, each.file)]
+        failed = [each for some in photos.galleries for each in some.failures() if _is_of(folder, each.file)]
         incomplete = [
-            each for some in photos.galleries for each in some.incomplete() if _is_of(root, each.file)
+            each for some in photos.galleries for each in some.incomplete() if _is_of(folder, each.file)
         ]
         places = [output.name_in_command(gallery) for gallery in photos.galleries]
     failures = [(each.file.path, each.reason) for each in (*failed, *report.not_reread)]

@@ -19,9 +19,13 @@ from stsearch.gallery.protocol import Finding, Notify
 from stsearch.gallery.records import Linked, PhotoFile
 from stsearch.gallery.vector_store import FlatStore, HnswStore, is_hnswlib_installed
 
-_SAMPLE = 100  # stored vectors that are looked for in the store and by comparing them with all
-_NEIGHBOURS = 10
-_MIN_SHARED = 0.9  # of the neighbours; an undamaged graph shares 0.98 and more
+SAMPLE = 100
+"""Stored vectors that are looked for in the graph and by comparing them with all."""
+
+NEIGHBOURS = 10
+
+MIN_SHARED = 0.9
+"""Of the neighbours; an undamaged graph shares 0.98 and more."""
 
 
 def verify(folder: Path, deep: bool = False, notify: Notify = lambda _: None) -> Iterator[Finding]:
@@ -102,14 +106,12 @@ def _search_fault(catalog: Catalog, store: HnswStore, dim: int, last_id: int) ->
     exact = FlatStore(dim)
     exact.add(table.ids[seen], table.embeddings[seen])
     alive = exact.ids()
-    queries = table.embeddings[seen][np.linspace(0, len(alive) - 1, min(_SAMPLE, len(alive)), dtype=int)]
+    queries = table.embeddings[seen][np.linspace(0, len(alive) - 1, min(SAMPLE, len(alive)), dtype=int)]
     shared = []
-    for wanted, got in zip(
-        exact.search(queries, _NEIGHBOURS), store.search(queries, _NEIGHBOURS), strict=True
-    ):
+    for wanted, got in zip(exact.search(queries, NEIGHBOURS), store.search(queries, NEIGHBOURS), strict=True):
         min_similarity = wanted.similarities[-1] - 1e-3  # of equal ones, and there are many, any will do
         shared.append(np.sum(got.similarities[np.isin(got.ids, alive)] >= min_similarity) / len(wanted.ids))
-    if np.mean(shared) < _MIN_SHARED:
+    if np.mean(shared) < MIN_SHARED:
         return f"it finds {np.mean(shared):.0%} of the nearest neighbours"
     return None
 

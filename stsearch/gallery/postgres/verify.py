@@ -19,6 +19,7 @@ from stsearch.gallery.postgres.roots import read_roots
 from stsearch.gallery.postgres.tables import open_tables
 from stsearch.gallery.protocol import Finding, Notify
 from stsearch.gallery.records import MAX_TRANSCRIPT, PhotoFile, is_inside
+from stsearch.gallery.verify import MIN_SHARED, NEIGHBOURS, SAMPLE
 
 _CHECKS = (
     (
@@ -61,7 +62,6 @@ _CHECKS = (
 """Tables, statements that count what is wrong in them, and what that is."""
 
 _CHUNK = 2000  # words whose details are read together
-_SAMPLE, _NEIGHBOURS, _MIN_SHARED = 100, 10, 0.9  # as the vector file of a folder is verified
 _COMPARED = 100_000  # words that a sample is compared with at most, each with its vector
 
 
@@ -116,14 +116,14 @@ def _index_damage(database: Database) -> Iterator[Finding]:
     rows = database.rows("SELECT id FROM words WHERE vector IS NOT NULL ORDER BY id LIMIT %s", _COMPARED)
     if not rows:
         return
-    picked = [rows[at][0] for at in np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows)), dtype=int)]
+    picked = [rows[at][0] for at in np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows)), dtype=int)]
     shared = []
     for number in picked:
         exact = database.run(partial(_nearest, number=number, without="enable_indexscan"))
         found = database.run(partial(_nearest, number=number, without="enable_seqscan"))
         least = min(exact) - 1e-3
         shared.append(sum(each >= least for each in found) / len(exact))
-    if np.mean(shared) < _MIN_SHARED:
+    if np.mean(shared) < MIN_SHARED:
         yield Finding(
             f"{database.url}, index words_vector", f"it finds {np.mean(shared):.0%} of the nearest words"
         )
@@ -135,7 +135,7 @@ def _nearest(session: Session, number: int, without: str) -> Sequence[float]:
     rows = session.execute(
         "SELECT -(vector <#> (SELECT vector FROM words WHERE id = %s)) FROM words"
         " ORDER BY vector <#> (SELECT vector FROM words WHERE id = %s) LIMIT %s",
-        [number, number, _NEIGHBOURS],
+        [number, number, NEIGHBOURS],
     )
     return [similarity for (similarity,) in rows if similarity is not None]
 
